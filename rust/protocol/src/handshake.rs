@@ -1,0 +1,207 @@
+//! The packets that open the way between two players.
+//!
+//! A datagram is `$` and three flags: `r` read (a packet came in), `w` written
+//! (packets went out, always set), `x` duplex (the other side is known to have
+//! read). `-` stands for a flag that is not set.
+
+use std::time::{Duration, Instant};
+
+use crate::defaults::HANDSHAKE_LAST_PACKETS;
+
+/// Length of a handshake datagram in bytes.
+pub const PACKET_LENGTH: usize = 4;
+
+/// What one side knows, and tells the other with each packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Status {
+    /// A packet of the other side came in.
+    pub read: bool,
+    /// The other side is known to have read.
+    pub duplex: bool,
+}
+
+impl Status {
+    /// What the side whose socket belongs to an ENet host sends: it cannot read,
+    /// so it claims that all is well and lets the joining side finish.
+    pub const BLIND: Self = Self {
+        read: true,
+        duplex: true,
+    };
+
+    /// The status in a datagram; `None` when it is something else.
+    #[must_use]
+    pub fn parse(packet: &[u8]) -> Option<Self> {
+        match packet {
+            &[
+                b'$',
+                read @ (b'r' | b'-'),
+                b'w' | b'-',
+                duplex @ (b'x' | b'-'),
+            ] => Some(Self {
+                read: read == b'r',
+                duplex: duplex == b'x',
+            }),
+            _ => None,
+        }
+    }
+
+    /// The datagram that tells this status.
+    #[must_use]
+    pub fn packet(self) -> [u8; PACKET_LENGTH] {
+        let flag = |set, letter| if set { letter } else { b'-' };
+        [b'$', flag(self.read, b'r'), b'w', flag(self.duplex, b'x')]
+    }
+}
+
+/// How a handshake ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Both sides know that both directions work.
+    Connected,
+    /// Packets came in, but the other side never confirmed to have received any:
+    /// connecting is still worth a try.
+    Unconfirmed,
+    /// Nothing came in, or the other side never finished.
+    TimedOut,
+}
+
+/// What to do now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// The datagram to send, and how many times.
+    pub packet: [u8; PACKET_LENGTH],
+    /// How many copies to send; often 0.
+    pub copies: u32,
+    /// Set when the handshake has ended, after the copies were sent.
+    pub outcome: Option<Outcome>,
+}
+
+/// When to repeat a packet and when to give up.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    deadline: Instant,
+    interval: Duration,
+    next: Instant,
+}
+
+impl Pace {
+    fn new(now: Instant, timeout: Duration, interval: Duration) -> Self {
+        Self {
+            deadline: now + timeout,
+            interval,
+            next: now,
+        }
+    }
+
+    fn due(&mut self, now: Instant) -> bool {
+        let due = now >= self.next;
+        if due {
+            self.next = now + self.interval;
+        }
+        due
+    }
+
+    fn expired(&self, now: Instant) -> bool {
+        now >= self.deadline
+    }
+}
+
+/// One side of a handshake that can read as well as write.
+///
+/// Hand it the target's packets with [`Self::receive`], then do what
+/// [`Self::step`] says; as often as possible, since each look that brings news is
+/// answered at once.
+#[derive(Debug)]
+pub struct Handshake {
+    pace: Pace,
+    status: Status,
+    heard: Option<Status>,
+    news: bool,
+}
+
+impl Handshake {
+    /// Begins at `now` and gives up after `timeout`; without news a packet is
+    /// repeated each `interval`.
+    #[must_use]
+    pub fn new(now: Instant, timeout: Duration, interval: Duration) -> Self {
+        Self {
+            pace: Pace::new(now, timeout, interval),
+            status: Status::default(),
+            heard: None,
+            news: false,
+        }
+    }
+
+    /// Takes a packet that came from the target. One that is no handshake packet
+    /// still proves that the way in is open.
+    pub fn receive(&mut self, packet: &[u8]) {
+        let heard = Status::parse(packet).unwrap_or_default();
+        let status = Status {
+            read: true,
+            duplex: self.status.duplex || heard.read,
+        };
+        self.news |= status != self.status || self.heard != Some(heard);
+        self.status = status;
+        self.heard = Some(heard);
+    }
+
+    /// What to send at `now`, and whether the handshake has ended.
+    pub fn step(&mut self, now: Instant) -> Step {
+        let finished = self.status.duplex && self.heard.is_some_and(|heard| heard.duplex);
+        let due = self.pace.due(now) || std::mem::take(&mut self.news);
+        let (copies, outcome) = if finished {
+            (HANDSHAKE_LAST_PACKETS, Some(Outcome::Connected))
+        } else if self.pace.expired(now) {
+            (1, Some(self.failure()))
+        } else {
+            (u32::from(due), None)
+        };
+        Step {
+            packet: self.status.packet(),
+            copies,
+            outcome,
+        }
+    }
+
+    fn failure(&self) -> Outcome {
+        if self.status.read && !self.status.duplex {
+            Outcome::Unconfirmed
+        } else {
+            Outcome::TimedOut
+        }
+    }
+}
+
+/// The side of a handshake that cannot read, since its socket is an ENet host's.
+#[derive(Debug)]
+pub struct BlindHandshake {
+    pace: Pace,
+}
+
+impl BlindHandshake {
+    /// Begins at `now` and ends after `timeout`; a packet goes out each `interval`.
+    #[must_use]
+    pub fn new(now: Instant, timeout: Duration, interval: Duration) -> Self {
+        Self {
+            pace: Pace::new(now, timeout, interval),
+        }
+    }
+
+    /// What to send at `now`. Ends [`Outcome::Connected`] when `connected`, which
+    /// ENet alone can tell, else [`Outcome::Unconfirmed`] when the time is over.
+    pub fn step(&mut self, now: Instant, connected: bool) -> Step {
+        let outcome = if connected {
+            Some(Outcome::Connected)
+        } else if self.pace.expired(now) {
+            Some(Outcome::Unconfirmed)
+        } else {
+            None
+        };
+        let send = !connected && self.pace.due(now);
+        Step {
+            packet: Status::BLIND.packet(),
+            copies: u32::from(send),
+            outcome,
+        }
+    }
+}
