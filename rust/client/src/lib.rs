@@ -1,1 +1,23 @@
-//! stub
+//! A player's side of noray, without Godot.
+//!
+//! ```text
+//! Connection          the handle: commands in, events out
+//! └─ connection task  one per connection; ends when the handle is dropped
+//!    ├─ dial          name → addresses → the first that answers
+//!    ├─ read loop     bytes → LineDecoder → ServerLine → Event
+//!    └─ registrar     one task per registration, ends with the connection
+//! ```
+//!
+//! Events wait in a bounded channel; while it is full the task stops reading, so
+//! nothing is dropped and nothing grows.
+
+mod connection;
+pub mod defaults;
+mod dial;
+mod registrar;
+
+pub use connection::{
+    ConnectOptions, Connection, DisconnectReason, Event, RegisterOptions, SendError,
+};
+pub use dial::DialError;
+pub use registrar::RegisterError;

@@ -39,6 +39,12 @@ pub enum ConnectError {
          or one of the two has not registered its remote address"
     )]
     NoAnswer,
+    /// Too many requests wait for an answer already; this one was not sent.
+    #[error("{MAX_REQUESTS_IN_FLIGHT} connects wait for an answer already")]
+    TooMany,
+    /// The connection ended before an answer came.
+    #[error("the connection to the server ended")]
+    Disconnected,
     /// No answer came in time.
     #[error("the server did not answer within {} s", .0.as_secs_f32())]
     TimedOut(Duration),
@@ -54,11 +60,6 @@ pub struct ConnectFailure {
     /// Why it failed.
     pub error: ConnectError,
 }
-
-/// Too many requests wait for an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{MAX_REQUESTS_IN_FLIGHT} connects wait for an answer already")]
-pub struct TooManyRequests;
 
 /// What a line from the server meant for the open requests.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -78,6 +79,16 @@ struct Request {
     deadline: Instant,
     answered: bool,
     fences: Option<Fences>,
+}
+
+impl Request {
+    fn failure(&self, error: ConnectError) -> ConnectFailure {
+        ConnectFailure {
+            kind: self.kind,
+            oid: self.oid.as_str().to_owned(),
+            error,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -125,15 +136,19 @@ impl Requests {
     /// Opens a request; what to send is given, complete with its line ends.
     ///
     /// # Errors
-    /// [`TooManyRequests`]: nothing is to be sent.
+    /// [`ConnectError::TooMany`]; nothing is to be sent then.
     pub fn request(
         &mut self,
         now: Instant,
         kind: ConnectKind,
         oid: OpenId,
-    ) -> Result<String, TooManyRequests> {
+    ) -> Result<String, ConnectFailure> {
         if self.open.len() >= MAX_REQUESTS_IN_FLIGHT {
-            return Err(TooManyRequests);
+            return Err(ConnectFailure {
+                kind,
+                oid: oid.as_str().to_owned(),
+                error: ConnectError::TooMany,
+            });
         }
         let line = PlayerCommand::Connect(kind, Ok(oid.clone()));
         let (fences, text) = if self.greeted {
@@ -195,11 +210,7 @@ impl Requests {
         self.open.retain(|request| {
             let expired = now >= request.deadline;
             if expired && !request.answered {
-                failures.push(ConnectFailure {
-                    kind: request.kind,
-                    oid: request.oid.as_str().to_owned(),
-                    error: ConnectError::TimedOut(self.timeout),
-                });
+                failures.push(request.failure(ConnectError::TimedOut(self.timeout)));
             }
             !expired
         });
@@ -212,12 +223,12 @@ impl Requests {
         self.open.front().map(|request| request.deadline)
     }
 
-    /// Ends all requests: who waits in vain when the connection is lost.
-    pub fn abandon(&mut self) -> Vec<(ConnectKind, OpenId)> {
+    /// Ends all requests, since the connection has ended.
+    pub fn abandon(&mut self) -> Vec<ConnectFailure> {
         self.open
             .drain(..)
             .filter(|request| !request.answered)
-            .map(|request| (request.kind, request.oid))
+            .map(|request| request.failure(ConnectError::Disconnected))
             .collect()
     }
 
@@ -274,11 +285,7 @@ impl Requests {
         } else if let Some(request) = self.open.remove(index)
             && !request.answered
         {
-            reaction.failure = Some(ConnectFailure {
-                kind: request.kind,
-                oid: request.oid.as_str().to_owned(),
-                error: ConnectError::NoAnswer,
-            });
+            reaction.failure = Some(request.failure(ConnectError::NoAnswer));
         }
         reaction
     }

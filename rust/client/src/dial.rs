@@ -1,0 +1,146 @@
+//! From a server's name to a TCP connection.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    task::JoinSet,
+    time::{Instant, sleep_until, timeout},
+};
+use tracing::debug;
+
+use crate::defaults::{
+    ATTEMPT_DELAY, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_RETRIES, MAX_ADDRESSES,
+};
+
+/// Why no server was reached.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The name has no address.
+    #[error("{host}: no address found")]
+    NotFound {
+        /// The name that was looked up.
+        host: String,
+    },
+    /// No address accepted the connection.
+    #[error("{host}, port {port}: {source}")]
+    Unreachable {
+        /// The server's name.
+        host: String,
+        /// The server's port.
+        port: u16,
+        /// The last address's failure.
+        source: io::Error,
+    },
+    /// Neither success nor failure in time.
+    #[error("{host}, port {port}: no answer within {} s", .after.as_secs_f32())]
+    TimedOut {
+        /// The server's name.
+        host: String,
+        /// The server's port.
+        port: u16,
+        /// The time that was allowed.
+        after: Duration,
+    },
+}
+
+/// Connects to the first of a server's addresses that accepts.
+pub(crate) async fn dial(host: &str, port: u16, limit: Duration) -> Result<TcpStream, DialError> {
+    let attempt = async {
+        let addresses = resolve(host, port).await?;
+        debug!(host, ?addresses, "resolved");
+        let stream = race(addresses)
+            .await
+            .map_err(|source| DialError::Unreachable {
+                host: host.to_owned(),
+                port,
+                source,
+            })?;
+        tune(&stream);
+        Ok(stream)
+    };
+    timeout(limit, attempt).await.unwrap_or_else(|_| {
+        Err(DialError::TimedOut {
+            host: host.to_owned(),
+            port,
+            after: limit,
+        })
+    })
+}
+
+/// All addresses of a name, IPv4 first, since a player's UDP address is IPv4 on
+/// every server there is.
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
+    let not_found = |error: Option<io::Error>| {
+        debug!(host, ?error, "no address found");
+        DialError::NotFound {
+            host: host.to_owned(),
+        }
+    };
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    let mut addresses: Vec<_> = lookup_host((name, port))
+        .await
+        .map_err(|error| not_found(Some(error)))?
+        .collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    addresses.dedup();
+    addresses.truncate(MAX_ADDRESSES);
+    if addresses.is_empty() {
+        return Err(not_found(None));
+    }
+    Ok(addresses)
+}
+
+/// Tries the addresses in order, the next one when the last has failed or
+/// [`ATTEMPT_DELAY`] has passed (RFC 8305, section 5); the first success wins.
+async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut waiting = addresses.into_iter();
+    let mut attempts = JoinSet::new();
+    let mut next_attempt = Instant::now();
+    let mut last_error = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    loop {
+        if Instant::now() >= next_attempt || attempts.is_empty() {
+            match waiting.next() {
+                Some(address) => {
+                    attempts.spawn(TcpStream::connect(address));
+                    next_attempt = Instant::now() + ATTEMPT_DELAY;
+                }
+                None if attempts.is_empty() => return Err(last_error),
+                None => {}
+            }
+        }
+        tokio::select! {
+            Some(result) = attempts.join_next() => match result.map_err(io::Error::other).flatten() {
+                Ok(stream) => return Ok(stream),
+                Err(error) => {
+                    last_error = error;
+                    next_attempt = Instant::now();
+                }
+            },
+            () = sleep_until(next_attempt), if waiting.len() > 0 => {}
+        }
+    }
+}
+
+/// Commands go out at once, and an idle connection stays known to the routers on
+/// its way. A system that refuses one of these still connects.
+fn tune(stream: &TcpStream) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_RETRIES);
+    let socket = SockRef::from(stream);
+    if let Err(error) = stream
+        .set_nodelay(true)
+        .and_then(|()| socket.set_tcp_keepalive(&keepalive))
+    {
+        debug!(%error, "the system refuses a TCP option");
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Err(error) = socket.set_tcp_user_timeout(Some(
+        KEEPALIVE_IDLE + KEEPALIVE_INTERVAL * KEEPALIVE_RETRIES,
+    )) {
+        debug!(%error, "the system refuses a TCP user time-out");
+    }
+}
