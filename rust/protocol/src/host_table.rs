@@ -1,0 +1,400 @@
+//! Who is on a server: the players, their ids and their external addresses.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    net::SocketAddrV4,
+};
+
+use crate::{
+    command::RefusalReason,
+    id::{OpenId, PrivateId},
+};
+
+/// One player's connection to the server; unique as long as the server runs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ConnectionId(pub u64);
+
+/// Why a player gets no further identity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The OpenID or the PrivateID is another player's; try with fresh ones.
+    #[error("the id is in use")]
+    IdInUse,
+    /// The connection has as many identities as one connection may have.
+    #[error("the connection has too many identities")]
+    TooMany,
+}
+
+/// What became of a datagram that showed a PrivateID.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RemoteRegistration {
+    /// The player's external address is known from now on.
+    First,
+    /// It was known already and stays as it was.
+    Repeat,
+    /// No player has this PrivateID.
+    UnknownPrivateId,
+}
+
+/// One of two players that are to meet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Endpoint {
+    /// Where the player is told about the other.
+    pub connection: ConnectionId,
+    /// Its registered external address.
+    pub remote: SocketAddrV4,
+}
+
+/// Two players that may be told about each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Introduction {
+    /// Who asked.
+    pub player: Endpoint,
+    /// Who was asked for.
+    pub host: Endpoint,
+}
+
+#[derive(Debug)]
+struct Player {
+    connection: ConnectionId,
+    private_id: PrivateId,
+    remote: Option<SocketAddrV4>,
+}
+
+/// The players of a server.
+///
+/// A player lives as long as its connection. A connection that registers more
+/// than once has several players, all live; what it asks for, it asks as the first.
+#[derive(Debug)]
+pub struct HostTable {
+    max_per_connection: usize,
+    players: HashMap<OpenId, Player>,
+    by_private_id: HashMap<PrivateId, OpenId>,
+    /// In the order of registration; never an empty list.
+    by_connection: HashMap<ConnectionId, Vec<OpenId>>,
+}
+
+impl HostTable {
+    /// An empty table that allows `max_per_connection` players on one connection.
+    #[must_use]
+    pub fn new(max_per_connection: usize) -> Self {
+        Self {
+            max_per_connection,
+            players: HashMap::new(),
+            by_private_id: HashMap::new(),
+            by_connection: HashMap::new(),
+        }
+    }
+
+    /// Adds a player with ids that the caller drew at random.
+    ///
+    /// # Errors
+    /// See [`RegisterError`]; the table is then as it was.
+    pub fn register(
+        &mut self,
+        connection: ConnectionId,
+        open_id: OpenId,
+        private_id: PrivateId,
+    ) -> Result<(), RegisterError> {
+        let own = self.by_connection.get(&connection).map_or(0, Vec::len);
+        if own >= self.max_per_connection {
+            return Err(RegisterError::TooMany);
+        }
+        if self.players.contains_key(&open_id) {
+            return Err(RegisterError::IdInUse);
+        }
+        let Entry::Vacant(entry) = self.by_private_id.entry(private_id.clone()) else {
+            return Err(RegisterError::IdInUse);
+        };
+        entry.insert(open_id.clone());
+        self.by_connection
+            .entry(connection)
+            .or_default()
+            .push(open_id.clone());
+        self.players.insert(
+            open_id,
+            Player {
+                connection,
+                private_id,
+                remote: None,
+            },
+        );
+        Ok(())
+    }
+
+    /// Keeps `from` as the external address of the player with this PrivateID,
+    /// unless it has one: the first address seen stays.
+    pub fn register_remote(&mut self, private_id: &str, from: SocketAddrV4) -> RemoteRegistration {
+        let player = PrivateId::new(private_id)
+            .and_then(|private_id| self.by_private_id.get(&private_id))
+            .and_then(|open_id| self.players.get_mut(open_id));
+        match player {
+            None => RemoteRegistration::UnknownPrivateId,
+            Some(player) if player.remote.is_some() => RemoteRegistration::Repeat,
+            Some(player) => {
+                player.remote = Some(from);
+                RemoteRegistration::First
+            }
+        }
+    }
+
+    /// Whom to tell what when `connection` asks for `host`.
+    ///
+    /// # Errors
+    /// The reason to refuse; the host is checked before the player who asks, as
+    /// the public server does.
+    pub fn introduce(
+        &self,
+        connection: ConnectionId,
+        host: &OpenId,
+    ) -> Result<Introduction, RefusalReason> {
+        let host = self.players.get(host).ok_or(RefusalReason::UnknownHost)?;
+        let host_remote = host.remote.ok_or(RefusalReason::HostUnregistered)?;
+        let player = self
+            .by_connection
+            .get(&connection)
+            .and_then(|open_ids| self.players.get(open_ids.first()?))
+            .ok_or(RefusalReason::NoIdentity)?;
+        let remote = player.remote.ok_or(RefusalReason::PlayerUnregistered)?;
+        Ok(Introduction {
+            player: Endpoint { connection, remote },
+            host: Endpoint {
+                connection: host.connection,
+                remote: host_remote,
+            },
+        })
+    }
+
+    /// Forgets all players of a connection and says how many there were.
+    pub fn disconnect(&mut self, connection: ConnectionId) -> usize {
+        let open_ids = self.by_connection.remove(&connection).unwrap_or_default();
+        for open_id in &open_ids {
+            if let Some(player) = self.players.remove(open_id) {
+                self.by_private_id.remove(&player.private_id);
+            }
+        }
+        open_ids.len()
+    }
+
+    /// How many players there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.players.len()
+    }
+
+    /// Whether there is no player.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.players.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MAX_PER_CONNECTION: usize = 3;
+
+    fn open_id(number: u8) -> OpenId {
+        OpenId::new(&format!("oid{number}")).unwrap()
+    }
+
+    fn secret(number: u8) -> String {
+        format!("pid{number}")
+    }
+
+    fn private_id(number: u8) -> PrivateId {
+        PrivateId::new(secret(number)).unwrap()
+    }
+
+    fn address(port: u16) -> SocketAddrV4 {
+        SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
+    }
+
+    /// The same rules as a list that is searched from the front.
+    #[derive(Default)]
+    struct Model(Vec<ModelPlayer>);
+
+    struct ModelPlayer {
+        connection: u64,
+        open_id: u8,
+        private_id: u8,
+        remote: Option<u16>,
+    }
+
+    impl Model {
+        fn register(
+            &mut self,
+            connection: u64,
+            open_id: u8,
+            private_id: u8,
+        ) -> Result<(), RegisterError> {
+            let own = self.0.iter().filter(|p| p.connection == connection).count();
+            if own >= MAX_PER_CONNECTION {
+                return Err(RegisterError::TooMany);
+            }
+            let taken = |p: &ModelPlayer| p.open_id == open_id || p.private_id == private_id;
+            if self.0.iter().any(taken) {
+                return Err(RegisterError::IdInUse);
+            }
+            self.0.push(ModelPlayer {
+                connection,
+                open_id,
+                private_id,
+                remote: None,
+            });
+            Ok(())
+        }
+
+        fn register_remote(&mut self, private_id: u8, port: u16) -> RemoteRegistration {
+            match self.0.iter_mut().find(|p| p.private_id == private_id) {
+                None => RemoteRegistration::UnknownPrivateId,
+                Some(player) => match player.remote.replace(port) {
+                    None => RemoteRegistration::First,
+                    first => {
+                        player.remote = first;
+                        RemoteRegistration::Repeat
+                    }
+                },
+            }
+        }
+
+        /// Connection and port of the host, then of the player who asks.
+        fn introduce(
+            &self,
+            connection: u64,
+            open_id: u8,
+        ) -> Result<[(u64, u16); 2], RefusalReason> {
+            let Some(host) = self.0.iter().find(|p| p.open_id == open_id) else {
+                return Err(RefusalReason::UnknownHost);
+            };
+            let Some(host_port) = host.remote else {
+                return Err(RefusalReason::HostUnregistered);
+            };
+            let Some(player) = self.0.iter().find(|p| p.connection == connection) else {
+                return Err(RefusalReason::NoIdentity);
+            };
+            let Some(port) = player.remote else {
+                return Err(RefusalReason::PlayerUnregistered);
+            };
+            Ok([(host.connection, host_port), (connection, port)])
+        }
+
+        fn disconnect(&mut self, connection: u64) -> usize {
+            let before = self.0.len();
+            self.0.retain(|p| p.connection != connection);
+            before - self.0.len()
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Register(u64, u8, u8),
+        RegisterRemote(u8, u16),
+        Introduce(u64, u8),
+        Disconnect(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..4u64, 0..8u8, 0..8u8).prop_map(|(c, o, p)| Step::Register(c, o, p)),
+            4 => (0..8u8, 1..5u16).prop_map(|(p, a)| Step::RegisterRemote(p, a)),
+            4 => (0..4u64, 0..8u8).prop_map(|(c, o)| Step::Introduce(c, o)),
+            1 => (0..4u64).prop_map(Step::Disconnect),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_model(steps in proptest::collection::vec(step(), 1..120)) {
+            let mut table = HostTable::new(MAX_PER_CONNECTION);
+            let mut model = Model::default();
+            for step in steps {
+                match step {
+                    Step::Register(connection, oid, pid) => prop_assert_eq!(
+                        table.register(ConnectionId(connection), open_id(oid), private_id(pid)),
+                        model.register(connection, oid, pid)
+                    ),
+                    Step::RegisterRemote(pid, port) => prop_assert_eq!(
+                        table.register_remote(&secret(pid), address(port)),
+                        model.register_remote(pid, port)
+                    ),
+                    Step::Introduce(connection, oid) => {
+                        let endpoint = |endpoint: Endpoint| {
+                            (endpoint.connection.0, endpoint.remote.port())
+                        };
+                        prop_assert_eq!(
+                            table
+                                .introduce(ConnectionId(connection), &open_id(oid))
+                                .map(|both| [endpoint(both.host), endpoint(both.player)]),
+                            model.introduce(connection, oid)
+                        );
+                    }
+                    Step::Disconnect(connection) => prop_assert_eq!(
+                        table.disconnect(ConnectionId(connection)),
+                        model.disconnect(connection)
+                    ),
+                }
+                prop_assert_eq!(table.len(), model.0.len());
+                prop_assert_eq!(table.is_empty(), model.0.is_empty());
+                // Nothing may stay behind when a player is gone.
+                prop_assert_eq!(table.by_private_id.len(), table.players.len());
+                prop_assert_eq!(
+                    table.by_connection.values().map(Vec::len).sum::<usize>(),
+                    table.players.len()
+                );
+                prop_assert!(table.by_connection.values().all(|own| !own.is_empty()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_address_is_kept() {
+        let mut table = HostTable::new(1);
+        let connection = ConnectionId(1);
+        table
+            .register(connection, open_id(1), private_id(1))
+            .unwrap();
+        let register = |table: &mut HostTable, port| table.register_remote("pid1", address(port));
+        assert_eq!(register(&mut table, 7), RemoteRegistration::First);
+        assert_eq!(register(&mut table, 8), RemoteRegistration::Repeat);
+        let met = table.introduce(connection, &open_id(1)).unwrap();
+        assert_eq!(met.player.remote, address(7));
+        assert_eq!(met.player, met.host, "a player may ask for itself");
+    }
+
+    #[test]
+    fn no_text_but_a_private_id_registers() {
+        let mut table = HostTable::new(1);
+        table
+            .register(ConnectionId(1), open_id(1), private_id(1))
+            .unwrap();
+        for text in [
+            "",
+            " ",
+            "pid",
+            "pid1 ",
+            "pid1\n",
+            "oid1",
+            &"x".repeat(70_000),
+        ] {
+            assert_eq!(
+                table.register_remote(text, address(1)),
+                RemoteRegistration::UnknownPrivateId,
+            );
+        }
+    }
+
+    #[test]
+    fn a_table_does_not_print_private_ids() {
+        let mut table = HostTable::new(1);
+        table
+            .register(ConnectionId(1), open_id(1), private_id(1))
+            .unwrap();
+        assert!(!format!("{table:?}").contains("pid1"));
+    }
+}
