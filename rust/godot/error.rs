@@ -1,0 +1,95 @@
+//! The one map from our errors to Godot's.
+
+use godot::global::Error;
+use noray_client::{DialError, DisconnectReason, RegisterError, SendError};
+use noray_protocol::{command::RefusalReason, id::OpenIdError, requests::ConnectError};
+
+/// Characters of a server's own text that a message keeps: a sentence.
+const MAX_SERVER_TEXT: usize = 200;
+
+/// An error that a game sees as Godot's `Error` and as a sentence.
+pub(crate) trait GodotError: std::fmt::Display {
+    /// The `Error` that a game can act on.
+    fn code(&self) -> Error;
+
+    /// The sentence for a player's log.
+    fn message(&self) -> String {
+        readable(&self.to_string())
+    }
+}
+
+impl GodotError for DialError {
+    fn code(&self) -> Error {
+        match self {
+            Self::NotFound { .. } => Error::ERR_CANT_RESOLVE,
+            Self::Unreachable { .. } => Error::ERR_CONNECTION_ERROR,
+            Self::TimedOut { .. } => Error::ERR_TIMEOUT,
+        }
+    }
+}
+
+impl GodotError for RegisterError {
+    fn code(&self) -> Error {
+        match self {
+            Self::Socket(_) => Error::ERR_CANT_CREATE,
+            Self::Refused => Error::FAILED,
+            Self::TimedOut { .. } => Error::ERR_TIMEOUT,
+            Self::Disconnected => Error::ERR_CONNECTION_ERROR,
+        }
+    }
+}
+
+impl GodotError for DisconnectReason {
+    fn code(&self) -> Error {
+        Error::ERR_CONNECTION_ERROR
+    }
+}
+
+impl GodotError for SendError {
+    fn code(&self) -> Error {
+        match self {
+            Self::Disconnected => Error::ERR_CONNECTION_ERROR,
+            Self::Full => Error::ERR_BUSY,
+        }
+    }
+}
+
+impl GodotError for OpenIdError {
+    fn code(&self) -> Error {
+        Error::ERR_INVALID_PARAMETER
+    }
+}
+
+impl GodotError for ConnectError {
+    fn code(&self) -> Error {
+        match self {
+            Self::Refused(reason, _) => match reason {
+                RefusalReason::UnknownHost => Error::ERR_DOES_NOT_EXIST,
+                RefusalReason::HostUnregistered => Error::ERR_UNAVAILABLE,
+                RefusalReason::PlayerUnregistered | RefusalReason::NoIdentity => {
+                    Error::ERR_UNAUTHORIZED
+                }
+                RefusalReason::RelaysFull | RefusalReason::TooManyRequests => Error::ERR_BUSY,
+                RefusalReason::InvalidOpenId => Error::ERR_INVALID_PARAMETER,
+                RefusalReason::Other => Error::ERR_CANT_CONNECT,
+            },
+            Self::ServerText(_) | Self::NoAnswer => Error::ERR_CANT_CONNECT,
+            Self::TooMany => Error::ERR_BUSY,
+            Self::Disconnected => Error::ERR_CONNECTION_ERROR,
+            Self::TimedOut(_) => Error::ERR_TIMEOUT,
+        }
+    }
+}
+
+/// A text that may hold a server's words, as one line of bounded length.
+fn readable(text: &str) -> String {
+    let mut line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MAX_SERVER_TEXT)
+        .collect();
+    if line.len() < text.len() {
+        line.push('…');
+    }
+    line
+}

@@ -1,0 +1,390 @@
+//! The class `PacketHandshake`: the handshake over Godot's own sockets.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use godot::{
+    builtin::{GString, PackedByteArray, Signal},
+    classes::{
+        ENetConnection, ENetMultiplayerPeer, ENetPacketPeer, Engine, PacketPeer, PacketPeerUdp,
+        RefCounted, enet_packet_peer::PeerState, multiplayer_peer::ConnectionStatus,
+    },
+    global::Error,
+    obj::{Base, Gd, Singleton},
+    register::{GodotClass, godot_api},
+};
+use noray_protocol::handshake::{BlindHandshake, Handshake, Outcome, Status, Step};
+use tracing::{debug, warn};
+
+use crate::{
+    announced,
+    defaults::PACKETS_PER_FRAME,
+    noray::{Noray, valid_port, valid_seconds},
+    pump,
+    request::Request,
+};
+
+/// Opens the way between two players: both send small packets to each other, through both
+/// routers, until each knows that the other receives them.
+///
+/// Every method is static and awaited, and gives a Godot `Error`. `timeout` is in seconds;
+/// `frequency` is the pause between repeated packets in seconds. What comes in is looked at
+/// with each frame, and answered at once.
+///
+/// A joining player calls `over_packet_peer`; a host, whose socket belongs to ENet, calls
+/// `over_enet_peer` or `over_enet`. Players with netfox.noray can be on the other side.
+#[derive(GodotClass)]
+#[class(no_init, base = RefCounted)]
+pub struct PacketHandshake {
+    base: Base<RefCounted>,
+}
+
+#[godot_api]
+impl PacketHandshake {
+    /// Conducts the handshake over a `PacketPeerUDP` that is bound to `Noray.local_port` and
+    /// has the other player as its destination, or over any other `PacketPeer`.
+    ///
+    /// Gives `OK`; `ERR_BUSY` when packets came in but the other side never confirmed to have
+    /// received any, where connecting is still worth a try; `ERR_TIMEOUT`;
+    /// `ERR_CONNECTION_ERROR` when the peer is closed meanwhile; `ERR_UNCONFIGURED` when it is
+    /// not bound; `ERR_INVALID_PARAMETER` for a null peer or a time that is negative, NaN or
+    /// over a day.
+    ///
+    /// Packets from anyone but the target are ignored. Godot does not tell a peer's
+    /// destination: in a handler of `Noray.on_connect_nat` or `Noray.on_connect_relay` it is
+    /// the address of that signal; else, on `Noray.local_port`, any address that the server
+    /// announced; else the first that speaks the handshake. `address` and `port` name it for
+    /// certain.
+    #[func]
+    fn over_packet_peer(
+        peer: Option<Gd<PacketPeer>>,
+        #[opt(default = 8.0)] timeout: f64,
+        #[opt(default = 0.1)] frequency: f64,
+        #[opt(default = "")] address: GString,
+        #[opt(default = 0)] port: i64,
+    ) -> Signal {
+        let (Some(peer), Some((timeout, interval))) = (peer, times(timeout, frequency)) else {
+            return refuse(Error::ERR_INVALID_PARAMETER, "a null peer or a bad time");
+        };
+        let named = parse_target(&address, port);
+        if named.is_none() && !(address.is_empty() && port == 0) {
+            return refuse(Error::ERR_INVALID_PARAMETER, "not an IP address and port");
+        }
+        let link = match peer.clone().try_cast::<PacketPeerUdp>() {
+            Ok(udp) if !is_open(&udp) => {
+                return refuse(Error::ERR_UNCONFIGURED, "the peer is not bound to a port");
+            }
+            Ok(udp) => {
+                let source = Source::find(&udp, named);
+                PeerLink::Udp(udp, source)
+            }
+            Err(_) => PeerLink::Other,
+        };
+        let handshake = Handshake::new(Instant::now(), timeout, interval);
+        ActiveHandshake::begin(Side::Peer {
+            handshake,
+            peer,
+            link,
+        })
+    }
+
+    /// Conducts a host's side of the handshake over its ENet connection, which cannot read the
+    /// other side's packets: it sends until ENet itself is connected to `address` and `port`,
+    /// or `timeout` has passed.
+    ///
+    /// Gives `OK` in both cases, as the way may open later; `ERR_CONNECTION_ERROR` when the
+    /// connection is destroyed; `ERR_INVALID_PARAMETER` for a null connection, what is not an
+    /// IP address, a bad port, or a time that is negative, NaN or over a day.
+    #[func]
+    fn over_enet(
+        connection: Option<Gd<ENetConnection>>,
+        address: GString,
+        port: i64,
+        #[opt(default = 8.0)] timeout: f64,
+        #[opt(default = 0.1)] frequency: f64,
+    ) -> Signal {
+        let Some(connection) = connection else {
+            return refuse(Error::ERR_INVALID_PARAMETER, "a null connection");
+        };
+        begin_blind(connection, None, &address, port, timeout, frequency)
+    }
+
+    /// As `over_enet`, for an `ENetMultiplayerPeer`. Gives `ERR_CONNECTION_ERROR` when that is
+    /// not connected, or is closed meanwhile.
+    #[func]
+    fn over_enet_peer(
+        peer: Option<Gd<ENetMultiplayerPeer>>,
+        address: GString,
+        port: i64,
+        #[opt(default = 8.0)] timeout: f64,
+        #[opt(default = 0.1)] frequency: f64,
+    ) -> Signal {
+        let Some(peer) = peer else {
+            return refuse(Error::ERR_INVALID_PARAMETER, "a null peer");
+        };
+        if peer.get_connection_status() != ConnectionStatus::CONNECTED {
+            return refuse(Error::ERR_CONNECTION_ERROR, "the peer is not connected");
+        }
+        let Some(connection) = peer.get_host() else {
+            return refuse(Error::ERR_UNCONFIGURED, "the peer has no host of its own");
+        };
+        begin_blind(connection, Some(peer), &address, port, timeout, frequency)
+    }
+}
+
+fn begin_blind(
+    connection: Gd<ENetConnection>,
+    owner: Option<Gd<ENetMultiplayerPeer>>,
+    address: &GString,
+    port: i64,
+    timeout: f64,
+    frequency: f64,
+) -> Signal {
+    let target = parse_target(address, port);
+    let (Some(target), Some((timeout, interval))) = (target, times(timeout, frequency)) else {
+        return refuse(
+            Error::ERR_INVALID_PARAMETER,
+            "not an IP address and port, or a bad time",
+        );
+    };
+    if !is_alive(&connection) {
+        return refuse(Error::ERR_CONNECTION_ERROR, "the connection is destroyed");
+    }
+    ActiveHandshake::begin(Side::ENet {
+        handshake: BlindHandshake::new(Instant::now(), timeout, interval),
+        connection,
+        owner,
+        target,
+    })
+}
+
+/// A handshake that the pump steps with each frame.
+pub(crate) struct ActiveHandshake {
+    side: Side,
+    request: Request,
+    result: Error,
+}
+
+enum Side {
+    Peer {
+        handshake: Handshake,
+        peer: Gd<PacketPeer>,
+        link: PeerLink,
+    },
+    ENet {
+        handshake: BlindHandshake,
+        connection: Gd<ENetConnection>,
+        owner: Option<Gd<ENetMultiplayerPeer>>,
+        target: SocketAddr,
+    },
+}
+
+/// What is known of a packet peer's transport.
+enum PeerLink {
+    Udp(Gd<PacketPeerUdp>, Source),
+    Other,
+}
+
+/// Whose packets count.
+enum Source {
+    /// Those of these addresses.
+    Known(Vec<SocketAddr>),
+    /// Those of the first that speaks the handshake.
+    FirstSpeaker,
+    /// All: the system passes on the target's alone.
+    Connected,
+}
+
+impl Source {
+    fn find(udp: &Gd<PacketPeerUdp>, named: Option<SocketAddr>) -> Self {
+        if let Some(target) = named {
+            return Self::Known(vec![target]);
+        }
+        if udp.is_socket_connected() {
+            return Self::Connected;
+        }
+        let port = u16::try_from(udp.get_local_port()).ok();
+        let announced = announced::current().map_or_else(announced::all, |address| vec![address]);
+        if announced.is_empty() || port != Noray::registered_port() {
+            return Self::FirstSpeaker;
+        }
+        Self::Known(announced)
+    }
+
+    fn accepts(&mut self, source: Option<SocketAddr>, packet: &[u8]) -> bool {
+        match (&*self, source) {
+            (Self::Connected, _) => true,
+            (Self::Known(targets), Some(source)) => targets.contains(&source),
+            (Self::FirstSpeaker, Some(source)) if Status::parse(packet).is_some() => {
+                *self = Self::Known(vec![source]);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl ActiveHandshake {
+    fn begin(side: Side) -> Signal {
+        let (request, signal) = Request::new();
+        let mut handshake = Self {
+            side,
+            request,
+            result: Error::OK,
+        };
+        if handshake.step() {
+            pump::end_later(handshake.request, handshake.result);
+        } else {
+            pump::add_handshake(handshake);
+        }
+        signal
+    }
+
+    /// Reads, decides, sends; whether it has ended.
+    pub(crate) fn step(&mut self) -> bool {
+        let now = Instant::now();
+        let result = match &mut self.side {
+            Side::Peer {
+                handshake,
+                peer,
+                link,
+            } => step_peer(now, handshake, peer, link),
+            Side::ENet {
+                handshake,
+                connection,
+                owner,
+                target,
+            } => step_enet(now, handshake, connection, owner.as_ref(), *target),
+        };
+        self.result = result.unwrap_or(Error::OK);
+        result.is_some()
+    }
+
+    /// Wakes who awaits the handshake.
+    pub(crate) fn end(self) {
+        debug!(result = ?self.result, "a handshake ended");
+        let Self {
+            side,
+            request,
+            result,
+        } = self;
+        // The game may close the socket next; our reference must not keep it.
+        drop(side);
+        request.end(result);
+    }
+}
+
+fn step_peer(
+    now: Instant,
+    handshake: &mut Handshake,
+    peer: &mut Gd<PacketPeer>,
+    link: &mut PeerLink,
+) -> Option<Error> {
+    if let PeerLink::Udp(udp, _) = link
+        && !is_open(udp)
+    {
+        return Some(Error::ERR_CONNECTION_ERROR);
+    }
+    for _ in 0..PACKETS_PER_FRAME {
+        if peer.get_available_packet_count() <= 0 {
+            break;
+        }
+        let packet = peer.get_packet();
+        let accepted = match link {
+            PeerLink::Udp(udp, source) => source.accepts(sender(udp), packet.as_slice()),
+            PeerLink::Other => true,
+        };
+        if accepted {
+            handshake.receive(packet.as_slice());
+        }
+    }
+    let step = handshake.step(now);
+    let packet = PackedByteArray::from(&step.packet[..]);
+    for _ in 0..step.copies {
+        // A failed send is a lost packet: the next one may get through.
+        let sent = peer.put_packet(&packet);
+        if sent == Error::ERR_UNCONFIGURED {
+            return Some(sent);
+        }
+    }
+    step.outcome.map(|outcome| match outcome {
+        Outcome::Connected => Error::OK,
+        Outcome::Unconfirmed => Error::ERR_BUSY,
+        Outcome::TimedOut => Error::ERR_TIMEOUT,
+    })
+}
+
+fn step_enet(
+    now: Instant,
+    handshake: &mut BlindHandshake,
+    connection: &mut Gd<ENetConnection>,
+    owner: Option<&Gd<ENetMultiplayerPeer>>,
+    target: SocketAddr,
+) -> Option<Error> {
+    let closed =
+        owner.is_some_and(|peer| peer.get_connection_status() != ConnectionStatus::CONNECTED);
+    if closed || !is_alive(connection) {
+        return Some(Error::ERR_CONNECTION_ERROR);
+    }
+    let Step {
+        packet,
+        copies,
+        outcome,
+    } = handshake.step(now, is_connected_to(connection, target));
+    let packet = PackedByteArray::from(&packet[..]);
+    let address = GString::from(&target.ip().to_string());
+    for _ in 0..copies {
+        connection.socket_send(&address, i32::from(target.port()), &packet);
+    }
+    outcome.map(|_| Error::OK)
+}
+
+/// Whether ENet itself says that it is connected to `target`.
+fn is_connected_to(connection: &mut Gd<ENetConnection>, target: SocketAddr) -> bool {
+    connection.get_peers().iter_shared().any(|peer| {
+        let peer: Gd<ENetPacketPeer> = peer;
+        peer.get_state() == PeerState::CONNECTED
+            && peer.get_remote_port() == i32::from(target.port())
+            && parse_ip(&peer.get_remote_address()) == Some(target.ip())
+    })
+}
+
+fn is_open(udp: &Gd<PacketPeerUdp>) -> bool {
+    udp.is_bound() || udp.is_socket_connected()
+}
+
+/// Whether an ENet connection is still there. It has no method that asks this without an
+/// error line, so that is held back.
+fn is_alive(connection: &Gd<ENetConnection>) -> bool {
+    let mut engine = Engine::singleton();
+    let prints = engine.is_printing_error_messages();
+    engine.set_print_error_messages(false);
+    let alive = connection.get_max_channels() > 0;
+    engine.set_print_error_messages(prints);
+    alive
+}
+
+/// Where the packet came from that was read last.
+fn sender(udp: &Gd<PacketPeerUdp>) -> Option<SocketAddr> {
+    parse_target(&udp.get_packet_ip(), i64::from(udp.get_packet_port()))
+}
+
+fn parse_target(address: &GString, port: i64) -> Option<SocketAddr> {
+    Some(SocketAddr::new(parse_ip(address)?, valid_port(port)?))
+}
+
+fn parse_ip(address: &GString) -> Option<IpAddr> {
+    let ip: IpAddr = address.to_string().parse().ok()?;
+    Some(ip.to_canonical())
+}
+
+fn times(timeout: f64, frequency: f64) -> Option<(Duration, Duration)> {
+    valid_seconds(timeout).zip(valid_seconds(frequency))
+}
+
+fn refuse(error: Error, message: &str) -> Signal {
+    warn!("no handshake: {message}");
+    Request::ended(error)
+}

@@ -1,0 +1,53 @@
+//! What an awaited method returns: the signal of an object that ends once.
+
+use godot::{
+    builtin::Signal,
+    classes::RefCounted,
+    global::Error,
+    obj::{Base, Gd, NewGd},
+    register::{GodotClass, godot_api},
+};
+
+use crate::pump;
+
+/// An awaited call that has not ended.
+///
+/// The bindings' side of an `await`: a `Signal` holds no reference, so the object
+/// is held here until it has emitted.
+#[derive(GodotClass)]
+#[class(init, internal, base = RefCounted)]
+pub(crate) struct NorayRequest {
+    base: Base<RefCounted>,
+}
+
+#[godot_api]
+impl NorayRequest {
+    /// Emitted once, with how the call ended.
+    #[signal]
+    fn completed(error: Error);
+}
+
+/// The right to end an awaited call.
+pub(crate) struct Request(Gd<NorayRequest>);
+
+impl Request {
+    /// A fresh call, and the signal that its method returns.
+    pub(crate) fn new() -> (Self, Signal) {
+        let object = NorayRequest::new_gd();
+        let signal = Signal::from_object_signal(&object, "completed");
+        (Self(object), signal)
+    }
+
+    /// A call that has ended already.
+    pub(crate) fn ended(error: Error) -> Signal {
+        let (request, signal) = Self::new();
+        pump::end_later(request, error);
+        signal
+    }
+
+    /// Wakes who awaits the call. Not inside the call itself, where nobody awaits
+    /// it yet: that is what [`pump::end_later`] is for.
+    pub(crate) fn end(self, error: Error) {
+        self.0.signals().completed().emit(error);
+    }
+}
