@@ -290,7 +290,12 @@ impl ServerCommand {
             Self::Greeting(text) => format!("{GREETING} \"{text}\""),
             Self::SetOpenId(oid) => format!("set-oid {oid}"),
             Self::SetPrivateId(pid) => format!("set-pid {}", pid.reveal()),
-            Self::ConnectNat(address) => format!("connect {address}"),
+            Self::ConnectNat(address) => {
+                // An IPv4 address in IPv6 form would be cut at its first colon by
+                // today's client.
+                let ip = address.ip().to_canonical();
+                format!("connect {}", SocketAddr::new(ip, address.port()))
+            }
             Self::ConnectRelay(port) => format!("connect-relay {port}"),
             Self::ConnectError(kind, text) => format!("{} {text}", kind.command()),
             Self::Refused {
@@ -309,23 +314,25 @@ impl ServerCommand {
     }
 }
 
-/// `<ip>:<port>` with a real port; an IPv6 address stands in brackets or bare, as
-/// both were seen from servers.
+/// `<ip>:<port>` of one host; an IPv6 address stands in brackets or bare, as both
+/// were seen from servers.
 fn parse_address(data: &str) -> Option<SocketAddr> {
-    let address = data.parse::<SocketAddr>().ok().or_else(|| {
-        let (ip, port) = data.rsplit_once(':')?;
-        let ip = ip.parse::<IpAddr>().ok()?;
-        Some(SocketAddr::new(ip, parse_port(port)?))
-    })?;
-    let ip = address.ip().to_canonical();
+    let (ip, port) = data.rsplit_once(':')?;
+    let port = parse_port(port)?;
+    let in_brackets = ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']'));
+    let ip = match in_brackets {
+        Some(ip) => IpAddr::V6(ip.parse().ok()?),
+        None => ip.parse().ok()?,
+    };
+    let ip: IpAddr = ip.to_canonical();
     let one_host = !ip.is_unspecified() && !ip.is_multicast() && ip != Ipv4Addr::BROADCAST;
-    (address.port() != 0 && one_host).then(|| SocketAddr::new(ip, address.port()))
+    one_host.then(|| SocketAddr::new(ip, port))
 }
 
-/// A whole number from 1 to 65535, digits only.
+/// A whole number from 1 to 65535, digits only, written as a server writes it.
 fn parse_port(data: &str) -> Option<u16> {
-    let digits = data.bytes().all(|byte| byte.is_ascii_digit());
-    data.parse().ok().filter(|port| digits && *port != 0)
+    let plain = data.bytes().all(|byte| byte.is_ascii_digit()) && !data.starts_with('0');
+    data.parse().ok().filter(|_| plain)
 }
 
 fn parse_refusal(data: &str) -> Option<ServerCommand> {
@@ -349,7 +356,7 @@ fn parse_refusal(data: &str) -> Option<ServerCommand> {
 /// Joins the plain and quoted chunks of generation 2's data and resolves their
 /// escapes.
 fn unquote(data: &str) -> String {
-    if !data.contains('"') {
+    if !data.contains(['"', '\\']) {
         return data.to_owned();
     }
     let mut text = String::with_capacity(data.len());

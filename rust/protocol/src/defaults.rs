@@ -37,3 +37,7 @@ pub const MAX_REQUESTS_IN_FLIGHT: usize = 256;
 /// How long a connect request waits for an answer of a server that has no
 /// `echo`: many times a slow round trip of half a second.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Stands for a time-out that ends beyond what an `Instant` can name: nobody
+/// waits for a year.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -76,33 +76,38 @@ pub struct Step {
     pub outcome: Option<Outcome>,
 }
 
-/// When to repeat a packet and when to give up.
+/// When to repeat a packet and when to give up. Compares spans: a deadline so far
+/// away that no `Instant` can name it is never reached.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
-    deadline: Instant,
+    begin: Instant,
+    timeout: Duration,
     interval: Duration,
-    next: Instant,
+    last: Option<Instant>,
 }
 
 impl Pace {
     fn new(now: Instant, timeout: Duration, interval: Duration) -> Self {
         Self {
-            deadline: now + timeout,
+            begin: now,
+            timeout,
             interval,
-            next: now,
+            last: None,
         }
     }
 
     fn due(&mut self, now: Instant) -> bool {
-        let due = now >= self.next;
+        let due = self
+            .last
+            .is_none_or(|last| now.saturating_duration_since(last) >= self.interval);
         if due {
-            self.next = now + self.interval;
+            self.last = Some(now);
         }
         due
     }
 
     fn expired(&self, now: Instant) -> bool {
-        now >= self.deadline
+        now.saturating_duration_since(self.begin) >= self.timeout
     }
 }
 
@@ -116,6 +121,9 @@ pub struct Handshake {
     pace: Pace,
     status: Status,
     heard: Option<Status>,
+    /// The other side said once that it is duplex; an older packet that comes
+    /// late does not take that back.
+    heard_duplex: bool,
     news: bool,
 }
 
@@ -128,6 +136,7 @@ impl Handshake {
             pace: Pace::new(now, timeout, interval),
             status: Status::default(),
             heard: None,
+            heard_duplex: false,
             news: false,
         }
     }
@@ -143,12 +152,13 @@ impl Handshake {
         self.news |= status != self.status || self.heard != Some(heard);
         self.status = status;
         self.heard = Some(heard);
+        self.heard_duplex |= heard.duplex;
     }
 
     /// What to send at `now`, and whether the handshake has ended.
     pub fn step(&mut self, now: Instant) -> Step {
-        let finished = self.status.duplex && self.heard.is_some_and(|heard| heard.duplex);
-        let due = self.pace.due(now) || std::mem::take(&mut self.news);
+        let finished = self.status.duplex && self.heard_duplex;
+        let due = self.pace.due(now) | std::mem::take(&mut self.news);
         let (copies, outcome) = if finished {
             (HANDSHAKE_LAST_PACKETS, Some(Outcome::Connected))
         } else if self.pace.expired(now) {

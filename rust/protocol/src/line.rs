@@ -1,5 +1,7 @@
 //! Bytes to lines, in the framing of both server generations.
 
+use std::fmt;
+
 use crate::defaults::MAX_LINE;
 
 /// How a peer marks the end of a line.
@@ -23,9 +25,8 @@ pub enum LineError {
 
 /// Cuts a byte stream into lines, however the stream itself was cut.
 ///
-/// Holds one incomplete line of at most `limit` bytes. Raw frames of generation
-/// 2 are skipped. Bytes that are no UTF-8 become U+FFFD.
-#[derive(Debug)]
+/// Holds an incomplete line of at most `limit` bytes and a CR. Raw frames of
+/// generation 2 are skipped. Bytes that are no UTF-8 become U+FFFD.
 pub struct LineDecoder {
     framing: Framing,
     limit: usize,
@@ -35,15 +36,43 @@ pub struct LineDecoder {
     /// How far `buffer` was searched for the end of the line.
     searched: usize,
     in_quotes: bool,
-    /// A line that was too long is being skipped up to its LF.
-    skipping_line: bool,
-    /// Bytes of a raw frame still to be skipped.
-    skipping_raw: usize,
+    skip: Skip,
+}
+
+/// What the decoder leaves out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Skip {
+    Nothing,
+    /// Everything up to the next LF.
+    Line,
+    /// This many bytes of a raw frame, then its closing LF.
+    Raw(usize),
+}
+
+/// Where the end of the current line is.
+enum End {
+    /// The LF stands here.
+    Found(usize),
+    /// More bytes are needed.
+    Unknown,
+    /// Beyond the limit.
+    TooFar,
 }
 
 impl Default for LineDecoder {
     fn default() -> Self {
         Self::new(Framing::default(), MAX_LINE)
+    }
+}
+
+impl fmt::Debug for LineDecoder {
+    /// Leaves the buffer out: it can hold a PrivateID.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineDecoder")
+            .field("framing", &self.framing)
+            .field("limit", &self.limit)
+            .field("buffered", &(self.buffer.len() - self.start))
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,8 +87,7 @@ impl LineDecoder {
             start: 0,
             searched: 0,
             in_quotes: false,
-            skipping_line: false,
-            skipping_raw: 0,
+            skip: Skip::Nothing,
         }
     }
 
@@ -67,6 +95,7 @@ impl LineDecoder {
     /// by its greeting.
     pub fn set_framing(&mut self, framing: Framing) {
         self.framing = framing;
+        self.begin_line(self.start);
     }
 
     /// Takes bytes as they came; read the lines out with [`Self::next_line`]
@@ -83,59 +112,89 @@ impl LineDecoder {
     ///
     /// # Errors
     /// [`LineError::TooLong`] once for each line that was skipped; the lines
-    /// behind it follow.
+    /// behind it follow. When an unbalanced quote made it too long, those are the
+    /// lines behind its first LF.
     pub fn next_line(&mut self) -> Option<Result<String, LineError>> {
+        while self.skip() {
+            match self.find_end() {
+                End::Unknown => return None,
+                End::TooFar => {
+                    self.skip = Skip::Line;
+                    return Some(Err(LineError::TooLong(self.limit)));
+                }
+                End::Found(end) => {
+                    let line = self.start..end;
+                    self.begin_line(end + 1);
+                    let line = &self.buffer[line];
+                    if self.framing == Framing::Quoted && line.len() > 1 && line[0] == b'\r' {
+                        self.skip = raw_frame(&line[1..], self.limit);
+                        continue;
+                    }
+                    let line = line.strip_suffix(b"\r").unwrap_or(line);
+                    return Some(Ok(String::from_utf8_lossy(line).into_owned()));
+                }
+            }
+        }
+        None
+    }
+
+    /// Leaves out what is to be left out; `false` when more bytes are needed.
+    fn skip(&mut self) -> bool {
         loop {
-            self.skip_raw();
-            if self.skipping_raw > 0 {
-                return None;
+            let rest = &self.buffer[self.start..];
+            match self.skip {
+                Skip::Nothing => return true,
+                Skip::Line => match rest.iter().position(|&byte| byte == b'\n') {
+                    Some(end) => {
+                        self.begin_line(self.start + end + 1);
+                        self.skip = Skip::Nothing;
+                    }
+                    None => {
+                        self.begin_line(self.buffer.len());
+                        return false;
+                    }
+                },
+                // What stands between the frame and its LF proves a wrong length.
+                Skip::Raw(0) => self.skip = Skip::Line,
+                Skip::Raw(_) if rest.is_empty() => return false,
+                Skip::Raw(length) => {
+                    let skipped = length.min(rest.len());
+                    self.begin_line(self.start + skipped);
+                    self.skip = Skip::Raw(length - skipped);
+                }
             }
-            let Some(end) = self.find_end() else {
-                return self.check_length();
-            };
-            let line = self.start..end;
-            self.begin_line(end + 1);
-            if std::mem::take(&mut self.skipping_line) {
-                continue;
-            }
-            if line.len() > self.limit {
-                return Some(Err(LineError::TooLong(self.limit)));
-            }
-            let line = &self.buffer[line];
-            if self.framing == Framing::Quoted && line.len() > 1 && line[0] == b'\r' {
-                self.skipping_raw = raw_frame_length(&line[1..], self.limit);
-                continue;
-            }
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            return Some(Ok(String::from_utf8_lossy(line).into_owned()));
         }
     }
 
-    fn skip_raw(&mut self) {
-        let skipped = self.skipping_raw.min(self.buffer.len() - self.start);
-        if skipped > 0 {
-            self.skipping_raw -= skipped;
-            self.begin_line(self.start + skipped);
-        }
-    }
-
-    /// Where the LF is that ends the current line.
-    fn find_end(&mut self) -> Option<usize> {
+    /// Looks for the LF that ends the current line, no further than a line may
+    /// reach: else the result would depend on how the stream was cut.
+    fn find_end(&mut self) -> End {
         let quoted = self.framing == Framing::Quoted;
-        while let Some(&byte) = self.buffer.get(self.searched) {
-            match byte {
-                b'\n' if !self.in_quotes => return Some(self.searched),
-                b'\\' if quoted => match self.buffer.get(self.searched + 1) {
+        loop {
+            let next = self.buffer.get(self.searched);
+            let length = self.searched - self.start;
+            if length > self.limit {
+                // Only the LF of a CR LF may still come.
+                let after_cr = length == self.limit + 1 && self.buffer[self.searched - 1] == b'\r';
+                return match next {
+                    None if after_cr && !self.in_quotes => End::Unknown,
+                    Some(b'\n') if after_cr && !self.in_quotes => End::Found(self.searched),
+                    _ => End::TooFar,
+                };
+            }
+            match next {
+                None => return End::Unknown,
+                Some(b'\n') if !self.in_quotes => return End::Found(self.searched),
+                Some(b'"') if quoted => self.in_quotes = !self.in_quotes,
+                Some(b'\\') if quoted => match self.buffer.get(self.searched + 1) {
+                    None => return End::Unknown,
                     Some(b'"') => self.searched += 1,
                     Some(_) => {}
-                    None => return None,
                 },
-                b'"' if quoted => self.in_quotes = !self.in_quotes && !self.skipping_line,
-                _ => {}
+                Some(_) => {}
             }
             self.searched += 1;
         }
-        None
     }
 
     fn begin_line(&mut self, start: usize) {
@@ -143,36 +202,41 @@ impl LineDecoder {
         self.searched = start;
         self.in_quotes = false;
     }
-
-    /// Lets go of an incomplete line that is too long already.
-    fn check_length(&mut self) -> Option<Result<String, LineError>> {
-        if self.skipping_line {
-            self.begin_line(self.buffer.len());
-            return None;
-        }
-        let line = &self.buffer[self.start..];
-        if line.len() <= self.limit {
-            return None;
-        }
-        // An unbalanced quote hides every LF: go on behind the first one.
-        match line.iter().position(|&byte| byte == b'\n') {
-            Some(end) => self.begin_line(self.start + end + 1),
-            None => {
-                self.begin_line(self.buffer.len());
-                self.skipping_line = true;
-            }
-        }
-        Some(Err(LineError::TooLong(self.limit)))
-    }
 }
 
-/// How many bytes follow the announcement `name length` of a raw frame, its
-/// closing LF included; 0 when the length is a lie.
-fn raw_frame_length(announcement: &[u8], limit: usize) -> usize {
+/// What follows the announcement `name length` of a raw frame; nothing when the
+/// length is none.
+fn raw_frame(announcement: &[u8], limit: usize) -> Skip {
     std::str::from_utf8(announcement)
         .ok()
-        .and_then(|text| text.rsplit(' ').next())
-        .and_then(|length| length.trim().parse::<usize>().ok())
+        .and_then(|text| text.trim().rsplit(' ').next())
+        .and_then(|length| length.parse().ok())
         .filter(|length| *length <= limit)
-        .map_or(0, |length| length + 1)
+        .map_or(Skip::Nothing, Skip::Raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    proptest! {
+        /// Fails when the buffer grows with what the peer sends.
+        #[test]
+        fn memory_is_bounded(
+            quoted in any::<bool>(),
+            limit in 0..30_usize,
+            pushes in vec("[\\r\\n\"\\\\ a0-9]{0,40}", 0..40),
+        ) {
+            let framing = if quoted { Framing::Quoted } else { Framing::Plain };
+            let mut decoder = LineDecoder::new(framing, limit);
+            for push in pushes {
+                decoder.push(push.as_bytes());
+                // An incomplete line and its CR, and what has just come.
+                prop_assert!(decoder.buffer.len() <= limit + 1 + push.len());
+                while decoder.next_line().is_some() {}
+            }
+        }
+    }
 }

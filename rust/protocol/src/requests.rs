@@ -6,9 +6,24 @@
 //! on: with no address between the fences, none will come. A `connect-relay` is
 //! answered in a later turn of its event loop, behind the second fence of the
 //! same write; a third fence, sent when the second one came back, is read after
-//! that turn.
+//! that turn. The next `connect-relay` goes out behind that third fence: of two in
+//! one write, the server does not tell whose port it sends.
 //!
-//! A server that greets (generation 2, and our own) says no by itself.
+//! A server that greets (generation 2, and our own) says no by itself. Generation
+//! 2 does not tell to whom, and tells its refusals of one write behind its
+//! answers; so of each kind one request goes out at a time. A refusal belongs to
+//! the request whose OpenID is in its text, or else to the one that is out.
+//!
+//! Other players' connects look like answers. One that comes
+//! - between the fences of a request that fails (for `connect-relay` within about
+//!   one round trip, for `connect` only if the network cut the write in two) hides
+//!   that failure;
+//! - on generation 2, while one request is out that fails without its OpenID in
+//!   the text and another of the same kind waits, can put the failure down to the
+//!   wrong one of the two.
+//!
+//! Nothing else goes wrong by them, and only the second makes a failure of a
+//! request that was answered.
 
 use std::{
     collections::VecDeque,
@@ -17,7 +32,7 @@ use std::{
 
 use crate::{
     command::{ConnectKind, PlayerCommand, RefusalReason, ServerCommand},
-    defaults::MAX_REQUESTS_IN_FLIGHT,
+    defaults::{LONGEST_WAIT, MAX_REQUESTS_IN_FLIGHT},
     id::OpenId,
 };
 
@@ -77,8 +92,25 @@ struct Request {
     kind: ConnectKind,
     oid: OpenId,
     deadline: Instant,
+    /// Went out later than it was asked for: gets a further time-out.
+    late: bool,
     answered: bool,
-    fences: Option<Fences>,
+    stage: Stage,
+}
+
+/// How far a request is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// Not sent: the one before it has to come first.
+    Queued,
+    /// Sent without fences.
+    Unfenced,
+    /// Sent between fences, and none has come back.
+    Sent { before: u64, after: u64 },
+    /// The first fence came back: lines from here on can be the answer.
+    Open { after: u64 },
+    /// The second fence came back, and a third one was sent.
+    Closing { after: u64 },
 }
 
 impl Request {
@@ -89,17 +121,26 @@ impl Request {
             error,
         }
     }
-}
 
-#[derive(Debug)]
-struct Fences {
-    before: u64,
-    /// The last fence sent behind the request.
-    after: u64,
-    /// The one before the request came back: lines from here on can be its answer.
-    open: bool,
-    /// `after` is the third fence.
-    repeated: bool,
+    /// Whether a line that comes now can speak of it.
+    fn may_hear(&self, kind: ConnectKind, echoes: bool) -> bool {
+        self.kind == kind
+            && match self.stage {
+                Stage::Queued => false,
+                Stage::Sent { .. } => !echoes,
+                Stage::Unfenced | Stage::Open { .. } | Stage::Closing { .. } => true,
+            }
+    }
+
+    /// Whether the next one of its kind has to wait.
+    fn blocks(&self) -> bool {
+        match self.stage {
+            Stage::Queued => true,
+            Stage::Unfenced => !self.answered,
+            Stage::Sent { .. } | Stage::Open { .. } => self.kind == ConnectKind::Relay,
+            Stage::Closing { .. } => false,
+        }
+    }
 }
 
 /// The connect requests of one connection that wait for an answer.
@@ -109,8 +150,13 @@ pub struct Requests {
     greeted: bool,
     /// The server has answered a fence.
     echoes: bool,
+    /// The server let a request's time run out and has not answered one fence.
+    silent: bool,
     last_fence: u64,
+    /// In the order in which they were asked for.
     open: VecDeque<Request>,
+    /// What [`Self::expire`] let go.
+    unsent: String,
 }
 
 impl Requests {
@@ -122,8 +168,10 @@ impl Requests {
             timeout,
             greeted: false,
             echoes: false,
+            silent: false,
             last_fence: 0,
             open: VecDeque::new(),
+            unsent: String::new(),
         }
     }
 
@@ -133,7 +181,9 @@ impl Requests {
         self.greeted
     }
 
-    /// Opens a request; what to send is given, complete with its line ends.
+    /// Opens a request; what to send is given, complete with its line ends. Empty
+    /// when the request has to wait for one before it: then a [`Reaction`] or
+    /// [`Self::unsent`] gives it later.
     ///
     /// # Errors
     /// [`ConnectError::TooMany`]; nothing is to be sent then.
@@ -143,46 +193,40 @@ impl Requests {
         kind: ConnectKind,
         oid: OpenId,
     ) -> Result<String, ConnectFailure> {
-        if self.open.len() >= MAX_REQUESTS_IN_FLIGHT {
-            return Err(ConnectFailure {
-                kind,
-                oid: oid.as_str().to_owned(),
-                error: ConnectError::TooMany,
-            });
-        }
-        let line = PlayerCommand::Connect(kind, Ok(oid.clone()));
-        let (fences, text) = if self.greeted {
-            (None, format!("{line}\n"))
-        } else {
-            let (before, first) = self.fence();
-            let (after, second) = self.fence();
-            let fences = Fences {
-                before,
-                after,
-                open: false,
-                repeated: false,
-            };
-            (Some(fences), format!("{first}{line}\n{second}"))
-        };
-        self.open.push_back(Request {
+        let request = Request {
             kind,
             oid,
-            deadline: now + self.timeout,
+            deadline: deadline(now, self.timeout),
+            late: false,
             answered: false,
-            fences,
-        });
+            stage: Stage::Queued,
+        };
+        if !self.has_room() {
+            return Err(request.failure(ConnectError::TooMany));
+        }
+        self.open.push_back(request);
+        let text = self.send_queued();
+        if let Some(request) = self.open.back_mut() {
+            request.late = request.stage == Stage::Queued;
+        }
         Ok(text)
     }
 
     /// Takes each line that came from the server, in order.
     pub fn receive(&mut self, command: &ServerCommand) -> Reaction {
+        let mut reaction = Reaction::default();
+        let mut send = String::new();
         match command {
-            ServerCommand::Greeting(_) => self.greeted = true,
+            ServerCommand::Greeting(_) => self.greet(),
             ServerCommand::ConnectNat(_) => self.answer(ConnectKind::Nat),
             ServerCommand::ConnectRelay(_) => self.answer(ConnectKind::Relay),
             ServerCommand::ConnectError(kind, text) => {
-                let oid = self.take(|request| request.kind == *kind && !request.answered);
-                return failed(*kind, oid, ConnectError::ServerText(text.clone()));
+                let oid = self.take_unnamed(*kind, text);
+                reaction.failure = Some(ConnectFailure {
+                    kind: *kind,
+                    oid: oid.unwrap_or_default(),
+                    error: ConnectError::ServerText(text.clone()),
+                });
             }
             ServerCommand::Refused {
                 kind,
@@ -190,41 +234,73 @@ impl Requests {
                 reason,
                 sentence,
             } => {
-                self.take(|request| request.kind == *kind && request.oid.as_str() == oid);
-                let error = ConnectError::Refused(*reason, sentence.clone());
-                return failed(*kind, oid.clone(), error);
+                let echoes = self.echoes;
+                let taken = if oid.is_empty() {
+                    self.take_unnamed(*kind, "")
+                } else {
+                    self.take(|request| {
+                        request.may_hear(*kind, echoes) && request.oid.as_str() == oid
+                    })
+                };
+                reaction.failure = Some(ConnectFailure {
+                    kind: *kind,
+                    oid: taken.unwrap_or_else(|| oid.clone()),
+                    error: ConnectError::Refused(*reason, sentence.clone()),
+                });
             }
             ServerCommand::Echo(text) => {
                 if let Some(fence) = text.strip_prefix(FENCE).and_then(|n| n.parse().ok()) {
-                    return self.receive_fence(fence);
+                    reaction.internal = true;
+                    send = self.receive_fence(fence, &mut reaction.failure);
                 }
             }
             _ => {}
         }
-        Reaction::default()
+        send.push_str(&self.send_queued());
+        send.push_str(&std::mem::take(&mut self.unsent));
+        reaction.send = Some(send).filter(|send| !send.is_empty());
+        reaction
     }
 
-    /// The requests whose time is over at `now`.
+    /// The requests whose time is over at `now`. Others that waited for them go
+    /// out: send what [`Self::unsent`] gives.
     pub fn expire(&mut self, now: Instant) -> Vec<ConnectFailure> {
         let mut failures = Vec::new();
-        self.open.retain(|request| {
-            let expired = now >= request.deadline;
-            if expired && !request.answered {
+        self.open.retain_mut(|request| {
+            if now < request.deadline {
+                return true;
+            }
+            if request.late {
+                request.late = request.stage == Stage::Queued;
+                request.deadline = deadline(now, self.timeout);
+                return true;
+            }
+            if !request.answered {
                 failures.push(request.failure(ConnectError::TimedOut(self.timeout)));
             }
-            !expired
+            self.silent |= !self.echoes && matches!(request.stage, Stage::Sent { .. });
+            false
         });
+        let text = self.send_queued();
+        self.unsent.push_str(&text);
         failures
+    }
+
+    /// What is to be sent after [`Self::expire`]; the next [`Reaction`] has it too
+    /// when nobody asks here.
+    pub fn unsent(&mut self) -> Option<String> {
+        Some(std::mem::take(&mut self.unsent)).filter(|text| !text.is_empty())
     }
 
     /// When [`Self::expire`] has something to do; `None` with nothing open.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.open.front().map(|request| request.deadline)
+        self.open.iter().map(|request| request.deadline).min()
     }
 
     /// Ends all requests, since the connection has ended.
     pub fn abandon(&mut self) -> Vec<ConnectFailure> {
+        self.unsent.clear();
         self.open
             .drain(..)
             .filter(|request| !request.answered)
@@ -232,77 +308,133 @@ impl Requests {
             .collect()
     }
 
-    fn fence(&mut self) -> (u64, String) {
-        self.last_fence += 1;
-        let text = format!("{FENCE}{}", self.last_fence);
-        (self.last_fence, format!("{}\n", PlayerCommand::Echo(text)))
+    /// Makes room for one more, at the cost of one that is only kept because its
+    /// answer could have been another player's connect.
+    fn has_room(&mut self) -> bool {
+        if self.open.len() < MAX_REQUESTS_IN_FLIGHT {
+            return true;
+        }
+        let spare = |request: &Request| request.answered && request.stage == Stage::Unfenced;
+        let index = self.open.iter().position(spare);
+        index.is_some_and(|index| self.open.remove(index).is_some())
+    }
+
+    /// Sends the queued requests whose turn it is.
+    fn send_queued(&mut self) -> String {
+        let mut text = String::new();
+        for kind in [ConnectKind::Nat, ConnectKind::Relay] {
+            let queued = |request: &Request| request.kind == kind && request.stage == Stage::Queued;
+            while let Some(index) = self.open.iter().position(queued) {
+                let mut earlier = self.open.range(..index);
+                if !self.silent && earlier.any(|request| request.kind == kind && request.blocks()) {
+                    break;
+                }
+                text.push_str(&self.send(index));
+            }
+        }
+        text
+    }
+
+    fn send(&mut self, index: usize) -> String {
+        let request = &mut self.open[index];
+        let line = PlayerCommand::Connect(request.kind, Ok(request.oid.clone()));
+        if self.greeted {
+            request.stage = Stage::Unfenced;
+            return format!("{line}\n");
+        }
+        let (before, after) = (self.last_fence + 1, self.last_fence + 2);
+        self.last_fence = after;
+        request.stage = Stage::Sent { before, after };
+        format!("{}{line}\n{}", fence_line(before), fence_line(after))
+    }
+
+    /// From here on the server says no by itself.
+    fn greet(&mut self) {
+        self.greeted = true;
+        for request in &mut self.open {
+            if request.stage != Stage::Queued {
+                request.stage = Stage::Unfenced;
+            }
+        }
     }
 
     /// An address or port came: it answers the oldest request that it can belong
     /// to, or it is another player's wish to connect.
     fn answer(&mut self, kind: ConnectKind) {
         let echoes = self.echoes;
-        let answered = self.open.iter_mut().position(|request| {
-            let fenced_off = request
-                .fences
-                .as_ref()
-                .is_some_and(|fences| echoes && !fences.open);
-            request.kind == kind && !request.answered && !fenced_off
-        });
-        if let Some(index) = answered {
-            if self.open[index].fences.is_some() {
-                self.open[index].answered = true;
-            } else {
-                self.open.remove(index);
-            }
+        let answered = self
+            .open
+            .iter_mut()
+            .find(|request| request.may_hear(kind, echoes) && !request.answered);
+        if let Some(request) = answered {
+            request.answered = true;
         }
     }
 
-    fn receive_fence(&mut self, fence: u64) -> Reaction {
+    /// Gives a further fence to send, or the failure of the request behind which
+    /// this one stood.
+    fn receive_fence(&mut self, fence: u64, failure: &mut Option<ConnectFailure>) -> String {
         self.echoes = true;
-        let mut reaction = Reaction {
-            internal: true,
-            ..Reaction::default()
-        };
-        let found = self.open.iter().position(|request| {
-            let fences = request.fences.as_ref();
-            fences.is_some_and(|fences| fences.before == fence || fences.after == fence)
-        });
-        let Some(index) = found else {
-            return reaction;
-        };
-        let next = self.last_fence + 1;
-        let request = &mut self.open[index];
-        let Some(fences) = &mut request.fences else {
-            return reaction;
-        };
-        if fences.before == fence {
-            fences.open = true;
-        } else if !request.answered && request.kind == ConnectKind::Relay && !fences.repeated {
-            fences.repeated = true;
-            fences.after = next;
-            reaction.send = Some(self.fence().1);
-        } else if let Some(request) = self.open.remove(index)
-            && !request.answered
-        {
-            reaction.failure = Some(request.failure(ConnectError::NoAnswer));
+        self.silent = false;
+        for (index, request) in self.open.iter_mut().enumerate() {
+            match request.stage {
+                Stage::Sent { before, after } if before == fence => {
+                    request.stage = Stage::Open { after };
+                    // What came before this fence was no answer.
+                    request.answered = false;
+                }
+                Stage::Sent { after, .. } | Stage::Open { after } if after == fence => {
+                    if request.kind == ConnectKind::Nat || request.answered {
+                        *failure = self.close(index);
+                    } else {
+                        self.last_fence += 1;
+                        let after = self.last_fence;
+                        request.stage = Stage::Closing { after };
+                        return fence_line(after);
+                    }
+                }
+                Stage::Closing { after } if after == fence => *failure = self.close(index),
+                _ => continue,
+            }
+            break;
         }
-        reaction
+        String::new()
     }
 
-    /// Removes the first request that fits and gives its OpenID, or an empty one.
-    fn take(&mut self, fits: impl Fn(&Request) -> bool) -> String {
-        self.open
-            .iter()
-            .position(fits)
-            .and_then(|index| self.open.remove(index))
-            .map_or_else(String::new, |request| request.oid.as_str().to_owned())
+    /// Removes a request that can get no answer any more.
+    fn close(&mut self, index: usize) -> Option<ConnectFailure> {
+        let request = self.open.remove(index)?;
+        (!request.answered).then(|| request.failure(ConnectError::NoAnswer))
+    }
+
+    /// Removes the request that a refusal without an OpenID means, and gives its
+    /// OpenID.
+    fn take_unnamed(&mut self, kind: ConnectKind, text: &str) -> Option<String> {
+        let echoes = self.echoes;
+        let fits = |request: &Request| request.may_hear(kind, echoes);
+        let named = |request: &Request| {
+            let oid = request.oid.as_str();
+            fits(request) && text.split_whitespace().any(|word| word == oid)
+        };
+        self.take(named).or_else(|| self.take(fits))
+    }
+
+    /// Removes a request that fits and gives its OpenID: the oldest that is not
+    /// answered, else the youngest.
+    fn take(&mut self, fits: impl Fn(&Request) -> bool) -> Option<String> {
+        let open = |request: &Request| fits(request) && !request.answered;
+        let index = self.open.iter().position(open);
+        let index = index.or_else(|| self.open.iter().rposition(&fits))?;
+        let request = self.open.remove(index)?;
+        Some(request.oid.as_str().to_owned())
     }
 }
 
-fn failed(kind: ConnectKind, oid: String, error: ConnectError) -> Reaction {
-    Reaction {
-        failure: Some(ConnectFailure { kind, oid, error }),
-        ..Reaction::default()
-    }
+fn fence_line(fence: u64) -> String {
+    format!("{}\n", PlayerCommand::Echo(format!("{FENCE}{fence}")))
+}
+
+/// A time-out that is too long for an `Instant` becomes [`LONGEST_WAIT`].
+fn deadline(now: Instant, timeout: Duration) -> Instant {
+    now.checked_add(timeout).unwrap_or(now + LONGEST_WAIT)
 }
