@@ -27,3 +27,6 @@ pub(crate) const LOG_LINES: usize = 1024;
 
 /// Longest time that a game may ask for, in seconds; more is a mistake.
 pub(crate) const MAX_SECONDS: f64 = 24.0 * 60.0 * 60.0;
+
+/// How often a script that awaits is woken, and awaits again, while the game quits.
+pub(crate) const LAST_CALLS: usize = 16;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use godot::{
-    builtin::{GString, Signal},
+    builtin::{Callable, GString, Signal, StringName},
     classes::Object,
     global::Error,
     obj::{Base, Gd, Singleton},
@@ -98,6 +98,8 @@ struct Link {
     /// The server's address, once it has accepted.
     server: Option<SocketAddr>,
     connecting: Option<Request>,
+    /// Calls of `register_host` that have no answer yet.
+    identities: usize,
     registering: Vec<Request>,
     /// The PrivateID for which `local_port` is registered.
     registered: Option<GString>,
@@ -127,11 +129,14 @@ impl Noray {
     #[signal]
     fn on_disconnect_from_host();
 
-    /// Emitted when the server gives an OpenID.
+    /// Emitted when the server gives an OpenID; with an empty one when `register_host` gets no
+    /// answer, so that an `await` of it ends.
     #[signal]
     fn on_oid(oid: GString);
 
-    /// Emitted when the server gives a PrivateID.
+    /// Emitted when the server gives a PrivateID; with an empty one when `register_host` gets no
+    /// answer, because the connection ended or the answer time-out has passed, so that an `await`
+    /// of it ends. A `register_remote` that follows then gives the error.
     #[signal]
     fn on_pid(pid: GString);
 
@@ -200,11 +205,11 @@ impl Noray {
             connection: Connection::open(&runtime, options),
             server: None,
             connecting: Some(request),
+            identities: 0,
             registering: Vec::new(),
             registered: None,
         });
         drop(me);
-        pump::start();
         signal
     }
 
@@ -229,6 +234,7 @@ impl Noray {
         match self.connected() {
             Ok(link) => {
                 let sent = link.connection.register_host();
+                link.identities += usize::from(sent.is_ok());
                 self.report(sent)
             }
             Err(error) => error,
@@ -295,11 +301,28 @@ impl Noray {
         }
     }
 
-    /// The game quits: nobody is told any more.
+    /// The game quits: whoever awaits the connection is woken, and told nothing else.
     pub(crate) fn leave() {
-        if godot::init::is_class_available::<Self>() {
-            let mut this = Self::singleton();
-            drop(this.bind_mut().link.take());
+        let mut this = Self::singleton();
+        let Some(link) = this.bind_mut().link.take() else {
+            return;
+        };
+        let awaits_identity = link.identities > 0;
+        link.abandon();
+        if awaits_identity {
+            Self::emit_no_identity(&mut this);
+        }
+    }
+
+    /// Lets go of all signal handlers: this object outlives the scripts that they are in.
+    pub(crate) fn disconnect_handlers() {
+        let mut this = Self::singleton();
+        for signal in this.get_signal_list().iter_shared() {
+            let name = StringName::from(&signal.at("name").to::<GString>());
+            for connection in this.get_signal_connection_list(&name).iter_shared() {
+                let callable = connection.at("callable").to::<Callable>();
+                this.disconnect(&name, &callable);
+            }
         }
     }
 
@@ -322,6 +345,16 @@ impl Noray {
                 }
             }
             Event::Line(line) => Self::handle_line(this, id, line),
+            Event::NoIdentity => {
+                let mut me = this.bind_mut();
+                let message = "the server does not answer: is it a noray server?";
+                me.fail(Error::ERR_TIMEOUT, message);
+                if let Some(link) = &mut me.link {
+                    link.identities = link.identities.saturating_sub(1);
+                }
+                drop(me);
+                Self::emit_no_identity(this);
+            }
             Event::Registered(result) => Self::handle_registered(this, result),
             Event::ConnectFailed(failure) => Self::handle_connect_failed(this, &failure),
             Event::Disconnected(reason) => {
@@ -358,7 +391,13 @@ impl Noray {
             }
             ServerCommand::SetPrivateId(pid) => {
                 let pid = GString::from(pid.reveal());
-                this.bind_mut().pid = pid.clone();
+                {
+                    let mut me = this.bind_mut();
+                    me.pid = pid.clone();
+                    if let Some(link) = &mut me.link {
+                        link.identities = link.identities.saturating_sub(1);
+                    }
+                }
                 this.signals().on_pid().emit(&pid);
             }
             ServerCommand::ConnectNat(address) => {
@@ -439,10 +478,20 @@ impl Noray {
             return;
         };
         let was_connected = link.server.is_some();
+        let awaits_identity = link.identities > 0;
         link.abandon();
         if was_connected {
             this.signals().on_disconnect_from_host().emit();
         }
+        if awaits_identity {
+            Self::emit_no_identity(this);
+        }
+    }
+
+    /// Wakes who awaits an identity that will not come.
+    fn emit_no_identity(this: &mut Gd<Self>) {
+        this.signals().on_oid().emit(&GString::new());
+        this.signals().on_pid().emit(&GString::new());
     }
 
     fn begin_registration(

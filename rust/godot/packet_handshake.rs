@@ -262,6 +262,12 @@ impl ActiveHandshake {
         result.is_some()
     }
 
+    /// Gives up, as the game quits.
+    pub(crate) fn abandon(mut self) {
+        self.result = Error::ERR_CONNECTION_ERROR;
+        self.end();
+    }
+
     /// Wakes who awaits the handshake.
     pub(crate) fn end(self) {
         debug!(result = ?self.result, "a handshake ended");

@@ -5,12 +5,15 @@ use std::cell::RefCell;
 
 use godot::{
     builtin::{Callable, Variant},
-    classes::{Engine, Object, SceneTree, Window},
+    classes::{Engine, Object, SceneTree},
     global::Error,
     obj::{Gd, Singleton},
 };
 
-use crate::{log, noray::Noray, packet_handshake::ActiveHandshake, request::Request, runtime};
+use crate::{
+    defaults::LAST_CALLS, log, noray::Noray, packet_handshake::ActiveHandshake, request::Request,
+    runtime,
+};
 
 thread_local! {
     /// The main thread's; Godot's classes live on no other.
@@ -35,27 +38,24 @@ impl Pump {
     }
 }
 
-/// Runs the pump with each frame from now on.
+/// Runs the pump with each frame, as soon as the main loop is there.
 pub(crate) fn start() {
-    if PUMP.with_borrow(|pump| !pump.connections.is_empty()) {
-        return;
-    }
+    Callable::from_fn("noray_connect", |_| connect()).call_deferred(&[]);
+}
+
+fn connect() {
     let tree = Engine::singleton()
         .get_main_loop()
         .and_then(|main_loop| main_loop.try_cast::<SceneTree>().ok());
-    let Some(tree) = tree else {
-        // A script that is the main loop itself is made before it is known as such.
-        Callable::from_fn("noray_start", |_| start()).call_deferred(&[]);
+    let Some((tree, root)) = tree.and_then(|tree| Some((tree.clone(), tree.get_root()?))) else {
         return;
     };
-    let mut connections = Vec::new();
     let frame = Callable::from_fn("noray_pump", |_: &[&Variant]| run());
-    connections.push((tree.clone().upcast::<Object>(), "process_frame", frame));
-    if let Some(root) = tree.get_root() {
-        let root: Gd<Window> = root;
-        let leave = Callable::from_fn("noray_leave", |_: &[&Variant]| leave());
-        connections.push((root.upcast::<Object>(), "tree_exiting", leave));
-    }
+    let leave = Callable::from_fn("noray_leave", |_: &[&Variant]| leave());
+    let mut connections: Vec<(Gd<Object>, _, _)> = vec![
+        (tree.upcast(), "process_frame", frame),
+        (root.upcast(), "tree_exiting", leave),
+    ];
     for (object, signal, callable) in &mut connections {
         object.connect(*signal, &*callable);
     }
@@ -65,23 +65,28 @@ pub(crate) fn start() {
 /// Ends a call after it has returned.
 pub(crate) fn end_later(request: Request, error: Error) {
     PUMP.with_borrow_mut(|pump| pump.ended.push((request, error)));
-    start();
 }
 
 /// Steps a handshake with each frame until it ends.
 pub(crate) fn add_handshake(handshake: ActiveHandshake) {
     PUMP.with_borrow_mut(|pump| pump.handshakes.push(handshake));
-    start();
 }
 
 fn run() {
     log::flush();
     Noray::pump();
     step_handshakes();
+    end_calls();
+}
+
+/// Wakes who awaits a call that ended before it returned; whether there was any.
+fn end_calls() -> bool {
     let ended = PUMP.with_borrow_mut(|pump| std::mem::take(&mut pump.ended));
+    let any = !ended.is_empty();
     for (request, error) in ended {
         request.end(error);
     }
+    any
 }
 
 fn step_handshakes() {
@@ -98,18 +103,27 @@ fn step_handshakes() {
     }
 }
 
-/// The game quits: whoever still awaits is let go of, while its script exists.
+/// The game quits: every await ends with an error, since Godot never frees what a
+/// script holds while it awaits.
 fn leave() {
+    let handshakes = PUMP.with_borrow_mut(|pump| std::mem::take(&mut pump.handshakes));
+    for handshake in handshakes {
+        handshake.abandon();
+    }
     Noray::leave();
-    PUMP.with_borrow_mut(|pump| {
-        pump.ended.clear();
-        pump.handshakes.clear();
-    });
+    // A script that is woken may call again: the bound is for one that always does.
+    for _ in 0..LAST_CALLS {
+        if !end_calls() {
+            break;
+        }
+        Noray::leave();
+    }
+    Noray::disconnect_handlers();
     log::flush();
     runtime::stop();
 }
 
-/// Lets go of everything that Godot holds of ours.
+/// Lets go of everything that Godot holds of ours. The scripts are gone already.
 pub(crate) fn stop() {
     let pump = PUMP.replace(Pump::new());
     for (mut object, signal, callable) in pump.connections {
@@ -117,6 +131,5 @@ pub(crate) fn stop() {
             object.disconnect(signal, &callable);
         }
     }
-    Noray::leave();
     log::flush();
 }

@@ -1,6 +1,7 @@
 //! The connection to a noray server: a task, and the handle that a game holds.
 
 use std::{
+    collections::VecDeque,
     future::pending,
     io,
     net::SocketAddr,
@@ -93,6 +94,8 @@ pub enum Event {
     NotConnected(DialError),
     /// A command came from the server.
     Line(ServerLine),
+    /// The server did not answer a [`Connection::register_host`] in time.
+    NoIdentity,
     /// A registration ended; with the local port that is registered now.
     Registered(Result<u16, RegisterError>),
     /// A connect request came to nothing.
@@ -248,6 +251,9 @@ struct Session {
     decoder: LineDecoder,
     framing: Framing,
     requests: Requests,
+    /// Until when each `register-host` that was sent waits for its PrivateID.
+    identities: VecDeque<Instant>,
+    answer_timeout: Duration,
     registrations: JoinSet<Result<u16, RegisterError>>,
     events: mpsc::Sender<Event>,
 }
@@ -284,6 +290,8 @@ impl Session {
             decoder: LineDecoder::new(Framing::Plain, MAX_LINE),
             framing: Framing::Plain,
             requests: Requests::new(options.answer_timeout),
+            identities: VecDeque::new(),
+            answer_timeout: options.answer_timeout,
             registrations: JoinSet::new(),
             events,
         }))
@@ -293,7 +301,7 @@ impl Session {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Option<DisconnectReason> {
         let mut chunk = [0; READ_CHUNK];
         loop {
-            let deadline = self.requests.next_deadline();
+            let deadline = self.next_deadline();
             let step = tokio::select! {
                 read = self.reader.read(&mut chunk) => match read {
                     Ok(0) => Err(Ok(DisconnectReason::Closed)),
@@ -317,6 +325,15 @@ impl Session {
         }
     }
 
+    fn next_deadline(&self) -> Option<Instant> {
+        let identity = self.identities.front().copied();
+        self.requests
+            .next_deadline()
+            .into_iter()
+            .chain(identity)
+            .min()
+    }
+
     async fn receive(&mut self, bytes: &[u8]) -> Result<(), Ended> {
         self.decoder.push(bytes);
         while let Some(line) = self.decoder.next_line() {
@@ -330,10 +347,14 @@ impl Session {
             let Some(line) = ServerLine::parse(&line, self.framing) else {
                 continue;
             };
-            if let ServerCommand::Greeting(version) = &line.command {
-                debug!(version, "the server greets");
-                self.framing = Framing::Quoted;
-                self.decoder.set_framing(Framing::Quoted);
+            match &line.command {
+                ServerCommand::Greeting(version) => {
+                    debug!(version, "the server greets");
+                    self.framing = Framing::Quoted;
+                    self.decoder.set_framing(Framing::Quoted);
+                }
+                ServerCommand::SetPrivateId(_) => drop(self.identities.pop_front()),
+                _ => {}
             }
             let reaction = self.requests.receive(&line.command);
             if !reaction.internal {
@@ -352,6 +373,8 @@ impl Session {
     async fn obey(&mut self, command: Command) -> Result<(), Ended> {
         match command {
             Command::RegisterHost => {
+                self.identities
+                    .push_back(Instant::now() + self.answer_timeout);
                 self.write(&format!("{}\n", PlayerCommand::RegisterHost))
                     .await
             }
@@ -386,8 +409,19 @@ impl Session {
     }
 
     async fn expire(&mut self) -> Result<(), Ended> {
-        for failure in self.requests.expire(Instant::now()) {
+        let now = Instant::now();
+        for failure in self.requests.expire(now) {
             self.tell(Event::ConnectFailed(failure)).await?;
+        }
+        if let Some(text) = self.requests.unsent() {
+            self.write(&text).await?;
+        }
+        while self
+            .identities
+            .pop_front_if(|until| now >= *until)
+            .is_some()
+        {
+            self.tell(Event::NoIdentity).await?;
         }
         Ok(())
     }
