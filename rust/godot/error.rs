@@ -3,6 +3,7 @@
 use godot::global::Error;
 use noray_client::{DialError, DisconnectReason, RegisterError, SendError};
 use noray_protocol::{command::RefusalReason, id::OpenIdError, requests::ConnectError};
+use noray_server::StartError;
 
 /// Characters of a server's own text that a message keeps: a sentence.
 const MAX_SERVER_TEXT: usize = 200;
@@ -77,6 +78,18 @@ impl GodotError for ConnectError {
             Self::TooMany => Error::ERR_BUSY,
             Self::Disconnected => Error::ERR_CONNECTION_ERROR,
             Self::TimedOut(_) => Error::ERR_TIMEOUT,
+        }
+    }
+}
+
+impl GodotError for StartError {
+    fn code(&self) -> Error {
+        match self {
+            Self::Config(_) => Error::ERR_INVALID_PARAMETER,
+            Self::Commands { source, .. } | Self::Registrar { source, .. } => match source.kind() {
+                std::io::ErrorKind::AddrInUse => Error::ERR_ALREADY_IN_USE,
+                _ => Error::ERR_CANT_CREATE,
+            },
         }
     }
 }

@@ -1,1 +1,190 @@
 //! The class `NorayServer`.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use godot::{
+    builtin::GString,
+    classes::RefCounted,
+    global::Error,
+    obj::Base,
+    register::{GodotClass, godot_api, property::PhantomVar},
+};
+use noray_server::{Config, Server};
+use tracing::warn;
+
+use crate::{error::GodotError, runtime};
+
+/// Stands for all of this machine's addresses, as in Godot's own servers.
+const ALL_ADDRESSES: &str = "*";
+
+/// A noray server inside the game: for local play, tests and dedicated hosts.
+///
+/// ```gdscript
+/// var server := NorayServer.new()
+/// if server.start() == OK:
+///     var err: Error = await Noray.connect_to_host("127.0.0.1", server.port)
+/// ```
+/// Players in other networks reach it only where its ports are open to them: `port` (TCP),
+/// `registrar_port` and the relay ports (UDP). Its limits and time-outs are those of the
+/// public server. It runs in the background, and stops when the last reference to it goes.
+#[derive(GodotClass)]
+#[class(init, base = RefCounted)]
+pub struct NorayServer {
+    /// The TCP port of the commands, which players connect to; 0 when it is not running.
+    #[var(get, no_set)]
+    port: PhantomVar<i32>,
+
+    /// The UDP port of the registrar, for `Noray.register_remote`; 0 when it is not running.
+    #[var(get, no_set)]
+    registrar_port: PhantomVar<i32>,
+
+    /// Connected players that have an OpenID.
+    #[var(get, no_set)]
+    player_count: PhantomVar<i32>,
+
+    /// Open relays; each relayed player has one.
+    #[var(get, no_set)]
+    relay_count: PhantomVar<i32>,
+
+    /// Open connections, those without an OpenID too.
+    #[var(get, no_set)]
+    connection_count: PhantomVar<i32>,
+
+    /// Why the last `start` failed, in a sentence that a log can show. Empty when it did not.
+    #[var(no_set)]
+    last_error_message: GString,
+
+    server: Option<Server>,
+    base: Base<RefCounted>,
+}
+
+#[godot_api]
+impl NorayServer {
+    /// Starts the server: it can be connected to when this returns.
+    ///
+    /// `port` and `registrar_port` may be 0 for any free port. `relay_ports` are UDP ports, one
+    /// for each relayed player: `first-last`, single ports, or several of these with commas;
+    /// they are bound when they are needed. `bind_address` is one of this machine's IP
+    /// addresses, or `*` for all.
+    ///
+    /// Gives `OK`; `ERR_ALREADY_IN_USE` when it is running, or something else has one of the
+    /// ports; `ERR_INVALID_PARAMETER`; `ERR_CANT_CREATE` when the system refuses a socket.
+    #[func]
+    fn start(
+        &mut self,
+        #[opt(default = 8890)] port: i64,
+        #[opt(default = 8809)] registrar_port: i64,
+        #[opt(default = "49152-51200")] relay_ports: GString,
+        #[opt(default = "*")] bind_address: GString,
+    ) -> Error {
+        if self.server.is_some() {
+            return self.fail(Error::ERR_ALREADY_IN_USE, "the server is running already");
+        }
+        let config = match config(port, registrar_port, &relay_ports, &bind_address) {
+            Ok(config) => config,
+            Err(message) => return self.fail(Error::ERR_INVALID_PARAMETER, message),
+        };
+        let runtime = match runtime::handle() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                return self.fail(
+                    Error::ERR_CANT_CREATE,
+                    format!("no background thread: {error}"),
+                );
+            }
+        };
+        match Server::start(config, &runtime) {
+            Ok(server) => {
+                self.server = Some(server);
+                self.last_error_message = GString::new();
+                Error::OK
+            }
+            Err(error) => self.fail(error.code(), error.message()),
+        }
+    }
+
+    /// Stops the server: all players are disconnected and all relays closed. Does nothing when
+    /// it is not running.
+    #[func]
+    fn stop(&mut self) {
+        self.server = None;
+    }
+
+    /// Whether the server is running.
+    #[func]
+    fn is_running(&self) -> bool {
+        self.server.is_some()
+    }
+
+    #[func]
+    fn get_port(&self) -> i32 {
+        self.server
+            .as_ref()
+            .map_or(0, |server| server.command_address().port().into())
+    }
+
+    #[func]
+    fn get_registrar_port(&self) -> i32 {
+        self.server
+            .as_ref()
+            .map_or(0, |server| server.registrar_address().port().into())
+    }
+
+    #[func]
+    fn get_player_count(&self) -> i32 {
+        self.count(|stats| stats.players)
+    }
+
+    #[func]
+    fn get_relay_count(&self) -> i32 {
+        self.count(|stats| stats.relays)
+    }
+
+    #[func]
+    fn get_connection_count(&self) -> i32 {
+        self.count(|stats| stats.connections)
+    }
+
+    fn count(&self, of: impl Fn(noray_server::Stats) -> usize) -> i32 {
+        self.server
+            .as_ref()
+            .and_then(|server| i32::try_from(of(server.stats())).ok())
+            .unwrap_or(0)
+    }
+
+    fn fail(&mut self, error: Error, message: impl Into<String>) -> Error {
+        let message = message.into();
+        warn!("no server: {message}");
+        self.last_error_message = GString::from(&message);
+        error
+    }
+}
+
+fn config(
+    port: i64,
+    registrar_port: i64,
+    relay_ports: &GString,
+    bind_address: &GString,
+) -> Result<Config, String> {
+    let read_port = |port: i64| u16::try_from(port).map_err(|_| format!("{port} is no port"));
+    let bind_address = bind_address.to_string();
+    let address: IpAddr = match bind_address.as_str() {
+        ALL_ADDRESSES => Ipv4Addr::UNSPECIFIED.into(),
+        address => address
+            .parse()
+            .map_err(|_| format!("'{address}' is no IP address"))?,
+    };
+    let mut config = Config {
+        socket_host: address,
+        socket_port: read_port(port)?,
+        registrar_port: read_port(registrar_port)?,
+        ..Config::default()
+    };
+    if let IpAddr::V4(address) = address {
+        config.udp_host = address;
+    }
+    config
+        .set("NORAY_UDP_RELAY_PORTS", &relay_ports.to_string())
+        .map_err(|error| error.to_string())?;
+    Ok(config)
+}
