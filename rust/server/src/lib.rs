@@ -1,1 +1,32 @@
-//! stub
+//! A noray server: players meet, punch through or are relayed.
+//!
+//! ```text
+//! Server ─┬─ commands    accepts connections (TCP); a task for each one
+//!         ├─ registrar   notes the players' external addresses (UDP)
+//!         └─ relays      a task for each open relay port (UDP), and one for expiry
+//!
+//! directory   who is connected, and what waits to be written to whom
+//! config      what a server can be told; settings: the same as text
+//! defaults    limits and times, each with its reason
+//! ```
+//!
+//! Nothing here trusts its input: what a player sends may cost that player its
+//! connection, never the others theirs. Decisions are `noray-protocol`'s, which knows
+//! no sockets and no clocks.
+
+mod commands;
+mod config;
+pub mod defaults;
+mod directory;
+mod ids;
+mod outbox;
+mod registrar;
+mod relay;
+mod server;
+mod settings;
+mod sockets;
+mod throttle;
+
+pub use config::{Config, ConfigError, LogLevel};
+pub use server::{Server, StartError, Stats};
+pub use settings::{SETTINGS, Setting};

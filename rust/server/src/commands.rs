@@ -1,0 +1,340 @@
+//! The commands: a listening socket, and a task for each player's connection.
+
+use std::{
+    io,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use noray_protocol::{
+    command::{ConnectKind, PlayerCommand, RefusalReason, ServerCommand},
+    host_table::Introduction,
+    id::OpenId,
+    line::{Framing, LineDecoder, LineError},
+    relay_table::RelaysFull,
+};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::Config,
+    defaults::{ACCEPT_PAUSE, BYTES_PER_LINE, READ_CHUNK},
+    directory::{Directory, Member},
+    outbox::OutboxFull,
+    relay::Relays,
+    sockets::prepare_connection,
+    throttle::Throttle,
+};
+
+/// What every connection's task shares.
+#[derive(Debug)]
+pub(crate) struct Commands {
+    pub(crate) config: Config,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) relays: Arc<Relays>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Commands {
+    /// Accepts connections until the server stops.
+    pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
+        let mut was_failing = false;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    was_failing = false;
+                    self.clone().admit(stream, peer.ip());
+                }
+                Err(error) if is_connections_fault(&error) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut was_failing, true) {
+                        tracing::warn!(%error, "cannot accept connections for now");
+                    }
+                    tokio::select! {
+                        () = self.stop.cancelled() => break,
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn admit(self: Arc<Self>, stream: TcpStream, peer: IpAddr) {
+        let member = match self.directory.admit(peer) {
+            Ok(member) => member,
+            Err(reason) => {
+                tracing::debug!(%peer, %reason, "connection closed");
+                return;
+            }
+        };
+        tracing::debug!(%peer, "connection opened");
+        let tasks = self.tasks.clone();
+        tasks.spawn(async move {
+            let end = Session::new(self, stream, member).run().await;
+            tracing::debug!(%peer, %end, "connection closed");
+        });
+    }
+}
+
+/// Whether accepting failed for one connection only.
+fn is_connections_fault(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("the player left")]
+    Left,
+    #[error("the server stops")]
+    Stopped,
+    #[error("the player did not register")]
+    Unregistered,
+    #[error(transparent)]
+    NotReading(#[from] OutboxFull),
+    #[error("the player did not read in time")]
+    WriteTimeout,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Why no more lines are handled for now.
+enum Paused {
+    /// There is no complete line.
+    NoLine,
+    /// What was answered must be written first.
+    Crowded,
+    /// The player sends too much; it goes on after this time.
+    Throttled(Duration),
+}
+
+/// One player's connection.
+///
+/// Written to before it is read from, and not read from while it does not take what
+/// was written, so that it holds one chunk of input and one outbox of output at most.
+struct Session {
+    commands: Arc<Commands>,
+    stream: TcpStream,
+    member: Member,
+    decoder: LineDecoder,
+    lines: Throttle,
+    connects: Throttle,
+    is_registered: bool,
+    /// When the connection is closed if it is not registered; `None` is never.
+    register_by: Option<tokio::time::Instant>,
+}
+
+impl Session {
+    fn new(commands: Arc<Commands>, stream: TcpStream, member: Member) -> Self {
+        let config = &commands.config;
+        let now = Instant::now();
+        Self {
+            decoder: LineDecoder::new(Framing::Plain, config.max_line_length),
+            lines: Throttle::new(config.max_lines_per_second, now),
+            connects: Throttle::new(config.max_connects_per_second, now),
+            is_registered: false,
+            register_by: now.checked_add(config.unregistered_timeout).map(Into::into),
+            commands,
+            stream,
+            member,
+        }
+    }
+
+    /// Serves the connection and says why it ended.
+    async fn run(mut self) -> End {
+        let stop = self.commands.stop.clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => End::Stopped,
+            result = self.serve() => result.err().unwrap_or(End::Left),
+        }
+    }
+
+    async fn serve(&mut self) -> Result<(), End> {
+        prepare_connection(&self.stream)?;
+        self.send(&ServerCommand::Greeting(format!(
+            "noray-server v{}",
+            env!("CARGO_PKG_VERSION")
+        )))?;
+        let mut has_ended = false;
+        loop {
+            let paused = self.handle_lines().await?;
+            self.flush().await?;
+            let pause = match paused {
+                Paused::Crowded => continue,
+                Paused::NoLine if has_ended => return Ok(()),
+                Paused::NoLine => None,
+                Paused::Throttled(time) => Some(time),
+            };
+            tokio::select! {
+                () = self.member.outbox().filled() => {}
+                () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+                ready = self.stream.readable(), if pause.is_none() => {
+                    ready?;
+                    has_ended = self.read()?;
+                }
+                () = sleep_until(self.register_by), if !self.is_registered => {
+                    return Err(End::Unregistered);
+                }
+            }
+        }
+    }
+
+    /// Reads what is there, up to a chunk; `true` when the player will send no more.
+    fn read(&mut self) -> io::Result<bool> {
+        let mut chunk = [0; READ_CHUNK];
+        match self.stream.try_read(&mut chunk) {
+            Ok(0) => Ok(true),
+            Ok(length) => {
+                self.decoder.push(chunk.get(..length).unwrap_or_default());
+                self.lines.charge(length as f64 / BYTES_PER_LINE);
+                Ok(false)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn handle_lines(&mut self) -> Result<Paused, End> {
+        loop {
+            if self.member.outbox().is_crowded() {
+                return Ok(Paused::Crowded);
+            }
+            let wait = self.lines.wait(Instant::now());
+            if !wait.is_zero() {
+                return Ok(Paused::Throttled(wait));
+            }
+            match self.decoder.next_line() {
+                None => return Ok(Paused::NoLine),
+                Some(line) => {
+                    self.lines.charge(1.0);
+                    self.handle_line(line).await?;
+                }
+            }
+        }
+    }
+
+    async fn handle_line(&mut self, line: Result<String, LineError>) -> Result<(), End> {
+        let line = match line {
+            Ok(line) => line,
+            Err(LineError::TooLong(_)) => return Ok(()),
+        };
+        match PlayerCommand::parse(&line) {
+            PlayerCommand::RegisterHost => self.register(),
+            PlayerCommand::Connect(kind, Ok(host)) => self.connect(kind, &host).await,
+            PlayerCommand::Connect(kind, Err(_)) => {
+                self.refuse(kind, None, RefusalReason::InvalidOpenId)
+            }
+            PlayerCommand::Echo(text) => self.send(&ServerCommand::Echo(text)),
+            PlayerCommand::Unknown => Ok(()),
+        }
+    }
+
+    fn register(&mut self) -> Result<(), End> {
+        match self.member.register() {
+            Ok((open_id, private_id)) => {
+                self.is_registered = true;
+                tracing::debug!(%open_id, "player registered");
+                self.send(&ServerCommand::SetOpenId(open_id.to_string()))?;
+                self.send(&ServerCommand::SetPrivateId(private_id))
+            }
+            // The protocol has no way to say no.
+            Err(reason) => {
+                tracing::debug!(%reason, "player not registered");
+                Ok(())
+            }
+        }
+    }
+
+    async fn connect(&mut self, kind: ConnectKind, host: &OpenId) -> Result<(), End> {
+        match self.try_connect(kind, host).await {
+            Ok(introduction) => {
+                tracing::debug!(
+                    host = %introduction.host.remote,
+                    player = %introduction.player.remote,
+                    command = kind.command(),
+                    "players introduced"
+                );
+                Ok(())
+            }
+            Err(reason) => self.refuse(kind, Some(host), reason),
+        }
+    }
+
+    async fn try_connect(
+        &mut self,
+        kind: ConnectKind,
+        host: &OpenId,
+    ) -> Result<Introduction, RefusalReason> {
+        if !self.connects.try_take(Instant::now()) {
+            return Err(RefusalReason::TooManyRequests);
+        }
+        let introduction = self.member.introduce(host)?;
+        let remotes = [introduction.player.remote, introduction.host.remote];
+        let [player, host] = match kind {
+            ConnectKind::Nat => remotes.map(|remote| ServerCommand::ConnectNat(remote.into())),
+            ConnectKind::Relay => {
+                let ports = self.commands.relays.open_pair(remotes).await;
+                ports
+                    .map_err(|RelaysFull| RefusalReason::RelaysFull)?
+                    .map(ServerCommand::ConnectRelay)
+            }
+        };
+        self.member.tell(&introduction, &host, &player)?;
+        Ok(introduction)
+    }
+
+    fn refuse(
+        &self,
+        kind: ConnectKind,
+        host: Option<&OpenId>,
+        reason: RefusalReason,
+    ) -> Result<(), End> {
+        tracing::debug!(
+            command = kind.command(),
+            reason = reason.name(),
+            "player refused"
+        );
+        self.send(&ServerCommand::refusal(kind, host, reason))
+    }
+
+    fn send(&self, command: &ServerCommand) -> Result<(), End> {
+        Ok(self.member.outbox().push(&command.to_line())?)
+    }
+
+    /// Writes everything that waits.
+    async fn flush(&mut self) -> Result<(), End> {
+        let timeout = self.commands.config.write_timeout;
+        loop {
+            let lines = self.member.outbox().take();
+            if lines.is_empty() {
+                return Ok(());
+            }
+            tokio::time::timeout(timeout, self.stream.write_all(&lines))
+                .await
+                .map_err(|_| End::WriteTimeout)??;
+        }
+    }
+}
+
+async fn sleep_until(time: Option<tokio::time::Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

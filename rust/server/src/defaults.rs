@@ -1,0 +1,137 @@
+//! The server's defaults, limits and times, each with its reason.
+//!
+//! What the public server has as well has the public server's value, so that a
+//! game meets the same limits on both.
+
+use std::time::Duration;
+
+pub use noray_protocol::defaults::{COMMAND_PORT, MAX_OPEN_ID, MAX_PRIVATE_ID, REGISTRAR_PORT};
+
+const KIB: u64 = 1024;
+
+// As the public server has them.
+
+/// Characters of an OpenID: at 64 kinds of character nobody guesses one.
+pub const OPEN_ID_LENGTH: usize = 21;
+
+/// Characters of a PrivateID.
+pub const PRIVATE_ID_LENGTH: usize = 128;
+
+/// The characters that ids are made of: safe in an URL and in a line.
+pub const ID_CHARSET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+/// UDP ports for relays, one for each relayed player; first and last.
+pub const RELAY_PORTS: (u16, u16) = (49152, 51200);
+
+/// A relay that nothing goes through for so long is closed.
+pub const RELAY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Pause between two searches for idle relays.
+pub const RELAY_CLEANUP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Bytes a second that one player may send through its relay.
+pub const MAX_INDIVIDUAL_TRAFFIC: u64 = 128 * KIB;
+
+/// Bytes a second that all players may send through relays.
+pub const MAX_GLOBAL_TRAFFIC: u64 = KIB * KIB * KIB;
+
+/// The slice of time in which traffic is counted.
+pub const TRAFFIC_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a relay lives: longer than any session.
+pub const MAX_LIFETIME_DURATION: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// Bytes that one player may send in its relay's life.
+pub const MAX_LIFETIME_TRAFFIC: u64 = 4 * KIB * KIB * KIB;
+
+// Our own.
+
+/// Connections at one time. Each is a descriptor and a few kilobytes.
+pub const MAX_CONNECTIONS: usize = 10_000;
+
+/// Connections from one IPv4 address or one IPv6 /64 network at one time: many
+/// players share the address of a mobile network, yet no single address may take
+/// every place.
+pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 1000;
+
+/// Longest line that a player may send, in bytes. Real ones have less than 50; an
+/// OpenID may have 1,024.
+pub const MAX_LINE_LENGTH: usize = 4096;
+
+/// Lines a second of one connection that are read; the rest waits its turn. A game
+/// needs a handful in a minute.
+pub const MAX_LINES_PER_SECOND: u32 = 100;
+
+/// `connect` and `connect-relay` a second of one connection that are answered; each
+/// one makes another player's game act.
+pub const MAX_CONNECTS_PER_SECOND: u32 = 10;
+
+/// Identities of one connection. A game needs one for each local port.
+pub const MAX_HOSTS_PER_CONNECTION: usize = 16;
+
+/// Bytes that wait for one connection to read them. A player who joins costs its
+/// host less than 50.
+pub const MAX_OUTBOUND_QUEUE: usize = 64 * 1024;
+
+/// How long a connection may stay without `register-host`. A game may connect in
+/// its menu and register when the player has chosen what to play.
+pub const UNREGISTERED_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// How long a player may take to read what was written to it before its connection
+/// counts as dead: mobile networks pause for some seconds.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+// Not to be configured.
+
+/// The bursts that the limits a second allow, in seconds' worth.
+pub const BURST_SECONDS: f64 = 3.0;
+
+/// Bytes of input that count as one more line, so that endless lines and garbage
+/// cost a sender as much as lines do.
+pub const BYTES_PER_LINE: f64 = 1024.0;
+
+/// Bytes that are read from a connection at once.
+pub const READ_CHUNK: usize = 4096;
+
+/// Silence after which the system asks whether a player's machine is still there;
+/// home routers forget a silent connection after some minutes.
+pub const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+
+/// Pause between those questions; a handful unanswered end the connection.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Connections that wait to be accepted, so that thousands can come in one second.
+pub const ACCEPT_BACKLOG: i32 = 4096;
+
+/// Pause after a connection could not be accepted, because descriptors or memory
+/// ran out: some come back when a player leaves.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Pause after a UDP socket failed to receive.
+pub const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
+
+/// Datagrams that are taken from one socket before others have their turn.
+pub const DATAGRAMS_PER_TURN: usize = 64;
+
+/// Largest datagram there is, in bytes.
+pub const MAX_DATAGRAM: usize = 65_535;
+
+/// Bytes of datagrams that the system may hold for the registrar: thousands of
+/// PrivateIDs.
+pub const REGISTRAR_BUFFER: usize = 1024 * 1024;
+
+/// Refused registrations that the registrar answers a second, all senders together:
+/// enough for lost players, too few to shoot at someone through it.
+pub const MAX_REFUSALS_PER_SECOND: u32 = 1000;
+
+/// How long a relay port that another program has is left alone.
+pub const PORT_RETRY: Duration = Duration::from_secs(60);
+
+/// How long an expired relay's socket may take to close; it takes microseconds.
+pub const PORT_CLOSE_WAIT: Duration = Duration::from_millis(20);
+
+/// Tries for an id that nobody has. With ids of sane length the first one is.
+pub const ID_TRIES: usize = 32;
+
+/// How long the binary waits for its connections to end before it exits anyway.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);

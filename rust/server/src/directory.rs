@@ -1,0 +1,240 @@
+//! Who is connected, and where to tell them something.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr, SocketAddrV4},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use noray_protocol::{
+    command::{RefusalReason, ServerCommand},
+    host_table::{ConnectionId, HostTable, Introduction, RegisterError, RemoteRegistration},
+    id::{OpenId, PrivateId},
+};
+
+use crate::{config::Config, defaults::ID_TRIES, ids::random_text, outbox::Outbox};
+
+/// What the server counts; read from any thread without waiting.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) connections: AtomicUsize,
+    pub(crate) players: AtomicUsize,
+    pub(crate) relays: AtomicUsize,
+}
+
+/// Why a connection is not let in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum AdmitError {
+    #[error("the server has as many connections as it may have")]
+    ServerFull,
+    #[error("the address has as many connections as one address may have")]
+    AddressFull,
+}
+
+/// Why a player gets no identity.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IdentityError {
+    #[error("the connection has as many identities as it may have")]
+    TooMany,
+    #[error("all ids that were drawn are in use: NORAY_OID_LENGTH is too short")]
+    NoFreeId,
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// All connections and players. One lock, held for look-ups and never across I/O.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    max_connections: usize,
+    max_per_address: usize,
+    outbound_queue: usize,
+    open_id: IdForm,
+    private_id: IdForm,
+    counters: Arc<Counters>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    hosts: HostTable,
+    outboxes: HashMap<ConnectionId, Arc<Outbox>>,
+    per_address: HashMap<IpAddr, usize>,
+    next_id: u64,
+}
+
+#[derive(Debug)]
+struct IdForm {
+    length: usize,
+    charset: Vec<char>,
+}
+
+impl IdForm {
+    fn draw(&self) -> Result<String, getrandom::Error> {
+        random_text(&self.charset, self.length)
+    }
+}
+
+impl Directory {
+    pub(crate) fn new(config: &Config, counters: Arc<Counters>) -> Self {
+        let form = |length, charset: &str| IdForm {
+            length,
+            charset: charset.chars().collect(),
+        };
+        Self {
+            max_connections: config.max_connections,
+            max_per_address: config.max_connections_per_address,
+            outbound_queue: config.max_outbound_queue,
+            open_id: form(config.open_id_length, &config.open_id_charset),
+            private_id: form(config.private_id_length, &config.private_id_charset),
+            counters,
+            state: Mutex::new(State {
+                hosts: HostTable::new(config.max_hosts_per_connection),
+                outboxes: HashMap::new(),
+                per_address: HashMap::new(),
+                next_id: 0,
+            }),
+        }
+    }
+
+    /// Lets a connection from `peer` in, if there is room.
+    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Member, AdmitError> {
+        let address = network_of(peer);
+        let outbox = Arc::new(Outbox::new(self.outbound_queue));
+        let mut state = self.state();
+        if state.outboxes.len() >= self.max_connections {
+            return Err(AdmitError::ServerFull);
+        }
+        let from_address = state.per_address.entry(address).or_default();
+        if *from_address >= self.max_per_address {
+            return Err(AdmitError::AddressFull);
+        }
+        *from_address += 1;
+        let id = ConnectionId(state.next_id);
+        state.next_id += 1;
+        state.outboxes.insert(id, outbox.clone());
+        self.counters
+            .connections
+            .store(state.outboxes.len(), Relaxed);
+        Ok(Member {
+            id,
+            address,
+            outbox,
+            directory: self.clone(),
+        })
+    }
+
+    /// Keeps the external address of the player with this PrivateID.
+    pub(crate) fn register_remote(
+        &self,
+        private_id: &str,
+        from: SocketAddrV4,
+    ) -> RemoteRegistration {
+        self.state().hosts.register_remote(private_id, from)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place in the directory. Dropping it gives up the place and
+/// everything that came with it.
+#[derive(Debug)]
+pub(crate) struct Member {
+    id: ConnectionId,
+    address: IpAddr,
+    outbox: Arc<Outbox>,
+    directory: Arc<Directory>,
+}
+
+impl Member {
+    /// What waits to be written to this connection.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Gives the connection's player a new identity.
+    pub(crate) fn register(&self) -> Result<(OpenId, PrivateId), IdentityError> {
+        for _ in 0..ID_TRIES {
+            let open_id = OpenId::new(&self.directory.open_id.draw()?);
+            let private_id = PrivateId::new(self.directory.private_id.draw()?);
+            // The configuration was checked to give ids that fit.
+            let (Ok(open_id), Some(private_id)) = (open_id, private_id) else {
+                return Err(IdentityError::NoFreeId);
+            };
+            let mut state = self.directory.state();
+            let ids = (open_id.clone(), private_id.clone());
+            match state.hosts.register(self.id, ids.0, ids.1) {
+                Ok(()) => {
+                    let players = state.hosts.len();
+                    self.directory.counters.players.store(players, Relaxed);
+                    return Ok((open_id, private_id));
+                }
+                Err(RegisterError::TooMany) => return Err(IdentityError::TooMany),
+                Err(RegisterError::IdInUse) => {}
+            }
+        }
+        Err(IdentityError::NoFreeId)
+    }
+
+    /// Whom to tell what when this connection asks for `host`.
+    pub(crate) fn introduce(&self, host: &OpenId) -> Result<Introduction, RefusalReason> {
+        self.directory.state().hosts.introduce(self.id, host)
+    }
+
+    /// Tells both players, the one who asked first.
+    ///
+    /// A host that is slow to read is left in peace: it did not ask.
+    pub(crate) fn tell(
+        &self,
+        introduction: &Introduction,
+        to_player: &ServerCommand,
+        to_host: &ServerCommand,
+    ) -> Result<(), RefusalReason> {
+        let state = self.directory.state();
+        let host = state
+            .outboxes
+            .get(&introduction.host.connection)
+            .ok_or(RefusalReason::UnknownHost)?;
+        if host.is_crowded() {
+            return Err(RefusalReason::TooManyRequests);
+        }
+        // What is not crowded has room for two short lines.
+        self.outbox
+            .push(&to_player.to_line())
+            .and_then(|()| host.push(&to_host.to_line()))
+            .map_err(|_| RefusalReason::TooManyRequests)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut state = self.directory.state();
+        state.outboxes.remove(&self.id);
+        state.hosts.disconnect(self.id);
+        if let Some(from_address) = state.per_address.get_mut(&self.address) {
+            *from_address -= 1;
+            if *from_address == 0 {
+                state.per_address.remove(&self.address);
+            }
+        }
+        let counters = &self.directory.counters;
+        counters.connections.store(state.outboxes.len(), Relaxed);
+        counters.players.store(state.hosts.len(), Relaxed);
+    }
+}
+
+/// What counts as one address: an IPv4 address, or the /64 network of an IPv6 one,
+/// of which a single home has every address.
+fn network_of(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The registrar: players show it their PrivateID, and it notes where they are.
+
+use std::{
+    io,
+    net::{SocketAddr, SocketAddrV4},
+    sync::Arc,
+    time::Instant,
+};
+
+use noray_protocol::host_table::RemoteRegistration;
+use tokio::net::UdpSocket;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    defaults::{DATAGRAMS_PER_TURN, MAX_PRIVATE_ID, MAX_REFUSALS_PER_SECOND, RECEIVE_PAUSE},
+    directory::Directory,
+    sockets::{is_one_sender, send_datagram},
+    throttle::Throttle,
+};
+
+const OK: &[u8] = b"OK";
+const UNKNOWN: &[u8] = b"Unknown host pid!";
+/// What the refusals of both generations of servers begin with, or have in them.
+const REFUSAL: &[u8] = b"Unknown host pid";
+
+/// Answers datagrams until `stop`.
+pub(crate) async fn run(socket: UdpSocket, directory: Arc<Directory>, stop: CancellationToken) {
+    let mut registrar = Registrar {
+        socket,
+        directory,
+        refusals: Throttle::new(MAX_REFUSALS_PER_SECOND, Instant::now()),
+        // One byte more than a PrivateID may have tells a longer datagram.
+        buffer: vec![0; MAX_PRIVATE_ID + 1],
+    };
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            ready = registrar.socket.readable() => if ready.is_err() {
+                // The runtime is shutting down.
+                break;
+            },
+        }
+        match registrar.answer_some() {
+            Ok(false) => {}
+            Ok(true) => tokio::task::yield_now().await,
+            Err(error) => {
+                tracing::debug!(%error, "registrar did not receive");
+                tokio::time::sleep(RECEIVE_PAUSE).await;
+            }
+        }
+    }
+}
+
+struct Registrar {
+    socket: UdpSocket,
+    directory: Arc<Directory>,
+    refusals: Throttle,
+    buffer: Vec<u8>,
+}
+
+impl Registrar {
+    /// Answers datagrams that are there already, but not so many that others wait;
+    /// `true` when there may be more.
+    fn answer_some(&mut self) -> io::Result<bool> {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            match self.socket.try_recv_from(&mut self.buffer) {
+                Ok((length, SocketAddr::V4(from))) if is_one_sender(from) => {
+                    self.answer(length, from);
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if is_datagrams_fault(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn answer(&mut self, length: usize, from: SocketAddrV4) {
+        let datagram = self.buffer.get(..length).unwrap_or_default();
+        let registration = match std::str::from_utf8(datagram) {
+            Ok(private_id) => self.directory.register_remote(private_id, from),
+            Err(_) => RemoteRegistration::UnknownPrivateId,
+        };
+        let answer = match registration {
+            RemoteRegistration::First => {
+                tracing::debug!(%from, "player registered its address");
+                OK
+            }
+            RemoteRegistration::Repeat => OK,
+            // Two registrars that take each other for players would never end.
+            RemoteRegistration::UnknownPrivateId if is_answer(datagram) => return,
+            RemoteRegistration::UnknownPrivateId if !self.refusals.try_take(Instant::now()) => {
+                return;
+            }
+            RemoteRegistration::UnknownPrivateId => UNKNOWN,
+        };
+        send_datagram(&self.socket, answer, from);
+    }
+}
+
+/// Whether a datagram is what a registrar answers.
+fn is_answer(datagram: &[u8]) -> bool {
+    datagram == OK || datagram.windows(REFUSAL.len()).any(|part| part == REFUSAL)
+}
+
+/// Whether receiving failed for one datagram only, as it does on Windows: an earlier
+/// answer found nobody, or the datagram is too long.
+fn is_datagrams_fault(error: &io::Error) -> bool {
+    /// Windows' error for a datagram that does not fit, WSAEMSGSIZE.
+    const TOO_LONG: i32 = 10040;
+    error.kind() == io::ErrorKind::ConnectionReset
+        || cfg!(windows) && error.raw_os_error() == Some(TOO_LONG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_told_from_questions() {
+        assert!(is_answer(b"OK"));
+        assert!(is_answer(UNKNOWN));
+        assert!(is_answer(b"Error: Unknown host pid: abc"));
+        assert!(!is_answer(b""));
+        assert!(!is_answer(b"OKAY"));
+        assert!(!is_answer(b"Unknown host"));
+    }
+}

@@ -1,0 +1,178 @@
+//! Starting and stopping a server.
+
+use std::{
+    io,
+    net::{SocketAddr, SocketAddrV4},
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    runtime::Handle,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    commands::Commands,
+    config::{Config, ConfigError},
+    defaults::REGISTRAR_BUFFER,
+    directory::{Counters, Directory},
+    registrar,
+    relay::Relays,
+    sockets::{bind_udp, enlarge_receive_buffer, listen_tcp},
+};
+
+/// A running noray server.
+///
+/// Lives on a runtime of the caller's and stops when it is dropped. All methods may
+/// be called from any thread; only [`Server::stopped`] waits.
+#[derive(Debug)]
+pub struct Server {
+    command_address: SocketAddr,
+    registrar_address: SocketAddr,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    counters: Arc<Counters>,
+}
+
+/// What a server has to do at the moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Open connections, of players and of others.
+    pub connections: usize,
+    /// Players with an OpenID; one connection can have several.
+    pub players: usize,
+    /// Open relays, one for each relayed player.
+    pub relays: usize,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It cannot work with its configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address of the commands cannot be used.
+    #[error("cannot listen for commands on {address} (TCP): {source}")]
+    Commands {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The address of the registrar cannot be used.
+    #[error("cannot listen for registrations on {address} (UDP): {source}")]
+    Registrar {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Server {
+    /// Starts a server on `runtime`, whose I/O and time must be enabled
+    /// (`tokio::runtime::Builder::enable_all`).
+    ///
+    /// Binds its two sockets in the calling thread, without waiting for anything; when
+    /// it returns, players can connect. Relay ports are bound when they are needed.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is then left open.
+    pub fn start(config: Config, runtime: &Handle) -> Result<Self, StartError> {
+        config.check()?;
+        let address = SocketAddr::new(config.socket_host, config.socket_port);
+        let commands_failed = |source| StartError::Commands { address, source };
+        let listener = listen_tcp(address).map_err(commands_failed)?;
+        let command_address = listener.local_addr().map_err(commands_failed)?;
+
+        let address = SocketAddrV4::new(config.udp_host, config.registrar_port);
+        let registrar_failed = |source| StartError::Registrar {
+            address: address.into(),
+            source,
+        };
+        let registrar = bind_udp(address).map_err(registrar_failed)?;
+        let registrar_address = registrar.local_addr().map_err(registrar_failed)?;
+        enlarge_receive_buffer(&registrar, REGISTRAR_BUFFER);
+
+        let _context = runtime.enter();
+        let listener = TcpListener::from_std(listener).map_err(commands_failed)?;
+        let registrar = UdpSocket::from_std(registrar).map_err(registrar_failed)?;
+
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let counters = Arc::new(Counters::default());
+        let directory = Arc::new(Directory::new(&config, counters.clone()));
+        let relays = Arc::new(Relays::new(
+            &config,
+            runtime.clone(),
+            tasks.clone(),
+            stop.clone(),
+            counters.clone(),
+        ));
+        let expiry = (relays.clone()).expire_regularly(config.relay_cleanup_interval);
+        tasks.spawn_on(expiry, runtime);
+        let registrar = registrar::run(registrar, directory.clone(), stop.clone());
+        tasks.spawn_on(registrar, runtime);
+        let commands = Arc::new(Commands {
+            config,
+            directory,
+            relays,
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        });
+        tasks.spawn_on(commands.accept(listener), runtime);
+
+        tracing::info!(commands = %command_address, registrar = %registrar_address, "server started");
+        Ok(Self {
+            command_address,
+            registrar_address,
+            stop,
+            tasks,
+            counters,
+        })
+    }
+
+    /// Where the commands listen (TCP), with the real port.
+    #[must_use]
+    pub fn command_address(&self) -> SocketAddr {
+        self.command_address
+    }
+
+    /// Where the registrar listens (UDP), with the real port.
+    #[must_use]
+    pub fn registrar_address(&self) -> SocketAddr {
+        self.registrar_address
+    }
+
+    /// What the server has to do at the moment; zero everywhere once it has stopped.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            connections: self.counters.connections.load(Relaxed),
+            players: self.counters.players.load(Relaxed),
+            relays: self.counters.relays.load(Relaxed),
+        }
+    }
+
+    /// Begins to close every connection and socket, and returns at once. A second call
+    /// has no effect.
+    pub fn stop(&self) {
+        if !self.stop.is_cancelled() {
+            tracing::info!(commands = %self.command_address, "server stops");
+        }
+        self.stop.cancel();
+        self.tasks.close();
+    }
+
+    /// Returns when the server was stopped and all its sockets are closed.
+    pub async fn stopped(&self) {
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

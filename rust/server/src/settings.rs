@@ -1,0 +1,638 @@
+//! The settings as text: their names, help, forms and units.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
+
+use crate::config::{Config, LogLevel};
+
+/// A setting of the server, as the environment, the command line and help texts know it.
+pub struct Setting {
+    /// The environment variable, `NORAY_…`.
+    pub name: &'static str,
+    /// The command line's flag, without dashes.
+    pub flag: &'static str,
+    /// What kind of value it takes, for help texts.
+    pub value: &'static str,
+    /// What it means, in a sentence.
+    pub help: &'static str,
+    pub(crate) set: fn(&mut Config, &str) -> Result<(), String>,
+    pub(crate) show: fn(&Config) -> String,
+}
+
+impl Setting {
+    /// The setting of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.name == name)
+    }
+
+    /// The setting's value in a configuration, in the form that [`Config::set`] reads.
+    #[must_use]
+    pub fn show(&self, config: &Config) -> String {
+        (self.show)(config)
+    }
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl PartialEq for Setting {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Setting {}
+
+/// All settings: the public server's that apply, then our own.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "NORAY_SOCKET_HOST",
+        flag: "socket-host",
+        value: "ADDRESS",
+        help: "Address on which the commands listen (TCP); `::` means IPv6 and IPv4",
+        set: |config, value| store(&mut config.socket_host, host(value)),
+        show: |config| config.socket_host.to_string(),
+    },
+    Setting {
+        name: "NORAY_SOCKET_PORT",
+        flag: "socket-port",
+        value: "PORT",
+        help: "TCP port of the commands; 0 takes any free one",
+        set: |config, value| store(&mut config.socket_port, port(value)),
+        show: |config| config.socket_port.to_string(),
+    },
+    Setting {
+        name: "NORAY_UDP_REGISTRAR_PORT",
+        flag: "udp-registrar-port",
+        value: "PORT",
+        help: "UDP port of the registrar; 0 takes any free one",
+        set: |config, value| store(&mut config.registrar_port, port(value)),
+        show: |config| config.registrar_port.to_string(),
+    },
+    Setting {
+        name: "NORAY_UDP_RELAY_PORTS",
+        flag: "udp-relay-ports",
+        value: "PORTS",
+        help: "UDP ports for relays, one for each relayed player, as in \
+               `49152-51200`, `2048+3` or `2048, 2050-2060`",
+        set: |config, value| store(&mut config.relay_ports, ports(value)),
+        show: |config| show_ports(&config.relay_ports),
+    },
+    Setting {
+        name: "NORAY_UDP_RELAY_TIMEOUT",
+        flag: "udp-relay-timeout",
+        value: "TIME",
+        help: "A relay that nothing goes through for so long is closed",
+        set: |config, value| store(&mut config.relay_timeout, duration(value)),
+        show: |config| show_duration(config.relay_timeout),
+    },
+    Setting {
+        name: "NORAY_UDP_RELAY_CLEANUP_INTERVAL",
+        flag: "udp-relay-cleanup-interval",
+        value: "TIME",
+        help: "Pause between two searches for idle relays",
+        set: |config, value| store(&mut config.relay_cleanup_interval, duration(value)),
+        show: |config| show_duration(config.relay_cleanup_interval),
+    },
+    Setting {
+        name: "NORAY_UDP_RELAY_MAX_INDIVIDUAL_TRAFFIC",
+        flag: "udp-relay-max-individual-traffic",
+        value: "SIZE",
+        help: "What one player may send through its relay in a second; the rest is dropped",
+        set: |config, value| store(&mut config.max_individual_traffic, size(value)),
+        show: |config| show_size(config.max_individual_traffic),
+    },
+    Setting {
+        name: "NORAY_UDP_RELAY_MAX_GLOBAL_TRAFFIC",
+        flag: "udp-relay-max-global-traffic",
+        value: "SIZE",
+        help: "What all players may send through relays in a second; the rest is dropped",
+        set: |config, value| store(&mut config.max_global_traffic, size(value)),
+        show: |config| show_size(config.max_global_traffic),
+    },
+    Setting {
+        name: "NORAY_UDP_RELAY_TRAFFIC_INTERVAL",
+        flag: "udp-relay-traffic-interval",
+        value: "TIME",
+        help: "The slice of time in which traffic is counted",
+        set: |config, value| store(&mut config.traffic_interval, duration(value)),
+        show: |config| show_duration(config.traffic_interval),
+    },
+    Setting {
+        name: "NORAY_UDP_RELAY_MAX_LIFETIME_DURATION",
+        flag: "udp-relay-max-lifetime-duration",
+        value: "TIME",
+        help: "How long a relay forwards",
+        set: |config, value| store(&mut config.max_lifetime_duration, duration(value)),
+        show: |config| show_duration(config.max_lifetime_duration),
+    },
+    Setting {
+        name: "NORAY_UDP_RELAY_MAX_LIFETIME_TRAFFIC",
+        flag: "udp-relay-max-lifetime-traffic",
+        value: "SIZE",
+        help: "How much one player may send in its relay's life",
+        set: |config, value| store(&mut config.max_lifetime_traffic, size(value)),
+        show: |config| show_size(config.max_lifetime_traffic),
+    },
+    Setting {
+        name: "NORAY_OID_LENGTH",
+        flag: "oid-length",
+        value: "COUNT",
+        help: "Length of an OpenID; a short one can be guessed or be given twice",
+        set: |config, value| store(&mut config.open_id_length, count(value)),
+        show: |config| config.open_id_length.to_string(),
+    },
+    Setting {
+        name: "NORAY_OID_CHARSET",
+        flag: "oid-charset",
+        value: "CHARACTERS",
+        help: "The characters of OpenIDs",
+        set: |config, value| store(&mut config.open_id_charset, Ok(value.to_owned())),
+        show: |config| config.open_id_charset.clone(),
+    },
+    Setting {
+        name: "NORAY_PID_LENGTH",
+        flag: "pid-length",
+        value: "COUNT",
+        help: "Length of a PrivateID, which works like a password",
+        set: |config, value| store(&mut config.private_id_length, count(value)),
+        show: |config| config.private_id_length.to_string(),
+    },
+    Setting {
+        name: "NORAY_PID_CHARSET",
+        flag: "pid-charset",
+        value: "CHARACTERS",
+        help: "The characters of PrivateIDs",
+        set: |config, value| store(&mut config.private_id_charset, Ok(value.to_owned())),
+        show: |config| config.private_id_charset.clone(),
+    },
+    Setting {
+        name: "NORAY_LOGLEVEL",
+        flag: "loglevel",
+        value: "LEVEL",
+        help: "What is logged: silent, fatal, error, warn, info, debug or trace",
+        set: |config, value| store(&mut config.log_level, level(value)),
+        show: |config| config.log_level.name().to_owned(),
+    },
+    Setting {
+        name: "NORAY_UDP_HOST",
+        flag: "udp-host",
+        value: "ADDRESS",
+        help: "IPv4 address on which the registrar and the relays listen (UDP)",
+        set: |config, value| store(&mut config.udp_host, host_v4(value)),
+        show: |config| config.udp_host.to_string(),
+    },
+    Setting {
+        name: "NORAY_MAX_CONNECTIONS",
+        flag: "max-connections",
+        value: "COUNT",
+        help: "Connections at one time; more are closed at once",
+        set: |config, value| store(&mut config.max_connections, count(value)),
+        show: |config| config.max_connections.to_string(),
+    },
+    Setting {
+        name: "NORAY_MAX_CONNECTIONS_PER_ADDRESS",
+        flag: "max-connections-per-address",
+        value: "COUNT",
+        help: "Connections from one IPv4 address or one IPv6 /64 network at one time",
+        set: |config, value| store(&mut config.max_connections_per_address, count(value)),
+        show: |config| config.max_connections_per_address.to_string(),
+    },
+    Setting {
+        name: "NORAY_MAX_LINE_LENGTH",
+        flag: "max-line-length",
+        value: "SIZE",
+        help: "Longest line that a player may send; longer ones are skipped",
+        set: |config, value| store(&mut config.max_line_length, small_size(value)),
+        show: |config| show_size(config.max_line_length as u64),
+    },
+    Setting {
+        name: "NORAY_MAX_LINES_PER_SECOND",
+        flag: "max-lines-per-second",
+        value: "COUNT",
+        help: "Lines a second that are read of one connection; more wait",
+        set: |config, value| store(&mut config.max_lines_per_second, count(value)),
+        show: |config| config.max_lines_per_second.to_string(),
+    },
+    Setting {
+        name: "NORAY_MAX_CONNECTS_PER_SECOND",
+        flag: "max-connects-per-second",
+        value: "COUNT",
+        help: "Connect requests a second that are answered on one connection; more are refused",
+        set: |config, value| store(&mut config.max_connects_per_second, count(value)),
+        show: |config| config.max_connects_per_second.to_string(),
+    },
+    Setting {
+        name: "NORAY_MAX_HOSTS_PER_CONNECTION",
+        flag: "max-hosts-per-connection",
+        value: "COUNT",
+        help: "OpenIDs that one connection may have; asking for more has no effect",
+        set: |config, value| store(&mut config.max_hosts_per_connection, count(value)),
+        show: |config| config.max_hosts_per_connection.to_string(),
+    },
+    Setting {
+        name: "NORAY_MAX_OUTBOUND_QUEUE",
+        flag: "max-outbound-queue",
+        value: "SIZE",
+        help: "What may wait for a player who is slow to read",
+        set: |config, value| store(&mut config.max_outbound_queue, small_size(value)),
+        show: |config| show_size(config.max_outbound_queue as u64),
+    },
+    Setting {
+        name: "NORAY_WRITE_TIMEOUT",
+        flag: "write-timeout",
+        value: "TIME",
+        help: "A player who does not read for so long is disconnected",
+        set: |config, value| store(&mut config.write_timeout, duration(value)),
+        show: |config| show_duration(config.write_timeout),
+    },
+    Setting {
+        name: "NORAY_UNREGISTERED_TIMEOUT",
+        flag: "unregistered-timeout",
+        value: "TIME",
+        help: "A connection without `register-host` is closed after this time",
+        set: |config, value| store(&mut config.unregistered_timeout, duration(value)),
+        show: |config| show_duration(config.unregistered_timeout),
+    },
+];
+
+/// The public server's units of time, in nanoseconds.
+const TIME_UNITS: [(&str, u64); 11] = [
+    ("us", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60 * 1_000_000_000),
+    ("h", 3600 * 1_000_000_000),
+    ("hr", 3600 * 1_000_000_000),
+    ("d", 86_400 * 1_000_000_000),
+    ("w", 7 * 86_400 * 1_000_000_000),
+    ("mo", 30 * 86_400 * 1_000_000_000),
+    ("yr", 365 * 86_400 * 1_000_000_000),
+    ("", 1_000_000_000),
+];
+
+/// The public server's units of size; each is 1,024 times the one before.
+const SIZE_UNITS: [&str; 9] = ["b", "kb", "mb", "gb", "tb", "pb", "eb", "zb", "yb"];
+
+fn store<T>(field: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *field = value?;
+    Ok(())
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    digits(text).ok_or_else(|| format!("`{text}` is no port from 0 to 65535"))
+}
+
+fn count<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    digits(text).ok_or_else(|| format!("`{text}` is no whole number, or too large"))
+}
+
+fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let all_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| all_digits)
+}
+
+fn host(text: &str) -> Result<IpAddr, String> {
+    addresses(text)?
+        .first()
+        .map(SocketAddr::ip)
+        .ok_or_else(|| format!("`{text}` has no address"))
+}
+
+fn host_v4(text: &str) -> Result<Ipv4Addr, String> {
+    addresses(text)?
+        .into_iter()
+        .find_map(|address| match address {
+            SocketAddr::V4(address) => Some(*address.ip()),
+            SocketAddr::V6(_) => None,
+        })
+        .ok_or_else(|| format!("`{text}` has no IPv4 address"))
+}
+
+fn addresses(text: &str) -> Result<Vec<SocketAddr>, String> {
+    match (text, 0).to_socket_addrs() {
+        Ok(addresses) => Ok(addresses.collect()),
+        Err(error) => Err(format!(
+            "`{text}` is no address of this machine's ({error})"
+        )),
+    }
+}
+
+fn level(text: &str) -> Result<LogLevel, String> {
+    LogLevel::ALL
+        .into_iter()
+        .find(|level| level.name() == text)
+        .ok_or_else(|| {
+            let names = LogLevel::ALL.map(LogLevel::name).join(", ");
+            format!("`{text}` is no log level; there are {names}")
+        })
+}
+
+/// Ports as `2048`, `2048-2051` or `2048+3`, joined by commas; sorted, each once.
+fn ports(text: &str) -> Result<Vec<u16>, String> {
+    let mut ports = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let range = if let Some((first, last)) = part.split_once('-') {
+            digits::<u16>(first.trim_end()).zip(digits(last.trim_start()))
+        } else if let Some((first, more)) = part.split_once('+') {
+            digits::<u16>(first.trim_end())
+                .zip(digits::<u16>(more.trim_start()))
+                .and_then(|(first, more)| Some((first, first.checked_add(more)?)))
+        } else {
+            digits(part).map(|port| (port, port))
+        };
+        match range {
+            Some((first, last)) if 0 < first && first <= last => ports.extend(first..=last),
+            _ => {
+                return Err(format!(
+                    "`{part}` is no port from 1 to 65535 and no range such as 49152-51200 or 2048+3"
+                ));
+            }
+        }
+    }
+    ports.sort_unstable();
+    ports.dedup();
+    Ok(ports)
+}
+
+fn show_ports(ports: &[u16]) -> String {
+    let mut ranges: Vec<(u16, u16)> = Vec::new();
+    for port in ports {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*port) => *last = *port,
+            _ => ranges.push((*port, *port)),
+        }
+    }
+    let range = |(first, last): &(u16, u16)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    ranges.iter().map(range).collect::<Vec<_>>().join(", ")
+}
+
+/// A number and the unit behind it.
+fn split_unit(text: &str) -> (&str, String) {
+    let end = text
+        .find(|char: char| !char.is_ascii_digit() && char != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    (number, unit.trim_start().to_ascii_lowercase())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let problem = || {
+        let units = TIME_UNITS.map(|(name, _)| name).join(", ");
+        format!("`{text}` is no time such as 100ms, 30s or 4hr (units: {units}seconds if none)")
+    };
+    let (number, unit) = split_unit(text);
+    let (_, nanos) = TIME_UNITS
+        .iter()
+        .find(|(name, _)| *name == unit)
+        .ok_or_else(problem)?;
+    if let Ok(whole) = number.parse::<u64>() {
+        let nanos = u128::from(whole) * u128::from(*nanos);
+        let seconds = u64::try_from(nanos / 1_000_000_000).map_err(|_| problem())?;
+        return Ok(Duration::new(seconds, (nanos % 1_000_000_000) as u32));
+    }
+    let number: f64 = number.parse().map_err(|_| problem())?;
+    Duration::try_from_secs_f64(number * *nanos as f64 / 1e9).map_err(|_| problem())
+}
+
+fn show_duration(time: Duration) -> String {
+    let nanos = time.as_nanos();
+    let (name, unit) = TIME_UNITS
+        .iter()
+        .take_while(|(name, _)| *name != "hr")
+        .filter(|(_, unit)| nanos > 0 && nanos.is_multiple_of(u128::from(*unit)))
+        .last()
+        .unwrap_or(&TIME_UNITS[2]);
+    match nanos % u128::from(*unit) {
+        0 => format!("{}{name}", nanos / u128::from(*unit)),
+        _ => format!("{}s", time.as_secs_f64()),
+    }
+}
+
+/// Bytes; more than fit are as many as fit.
+fn size(text: &str) -> Result<u64, String> {
+    let problem = || {
+        let units = SIZE_UNITS.join(", ");
+        format!("`{text}` is no size such as 4096, 128kb or 1gb (units: {units})")
+    };
+    let (number, unit) = split_unit(text);
+    let power = match unit.as_str() {
+        "" => 0,
+        unit => SIZE_UNITS
+            .iter()
+            .position(|name| *name == unit)
+            .ok_or_else(problem)?,
+    };
+    if let Ok(whole) = number.parse::<u64>() {
+        let bytes = (0..power).fold(whole, |bytes, _| bytes.saturating_mul(1024));
+        return Ok(bytes);
+    }
+    let number: f64 = number.parse().map_err(|_| problem())?;
+    // `as` keeps to the range of the type.
+    Ok((number * 1024_f64.powi(power as i32)) as u64)
+}
+
+fn small_size(text: &str) -> Result<usize, String> {
+    size(text).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+fn show_size(bytes: u64) -> String {
+    let mut shown = bytes;
+    let mut power = 0;
+    while shown > 0 && shown.is_multiple_of(1024) && power < 4 {
+        shown /= 1024;
+        power += 1;
+    }
+    format!("{shown}{}", SIZE_UNITS[power])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::ConfigError;
+
+    fn set(name: &str, value: &str) -> Result<Config, ConfigError> {
+        let mut config = Config::default();
+        config.set(name, value)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    #[test]
+    fn the_default_configuration_works() {
+        assert_eq!(Config::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn names_and_flags_agree_and_are_unique() {
+        for (index, setting) in SETTINGS.iter().enumerate() {
+            let flag = setting.name.strip_prefix("NORAY_").unwrap();
+            assert_eq!(setting.flag, flag.to_lowercase().replace('_', "-"));
+            let first = SETTINGS.iter().position(|other| other == setting);
+            assert_eq!(first, Some(index));
+        }
+    }
+
+    #[test]
+    fn every_setting_reads_what_it_shows() {
+        for setting in SETTINGS {
+            let mut config = Config::default();
+            let shown = setting.show(&config);
+            config.set(setting.name, &shown).unwrap();
+            assert_eq!(config, Config::default(), "{setting:?}");
+        }
+    }
+
+    /// A setting that wrote to another one's field would pass the test above.
+    #[test]
+    fn every_setting_changes_what_it_shows_and_nothing_else() {
+        for setting in SETTINGS {
+            let value = match setting.value {
+                "PORT" => "1234",
+                "PORTS" => "1000+5",
+                "ADDRESS" => "127.0.0.9",
+                "TIME" => "77s",
+                "SIZE" => "77kb",
+                "COUNT" => "77",
+                "CHARACTERS" => "abc",
+                "LEVEL" => "trace",
+                other => panic!("no value for {other}"),
+            };
+            let mut config = Config::default();
+            config.set(setting.name, value).unwrap();
+            for other in SETTINGS {
+                let same = other.show(&config) == other.show(&Config::default());
+                assert_eq!(same, other != setting, "{setting:?} and {other:?}");
+            }
+        }
+    }
+
+    /// The forms that the public server's own tests and example file have.
+    #[test]
+    fn the_public_servers_forms_are_read() {
+        for (text, nanos) in [
+            ("64", 64_000_000_000),
+            ("64us", 64_000),
+            ("64ms", 64_000_000),
+            ("0.5s", 500_000_000),
+            ("10m", 600_000_000_000),
+            ("4h", 14_400_000_000_000),
+            ("4hr", 14_400_000_000_000),
+            ("2D", 172_800_000_000_000),
+            ("2w", 1_209_600_000_000_000),
+            ("3mo", 7_776_000_000_000_000),
+            ("4yr", 126_144_000_000_000_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_nanos(nanos)), "{text}");
+        }
+        for (text, bytes) in [
+            ("64", 64),
+            ("64b", 64),
+            ("64kb", 64 << 10),
+            ("1Gb", 1 << 30),
+            ("64Tb", 64 << 40),
+            ("1.5kb", 1536),
+            ("6.4Yb", u64::MAX),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for (text, expected) in [
+            ("1024", vec![1024]),
+            ("1024-1026", vec![1024, 1025, 1026]),
+            ("2048+3", vec![2048, 2049, 2050, 2051]),
+            ("1024-1024", vec![1024]),
+            ("1024+0", vec![1024]),
+            ("2048+1, 1024-1025", vec![1024, 1025, 2048, 2049]),
+            ("1-4, 2, 2-6", vec![1, 2, 3, 4, 5, 6]),
+            ("65535", vec![65535]),
+        ] {
+            assert_eq!(ports(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        for (name, value) in [
+            ("NORAY_SOCKET_PORT", "65536"),
+            ("NORAY_SOCKET_PORT", "-1"),
+            ("NORAY_SOCKET_PORT", "+80"),
+            ("NORAY_SOCKET_PORT", "http"),
+            ("NORAY_UDP_HOST", "::1"),
+            ("NORAY_UDP_RELAY_PORTS", "0"),
+            ("NORAY_UDP_RELAY_PORTS", "5-4"),
+            ("NORAY_UDP_RELAY_PORTS", "65535+1"),
+            ("NORAY_UDP_RELAY_PORTS", "1,,2"),
+            ("NORAY_UDP_RELAY_PORTS", "1-2-3"),
+            ("NORAY_UDP_RELAY_TIMEOUT", "no6"),
+            ("NORAY_UDP_RELAY_TIMEOUT", "64mh"),
+            ("NORAY_UDP_RELAY_TIMEOUT", "0"),
+            ("NORAY_UDP_RELAY_TIMEOUT", "1.2.3s"),
+            ("NORAY_UDP_RELAY_TIMEOUT", "99999999999999999999999yr"),
+            ("NORAY_UDP_RELAY_TRAFFIC_INTERVAL", "0ms"),
+            ("NORAY_UDP_RELAY_MAX_GLOBAL_TRAFFIC", "no6"),
+            ("NORAY_UDP_RELAY_MAX_GLOBAL_TRAFFIC", "64Bb"),
+            ("NORAY_UDP_RELAY_MAX_GLOBAL_TRAFFIC", "0"),
+            ("NORAY_OID_LENGTH", "0"),
+            ("NORAY_OID_LENGTH", "1025"),
+            ("NORAY_OID_CHARSET", "a"),
+            ("NORAY_OID_CHARSET", "aaa"),
+            ("NORAY_OID_CHARSET", "a b"),
+            ("NORAY_OID_CHARSET", "a\"b"),
+            ("NORAY_PID_LENGTH", "1201"),
+            ("NORAY_PID_CHARSET", "a\\b"),
+            ("NORAY_LOGLEVEL", "loud"),
+            ("NORAY_MAX_CONNECTIONS", "0"),
+            ("NORAY_MAX_LINE_LENGTH", "10"),
+            ("NORAY_MAX_OUTBOUND_QUEUE", "4kb"),
+        ] {
+            let error = set(name, value).expect_err(name).to_string();
+            assert!(error.starts_with(&format!("{name} (--")), "{error}");
+        }
+        assert_eq!(
+            set("NORAY_NO_SUCH_SETTING", "1"),
+            Err(ConfigError::Unknown("NORAY_NO_SUCH_SETTING".to_owned()))
+        );
+    }
+
+    #[test]
+    fn an_empty_value_means_the_default() {
+        for setting in SETTINGS {
+            assert_eq!(set(setting.name, " "), Ok(Config::default()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(index in 0..SETTINGS.len(), value in "[-+0-9., a-z]{0,24}|\\PC*") {
+            // A host name would be looked up.
+            prop_assume!(SETTINGS[index].value != "ADDRESS");
+            let _ = set(SETTINGS[index].name, &value);
+        }
+
+        #[test]
+        fn shown_values_are_read_back(micros in 1..u64::MAX / 1000, bytes: u64) {
+            let time = Duration::from_micros(micros);
+            prop_assert_eq!(duration(&show_duration(time)), Ok(time));
+            prop_assert_eq!(size(&show_size(bytes)), Ok(bytes));
+        }
+
+        #[test]
+        fn shown_ports_are_read_back(mut list in proptest::collection::vec(1u16.., 1..20)) {
+            list.sort_unstable();
+            list.dedup();
+            prop_assert_eq!(ports(&show_ports(&list)), Ok(list));
+        }
+    }
+}

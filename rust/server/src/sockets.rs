@@ -1,0 +1,69 @@
+//! Sockets, bound without waiting for anything.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket},
+};
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use crate::defaults::{ACCEPT_BACKLOG, KEEPALIVE_INTERVAL, KEEPALIVE_TIME};
+
+/// A listening, non-blocking TCP socket.
+pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // On Unix a restarted server gets its port back at once. On Windows the same
+    // option would let two servers share a port, and restarts need nothing.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if let IpAddr::V6(ip) = address.ip() {
+        socket.set_only_v6(!ip.is_unspecified())?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(ACCEPT_BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A bound, non-blocking UDP socket.
+pub(crate) fn bind_udp(address: SocketAddrV4) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Asks for more room for datagrams that were not read yet; the system may give less.
+pub(crate) fn enlarge_receive_buffer(socket: &UdpSocket, bytes: usize) {
+    if let Err(error) = SockRef::from(socket).set_recv_buffer_size(bytes) {
+        tracing::debug!(%error, "the system keeps its receive buffer");
+    }
+}
+
+/// Sets up an accepted connection: lines leave at once, and a player whose machine
+/// vanished is noticed.
+pub(crate) fn prepare_connection(stream: &tokio::net::TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_TIME)
+        .with_interval(KEEPALIVE_INTERVAL);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// Sends a datagram, or drops it when it cannot leave right now, as networks do.
+///
+/// Goes past tokio's readiness, which for a socket's first datagram is not known yet.
+pub(crate) fn send_datagram(socket: &tokio::net::UdpSocket, payload: &[u8], to: SocketAddrV4) {
+    if let Err(error) = SockRef::from(socket).send_to(payload, &to.into()) {
+        tracing::trace!(%to, %error, "datagram not sent");
+    }
+}
+
+/// Whether a datagram from this address can have one sender, who can be answered.
+pub(crate) fn is_one_sender(address: SocketAddrV4) -> bool {
+    let ip = address.ip();
+    address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast()
+}

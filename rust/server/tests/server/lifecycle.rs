@@ -1,0 +1,231 @@
+//! Start, stop, two at once.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    time::{Duration, Instant},
+};
+
+use noray_server::{Config, Server, StartError, Stats};
+
+use crate::harness::{PATIENCE, RelayedPair, TestServer, config, runtime};
+
+fn tcp_is_free(address: SocketAddr) -> bool {
+    TcpListener::bind(address).is_ok()
+}
+
+fn udp_is_free(port: u16) -> bool {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+fn wait_until_stopped(test: &TestServer) {
+    test.runtime.block_on(async {
+        tokio::time::timeout(PATIENCE, test.server.stopped())
+            .await
+            .expect("the server never stopped");
+    });
+}
+
+#[test]
+fn stop_closes_everything() {
+    let test = TestServer::start();
+    let mut pair = RelayedPair::new(&test);
+    let mut idle = test.player();
+    assert_eq!(
+        test.stats(),
+        Stats {
+            connections: 3,
+            players: 2,
+            relays: 2
+        }
+    );
+
+    let start = Instant::now();
+    test.server.stop();
+    test.server.stop();
+    assert!(start.elapsed() < Duration::from_millis(100), "stop waits");
+    wait_until_stopped(&test);
+
+    assert_eq!(test.stats(), Stats::default());
+    for player in [&mut pair.host, &mut pair.client, &mut idle] {
+        assert!(player.is_closed_within(PATIENCE));
+    }
+    assert!(TcpStream::connect(test.server.command_address()).is_err());
+    assert!(tcp_is_free(test.server.command_address()));
+    assert!(udp_is_free(test.server.registrar_address().port()));
+    assert!(udp_is_free(pair.host_port) && udp_is_free(pair.client_port));
+    // Once more, now that it has stopped.
+    test.server.stop();
+    wait_until_stopped(&test);
+}
+
+#[test]
+fn stop_does_not_wait_for_a_player_who_does_not_read() {
+    let test = TestServer::start();
+    let mut slow = test.player();
+    slow.tcp
+        .set_write_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    let line = format!("echo {}\n", "x".repeat(4000));
+    let until = Instant::now() + Duration::from_millis(500);
+    while Instant::now() < until {
+        let _ = std::io::Write::write(&mut slow.tcp, line.as_bytes());
+    }
+    let start = Instant::now();
+    test.server.stop();
+    wait_until_stopped(&test);
+    assert!(start.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn dropping_a_server_stops_it() {
+    let TestServer { server, runtime } = TestServer::start();
+    let address = server.command_address();
+    drop(server);
+    let deadline = Instant::now() + PATIENCE;
+    while !tcp_is_free(address) {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(runtime);
+}
+
+#[test]
+fn a_server_outlives_its_runtime_unharmed() {
+    let TestServer { server, runtime } = TestServer::start();
+    let address = server.command_address();
+    runtime.shutdown_background();
+    let deadline = Instant::now() + PATIENCE;
+    while !tcp_is_free(address) {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    server.stop();
+    assert_eq!(server.stats(), Stats::default());
+}
+
+#[test]
+fn a_server_runs_on_a_runtime_with_one_thread() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let server = Server::start(config(), runtime.handle()).unwrap();
+    RelayedPair::new(&TestServer { server, runtime }).exchange(b"one");
+}
+
+#[test]
+fn two_servers_run_side_by_side() {
+    let runtime = runtime();
+    let second = Server::start(config(), runtime.handle()).unwrap();
+    let first = TestServer {
+        server: Server::start(config(), runtime.handle()).unwrap(),
+        runtime: crate::harness::runtime(),
+    };
+    let second = TestServer {
+        server: second,
+        runtime,
+    };
+    let pair = RelayedPair::new(&first);
+    let mut other_pair = RelayedPair::new(&second);
+    pair.exchange(b"first");
+    other_pair.exchange(b"second");
+    let answer = other_pair.client.ask(&format!("connect {}", pair.host.oid));
+    assert!(answer.contains(" unknown-host "), "{answer}");
+    first.server.stop();
+    wait_until_stopped(&first);
+    other_pair.exchange(b"still there");
+}
+
+#[test]
+fn a_taken_port_is_told_and_nothing_is_left_open() {
+    let test = TestServer::start();
+    let taken = test.server.command_address();
+    let error = Server::start(
+        Config {
+            socket_port: taken.port(),
+            ..config()
+        },
+        test.runtime.handle(),
+    )
+    .expect_err("two servers on one port");
+    assert!(matches!(error, StartError::Commands { address, .. } if address == taken));
+    let expected = format!("cannot listen for commands on {taken} (TCP): ");
+    assert!(error.to_string().starts_with(&expected), "{error}");
+
+    let taken = test.server.registrar_address();
+    let commands = TcpListener::bind("127.0.0.1:0").unwrap();
+    let free = commands.local_addr().unwrap();
+    drop(commands);
+    let error = Server::start(
+        Config {
+            socket_port: free.port(),
+            registrar_port: taken.port(),
+            ..config()
+        },
+        test.runtime.handle(),
+    )
+    .expect_err("two registrars on one port");
+    let expected = format!("cannot listen for registrations on {taken} (UDP): ");
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    assert!(tcp_is_free(free));
+    test.player().expect_silence();
+}
+
+#[test]
+fn a_server_starts_again_on_its_port_at_once() {
+    let runtime = runtime();
+    let mut config = config();
+    for _ in 0..10 {
+        let server = Server::start(config.clone(), runtime.handle()).unwrap();
+        config.socket_port = server.command_address().port();
+        config.registrar_port = server.registrar_address().port();
+        // A connection that was open leaves the port in TIME_WAIT.
+        let mut player =
+            crate::harness::Player::connect(server.command_address(), server.registrar_address());
+        player.register();
+        server.stop();
+        runtime.block_on(server.stopped());
+    }
+}
+
+#[test]
+fn nonsense_in_the_configuration_is_told() {
+    let runtime = runtime();
+    let error = Server::start(
+        Config {
+            relay_timeout: Duration::ZERO,
+            ..config()
+        },
+        runtime.handle(),
+    )
+    .expect_err("no time at all");
+    assert_eq!(
+        error.to_string(),
+        "NORAY_UDP_RELAY_TIMEOUT (--udp-relay-timeout): must be 1ms or longer"
+    );
+}
+
+#[test]
+fn extreme_settings_do_no_harm() {
+    let test = TestServer::with(Config {
+        relay_timeout: Duration::MAX,
+        relay_cleanup_interval: Duration::MAX,
+        traffic_interval: Duration::MAX,
+        max_lifetime_duration: Duration::MAX,
+        unregistered_timeout: Duration::MAX,
+        write_timeout: Duration::MAX,
+        max_individual_traffic: u64::MAX,
+        max_global_traffic: u64::MAX,
+        max_lifetime_traffic: u64::MAX,
+        max_connections: usize::MAX,
+        max_connections_per_address: usize::MAX,
+        max_hosts_per_connection: usize::MAX,
+        max_lines_per_second: u32::MAX,
+        max_connects_per_second: u32::MAX,
+        max_outbound_queue: usize::MAX,
+        relay_ports: (1..=u16::MAX).collect(),
+        ..config()
+    });
+    RelayedPair::new(&test).exchange(b"fine");
+}

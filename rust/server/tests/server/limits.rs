@@ -1,0 +1,341 @@
+//! What the server does when somebody wants too much, and when relays expire.
+
+use std::{
+    io::Write,
+    net::{Ipv4Addr, UdpSocket},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use noray_server::Config;
+
+use crate::harness::{
+    PATIENCE, Player, RelayedPair, SILENCE, TestServer, config, eventually, free_ports,
+};
+
+fn dial(server: &TestServer) -> Player {
+    Player::dial(
+        server.server.command_address(),
+        server.server.registrar_address(),
+    )
+}
+
+#[test]
+fn connections_over_the_limit_are_closed_and_places_are_given_back() {
+    let server = TestServer::with(Config {
+        max_connections: 2,
+        ..config()
+    });
+    let first = server.player();
+    let mut second = server.player();
+    for _ in 0..5 {
+        assert!(dial(&server).is_closed_within(PATIENCE));
+    }
+    second.expect_silence();
+    drop(first);
+    eventually("a free place", || server.stats().connections == 1);
+    server.player().expect_silence();
+}
+
+#[test]
+fn one_address_gets_no_more_than_its_share() {
+    let server = TestServer::with(Config {
+        max_connections_per_address: 2,
+        ..config()
+    });
+    let players = [server.player(), server.player()];
+    assert!(dial(&server).is_closed_within(PATIENCE));
+    drop(players);
+    eventually("free places", || server.stats().connections == 0);
+    server.player().expect_silence();
+}
+
+#[test]
+fn identities_over_the_limit_are_passed_over() {
+    let server = TestServer::with(Config {
+        max_hosts_per_connection: 3,
+        ..config()
+    });
+    let mut player = server.player();
+    for _ in 0..3 {
+        player.register();
+    }
+    player.send("register-host");
+    player.expect_silence();
+    assert_eq!(server.stats().players, 3);
+}
+
+#[test]
+fn ids_that_are_used_up_are_no_reason_to_stop() {
+    let server = TestServer::with(Config {
+        open_id_length: 1,
+        open_id_charset: "ab".to_owned(),
+        ..config()
+    });
+    let mut player = server.player();
+    player.register();
+    let first = player.oid.clone();
+    player.register();
+    assert_ne!(player.oid, first);
+    player.send("register-host");
+    player.expect_silence();
+}
+
+#[test]
+fn long_lines_are_skipped_and_the_next_one_is_read() {
+    let server = TestServer::with(Config {
+        max_line_length: 100,
+        ..config()
+    });
+    let mut player = server.player();
+    let longest = format!("echo {}", "x".repeat(95));
+    assert_eq!(player.ask(&longest), longest);
+    player.send(&format!("{longest}x"));
+    player.expect_silence();
+    player.send(&"y".repeat(50_000));
+    player.expect_silence();
+}
+
+#[test]
+fn lines_over_the_rate_wait_their_turn_and_none_is_lost() {
+    let server = TestServer::with(Config {
+        max_lines_per_second: 20,
+        ..config()
+    });
+    let mut player = server.player();
+    let start = Instant::now();
+    let lines: String = (0..90).map(|number| format!("echo {number}\n")).collect();
+    player.send_bytes(lines.as_bytes());
+    for number in 0..90 {
+        assert_eq!(player.line(), format!("echo {number}"));
+    }
+    // 60 at once, then 20 a second.
+    let took = start.elapsed();
+    assert!(took > Duration::from_millis(1000), "{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+}
+
+#[test]
+fn a_connection_that_does_not_register_is_closed() {
+    let server = TestServer::with(Config {
+        unregistered_timeout: Duration::from_millis(300),
+        ..config()
+    });
+    let mut idle = server.player();
+    let mut busy = server.player();
+    let mut registered = server.player();
+    registered.register();
+    let until = Instant::now() + Duration::from_millis(200);
+    while Instant::now() < until {
+        busy.expect_silence();
+    }
+    assert!(idle.is_closed_within(PATIENCE));
+    assert!(
+        busy.is_closed_within(PATIENCE),
+        "talking is not registering"
+    );
+    sleep(Duration::from_millis(300));
+    registered.expect_silence();
+    eventually("only the player", || server.stats().connections == 1);
+}
+
+#[test]
+fn a_player_who_does_not_read_is_disconnected() {
+    let server = TestServer::with(Config {
+        write_timeout: Duration::from_millis(500),
+        max_lines_per_second: 1_000_000,
+        ..config()
+    });
+    let mut slow = server.registered();
+    let slow_oid = slow.oid.clone();
+    let mut other = server.registered();
+    slow.tcp
+        .set_write_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    // It sends without reading: first the system's buffers fill, then the server stops
+    // to read, then it gives up.
+    let line = format!("echo {}\n", "x".repeat(3000));
+    let deadline = Instant::now() + PATIENCE;
+    while server.stats().players == 2 {
+        assert!(Instant::now() < deadline, "still there");
+        let _ = slow.tcp.write(line.as_bytes());
+    }
+    let answer = other.ask(&format!("connect {slow_oid}"));
+    assert!(answer.contains(" unknown-host "), "{answer}");
+}
+
+#[test]
+fn a_host_who_does_not_read_is_left_in_peace() {
+    let server = TestServer::with(Config {
+        write_timeout: PATIENCE,
+        max_lines_per_second: 1_000_000,
+        max_connects_per_second: 1_000_000,
+        max_line_length: 64,
+        max_outbound_queue: 8320,
+        ..config()
+    });
+    let mut host = server.registered();
+    let mut other = server.registered();
+    let line = format!("echo {}\n", "x".repeat(50)).repeat(1000);
+    host.tcp
+        .set_write_timeout(Some(Duration::from_millis(300)))
+        .unwrap();
+    while host.tcp.write(line.as_bytes()).is_ok() {}
+    let oid = host.oid.clone();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < deadline, "never crowded");
+        let answer = other.ask(&format!("connect {oid}"));
+        if answer.starts_with("refused") {
+            assert!(answer.contains(" too-many-requests "), "{answer}");
+            break;
+        }
+    }
+    assert_eq!(server.stats().players, 2, "the host was not thrown out");
+}
+
+#[test]
+fn a_relay_drops_what_is_over_its_bandwidth_and_goes_on() {
+    let server = TestServer::with(Config {
+        // One slice for the whole test.
+        traffic_interval: Duration::from_secs(2),
+        max_individual_traffic: 5140,
+        ..config()
+    });
+    let pair = RelayedPair::new(&server);
+    let start = Instant::now();
+    for _ in 0..100 {
+        pair.client.send_datagram(&[1; 1000], pair.host_port);
+    }
+    let mut arrived = 0;
+    while pair.host.datagram_within(SILENCE).is_some() {
+        arrived += 1;
+    }
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "too slow to tell anything"
+    );
+    assert_eq!(arrived, 10, "10,280 bytes a slice are 10 packets");
+    pair.host.send_datagram(b"the other way", pair.client_port);
+    assert_eq!(pair.client.datagram().0, b"the other way");
+    eventually("the next slice", || {
+        pair.client.send_datagram(b"again", pair.host_port);
+        pair.host.datagram_within(SILENCE).is_some()
+    });
+}
+
+#[test]
+fn all_relays_together_keep_to_the_global_bandwidth() {
+    let server = TestServer::with(Config {
+        traffic_interval: Duration::from_secs(3600),
+        max_global_traffic: 1,
+        ..config()
+    });
+    let pair = RelayedPair::new(&server);
+    for (from, to, port) in [
+        (&pair.client, &pair.host, pair.host_port),
+        (&pair.host, &pair.client, pair.client_port),
+    ] {
+        from.send_datagram(&[1; 1500], port);
+        assert!(to.datagram_within(PATIENCE).is_some());
+    }
+    pair.client.send_datagram(&[1; 1500], pair.host_port);
+    assert_eq!(pair.host.datagram_within(SILENCE), None);
+}
+
+#[test]
+fn a_relay_ends_after_its_lifetime() {
+    let server = TestServer::with(Config {
+        max_lifetime_duration: Duration::from_millis(300),
+        ..config()
+    });
+    let pair = RelayedPair::new(&server);
+    pair.exchange(b"young");
+    sleep(Duration::from_millis(300));
+    pair.client.send_datagram(b"old", pair.host_port);
+    assert_eq!(pair.host.datagram_within(SILENCE), None);
+}
+
+#[test]
+fn a_relay_ends_after_its_traffic() {
+    let server = TestServer::with(Config {
+        max_lifetime_traffic: 2000,
+        ..config()
+    });
+    let pair = RelayedPair::new(&server);
+    pair.exchange(&[1; 1900]);
+    pair.client.send_datagram(&[2; 100], pair.host_port);
+    assert_eq!(pair.host.datagram_within(SILENCE), None);
+}
+
+#[test]
+fn idle_relays_are_closed_and_their_ports_reused_longest_free_first() {
+    let ports = free_ports(4);
+    let server = TestServer::with(Config {
+        relay_ports: ports.clone(),
+        relay_timeout: Duration::from_millis(400),
+        relay_cleanup_interval: Duration::from_millis(20),
+        ..config()
+    });
+    let mut pair = RelayedPair::new(&server);
+    assert_eq!([pair.client_port, pair.host_port], ports[..2]);
+    let busy_until = Instant::now() + Duration::from_millis(600);
+    while Instant::now() < busy_until {
+        // One way is enough to keep both.
+        pair.client.send_datagram(b"alive", pair.host_port);
+        pair.host.datagram();
+        sleep(Duration::from_millis(20));
+    }
+    assert_eq!(server.stats().relays, 2);
+    eventually("the relays are closed", || server.stats().relays == 0);
+    eventually("the ports are unbound", || {
+        (ports[..2].iter()).all(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+    });
+    let host_oid = pair.host.oid.clone();
+    pair.host_port = pair.client.relay_port(&format!("connect-relay {host_oid}"));
+    pair.client_port = pair.host.relay_port("");
+    assert_eq!([pair.client_port, pair.host_port], ports[2..]);
+    pair.exchange(b"anew");
+}
+
+#[test]
+fn idle_relays_make_room_before_anyone_is_refused() {
+    let server = TestServer::with(Config {
+        relay_ports: free_ports(2),
+        relay_timeout: Duration::from_millis(100),
+        relay_cleanup_interval: Duration::from_secs(3600),
+        ..config()
+    });
+    let first = RelayedPair::new(&server);
+    sleep(Duration::from_millis(150));
+    let second = RelayedPair::new(&server);
+    second.exchange(b"room");
+    second.client.send_datagram(b"mine", second.host_port);
+    second.host.datagram();
+    // The first pair's port is the second pair's now: its packets reach nobody.
+    first.client.send_datagram(b"stray", first.host_port);
+    assert_eq!(second.host.datagram_within(SILENCE), None);
+    assert_eq!(second.client.datagram_within(SILENCE), None);
+}
+
+#[test]
+fn relay_ports_of_other_programs_are_skipped() {
+    let ports = free_ports(5);
+    let other_program: Vec<_> = [0, 2]
+        .map(|index| UdpSocket::bind((Ipv4Addr::LOCALHOST, ports[index])).unwrap())
+        .into();
+    let server = TestServer::with(Config {
+        relay_ports: ports.clone(),
+        ..config()
+    });
+    let mut pair = RelayedPair::new(&server);
+    assert_eq!([pair.client_port, pair.host_port], [ports[1], ports[3]]);
+    pair.exchange(b"skipped");
+    let mut third = server.registered();
+    third.relay_port(&format!("connect-relay {}", pair.host.oid));
+    assert_eq!(pair.host.relay_port(""), ports[4]);
+    let mut fourth = server.registered();
+    let answer = fourth.ask(&format!("connect-relay {}", pair.host.oid));
+    assert!(answer.contains(" relays-full "), "{answer}");
+    drop(other_program);
+}

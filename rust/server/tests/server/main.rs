@@ -1,0 +1,19 @@
+//! A real server on loopback sockets, and players who speak to it byte by byte.
+//!
+//! ```text
+//! flow       what players do to meet
+//! refusals   every way in which the server says no
+//! limits     what it does when somebody wants too much, and when relays expire
+//! garbage    senders of nonsense, while others are served
+//! lifecycle  start, stop, two at once
+//! binary     the program: settings, exit codes, signals, log
+//! ```
+
+#[cfg(feature = "cli")]
+mod binary;
+mod flow;
+mod garbage;
+mod harness;
+mod lifecycle;
+mod limits;
+mod refusals;

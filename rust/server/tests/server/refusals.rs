@@ -1,0 +1,164 @@
+//! Every way in which the server says no: in a command that old clients ignore.
+
+use noray_server::Config;
+
+use crate::harness::{TestServer, config};
+
+const KINDS: [&str; 2] = ["connect", "connect-relay"];
+
+#[test]
+fn an_unknown_open_id() {
+    let server = TestServer::start();
+    let mut player = server.registered();
+    for kind in KINDS {
+        assert_eq!(
+            player.ask(&format!("{kind} NOPE")),
+            format!(
+                "refused {kind} NOPE unknown-host \
+                 no player with this OpenID is connected to the server"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_host_without_address() {
+    let server = TestServer::start();
+    let mut host = server.player();
+    host.register();
+    let mut client = server.registered();
+    for kind in KINDS {
+        assert_eq!(
+            client.ask(&format!("{kind} {}", host.oid)),
+            format!(
+                "refused {kind} {} host-unregistered \
+                 the host has not registered its remote address",
+                host.oid
+            )
+        );
+    }
+    host.expect_silence();
+}
+
+#[test]
+fn a_player_without_address() {
+    let server = TestServer::start();
+    let mut host = server.registered();
+    let mut client = server.player();
+    client.register();
+    for kind in KINDS {
+        assert_eq!(
+            client.ask(&format!("{kind} {}", host.oid)),
+            format!(
+                "refused {kind} {} player-unregistered \
+                 this player has not registered its remote address",
+                host.oid
+            )
+        );
+    }
+    host.expect_silence();
+    assert_eq!(server.stats().relays, 0);
+}
+
+#[test]
+fn a_player_without_identity() {
+    let server = TestServer::start();
+    let mut host = server.registered();
+    let mut client = server.player();
+    for kind in KINDS {
+        assert_eq!(
+            client.ask(&format!("{kind} {}", host.oid)),
+            format!(
+                "refused {kind} {} no-identity this player has not asked for an OpenID",
+                host.oid
+            )
+        );
+    }
+    host.expect_silence();
+}
+
+#[test]
+fn a_text_that_is_no_open_id() {
+    let server = TestServer::start();
+    let mut player = server.registered();
+    let long = "x".repeat(1025);
+    for kind in KINDS {
+        for text in ["", " ", " a b", " a\"b", " a\u{7}b", &format!(" {long}")] {
+            assert_eq!(
+                player.ask(&format!("{kind}{text}")),
+                format!("refused {kind} - invalid-openid the OpenID is not valid")
+            );
+        }
+    }
+}
+
+#[test]
+fn no_free_relay() {
+    let ports = crate::harness::free_ports(3);
+    let server = TestServer::with(Config {
+        relay_ports: ports,
+        ..config()
+    });
+    let pair = crate::harness::RelayedPair::new(&server);
+    let mut third = server.registered();
+    let mut fourth = server.registered();
+    // Two ports are missing one of which is there: it must not get lost.
+    for _ in 0..3 {
+        assert_eq!(
+            fourth.ask(&format!("connect-relay {}", third.oid)),
+            format!(
+                "refused connect-relay {} relays-full the server has no free relay",
+                third.oid
+            )
+        );
+    }
+    third.expect_silence();
+    assert_eq!(server.stats().relays, 2);
+    third.relay_port(&format!("connect-relay {}", pair.host.oid));
+    assert_eq!(server.stats().relays, 3);
+    pair.exchange(b"as before");
+}
+
+#[test]
+fn a_server_without_relays() {
+    let server = TestServer::with(Config {
+        relay_ports: Vec::new(),
+        ..config()
+    });
+    let mut player = server.registered();
+    let answer = player.ask(&format!("connect-relay {}", player.oid));
+    assert!(answer.contains(" relays-full "), "{answer}");
+}
+
+#[test]
+fn too_many_requests() {
+    let server = TestServer::with(Config {
+        max_connects_per_second: 2,
+        ..config()
+    });
+    let mut host = server.registered();
+    let mut client = server.registered();
+    let mut answered = 0;
+    let refusal = loop {
+        let answer = client.ask(&format!("connect {}", host.oid));
+        if answer.starts_with("refused") {
+            break answer;
+        }
+        answered += 1;
+    };
+    assert!((6..20).contains(&answered), "{answered}");
+    assert_eq!(
+        refusal,
+        format!(
+            "refused connect {} too-many-requests this player asks too often",
+            host.oid
+        )
+    );
+    for _ in 0..answered {
+        assert_eq!(host.line(), format!("connect {}", client.address()));
+    }
+    host.expect_silence();
+    // Only the one who asks too often is refused.
+    let answer = host.ask(&format!("connect {}", client.oid));
+    assert_eq!(answer, format!("connect {}", client.address()));
+}
