@@ -144,3 +144,84 @@ fn tune(stream: &TcpStream) {
         debug!(%error, "the system refuses a TCP user time-out");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use socket2::{Domain, Socket, Type};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// An address that neither accepts nor refuses: its queue is full.
+    fn stalled() -> (Socket, Vec<Socket>, SocketAddr) {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener
+            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+            .unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let waiting = (0..4)
+            .map(|_| {
+                let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+                socket.set_nonblocking(true).unwrap();
+                let _ = socket.connect(&address);
+                socket
+            })
+            .collect();
+        (listener, waiting, address.as_socket().unwrap())
+    }
+
+    async fn closed() -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        listener.local_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_refusing_address_is_passed_at_once() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let open = listener.local_addr().unwrap();
+        let stream = race(vec![closed().await, closed().await, open])
+            .await
+            .unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), open);
+    }
+
+    /// One dead address in front used to cost the whole time-out.
+    #[tokio::test]
+    async fn a_stalled_address_costs_the_attempt_delay_alone() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let open = listener.local_addr().unwrap();
+        let (_listener, _waiting, dead) = stalled();
+        let begun = Instant::now();
+        let stream = race(vec![dead, open]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), open);
+        assert!(begun.elapsed() >= ATTEMPT_DELAY);
+    }
+
+    #[tokio::test]
+    async fn the_whole_is_bounded() {
+        let (_listener, _waiting, dead) = stalled();
+        let limit = Duration::from_millis(300);
+        let error = dial("127.0.0.1", dead.port(), limit).await.unwrap_err();
+        assert!(matches!(error, DialError::TimedOut { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn ipv4_comes_first() {
+        let addresses = resolve("localhost", 1).await.unwrap();
+        let families: Vec<_> = addresses.iter().map(SocketAddr::is_ipv6).collect();
+        assert!(families.is_sorted(), "{addresses:?}");
+        assert_eq!(resolve("[::1]", 1).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_alive_and_undelayed() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stream = dial("127.0.0.1", port, ATTEMPT_DELAY * 20).await.unwrap();
+        assert!(stream.nodelay().unwrap());
+        assert!(SockRef::from(&stream).keepalive().unwrap());
+    }
+}
