@@ -1,1 +1,137 @@
-fn main() {}
+//! Builds, runs, tests and measures the project: `cargo xtask help`.
+
+mod addon;
+mod bench;
+mod cargo;
+mod defaults;
+mod demo;
+mod engine;
+mod files;
+mod godot;
+mod paths;
+mod process;
+mod progress;
+mod report;
+mod rooms;
+mod scan;
+mod scenario;
+mod server;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Builds, runs, tests and measures Noray for Godot.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Opens the demo: a host and joining players who meet by themselves
+    ///
+    /// Builds the extension, finds or fetches a Godot 4, stages the addon, and opens a window
+    /// for each player. The host runs the server that they meet at.
+    Demo {
+        /// Let bots play without windows, directly and then by relay; exit 0 only when each
+        /// player has seen the others move
+        #[arg(long)]
+        headless: bool,
+        /// How many play
+        #[arg(long, value_name = "N", default_value_t = 2,
+              value_parser = clap::value_parser!(u8).range(2..=i64::from(demo::MOST_PLAYERS)))]
+        players: u8,
+    },
+    /// Runs every test: Rust, GDScript in a real Godot, games of several processes
+    ///
+    /// The last line is the sum: `N passed, N failed, N skipped`.
+    Test {
+        /// Only what needs a Godot
+        #[arg(long, conflicts_with = "rust_only")]
+        godot_only: bool,
+        /// Only what needs no Godot
+        #[arg(long)]
+        rust_only: bool,
+        /// A checkout of foxssake/netfox, whose players then play with ours
+        #[arg(long, value_name = "DIR")]
+        netfox: Option<PathBuf>,
+        /// An installed copy of foxssake/noray (with its npm packages), where players then meet
+        #[arg(long, value_name = "DIR")]
+        noray: Option<PathBuf>,
+        /// Only tests with this in their name
+        filter: Option<String>,
+    },
+    /// Builds the extension and fills `addons/noray/bin`, ready to be copied into a game
+    ///
+    /// Also stages the addon in the demo project.
+    Addon {
+        /// Build what players get: small and optimized
+        #[arg(long)]
+        release: bool,
+        /// Build for this target instead of this machine; may be given more than once, and two
+        /// for macOS become one universal library
+        #[arg(long = "target", value_name = "TRIPLE")]
+        targets: Vec<String>,
+    },
+    /// Prints the path of a Godot 4 executable, fetching one if there is none
+    ///
+    /// Looks at GODOT4_BIN, then PATH, then at a copy fetched before; then downloads the
+    /// official release or, on Debian, the packages of its suite sid.
+    Godot,
+    /// Measures in a real Godot and prints a table in Markdown
+    Bench,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns whether all is well, where a command tells that apart from an error.
+fn run(command: Command) -> Result<bool> {
+    process::end_all_when_interrupted()?;
+    match command {
+        Command::Demo { headless, players } => demo::run(headless, players)?,
+        Command::Test {
+            godot_only,
+            rust_only,
+            netfox,
+            noray,
+            filter,
+        } => {
+            let part = match (godot_only, rust_only) {
+                (true, _) => test::Part::Godot,
+                (_, true) => test::Part::Rust,
+                _ => test::Part::All,
+            };
+            return test::run(part, filter, &scenario::Others { netfox, noray });
+        }
+        Command::Addon { release, targets } => {
+            let profile = if release {
+                cargo::Profile::Release
+            } else {
+                cargo::Profile::Debug
+            };
+            addon::run(profile, &targets)?;
+        }
+        Command::Godot => {
+            let godot = godot::find()?;
+            eprintln!("Godot {}", godot.version);
+            println!("{}", godot.executable.display());
+        }
+        Command::Bench => bench::run()?,
+    }
+    Ok(true)
+}

@@ -1,0 +1,61 @@
+//! Time-outs, limits and pinned versions, with the reason for each.
+
+use std::time::Duration;
+
+/// The oldest Godot that the extension is built for (`api-4-3` in Cargo.toml).
+pub const OLDEST_GODOT: (u32, u32) = (4, 3);
+
+/// The official release that is downloaded when a machine has no Godot.
+pub const OFFICIAL_GODOT: &str = "4.6.3";
+
+/// Name look-up and TCP connect for a download, each. Short: an offline machine goes on to
+/// the next way at once, and a working one answers well within it.
+pub const DOWNLOAD_CONNECT: Duration = Duration::from_secs(5);
+
+/// From a request to the response's header. A release host may redirect first.
+pub const DOWNLOAD_RESPONSE: Duration = Duration::from_secs(20);
+
+/// A whole download: 80 MB at 1 Mbit/s take eleven minutes.
+pub const DOWNLOAD_BODY: Duration = Duration::from_secs(900);
+
+/// `godot --version` answers in well under a second, the first start from a cold disk in a few.
+pub const VERSION_ANSWER: Duration = Duration::from_secs(30);
+
+/// One `--import` of a small project takes 2-5 s; a cold disk and a busy machine several times that.
+pub const IMPORT: Duration = Duration::from_secs(180);
+
+/// A noray server prints its ports within milliseconds; Node needs a second or two.
+pub const SERVER_START: Duration = Duration::from_secs(30);
+
+/// One step of a game (registering, connecting, an RPC). The longest honest one is the old
+/// client's host side, whose handshake always runs for 8 s.
+pub const GAME_STEP: Duration = Duration::from_secs(40);
+
+/// From a game's last step to its process's end.
+pub const GAME_EXIT: Duration = Duration::from_secs(20);
+
+/// A game that asks its own host to linger (see `scenario`) does so for this long: the old
+/// addon's host handshake cannot be ended early and lasts 8 s.
+pub const OLD_HOST_LINGERS: Duration = Duration::from_secs(10);
+
+/// One act of the demo, from the first process to the last player having met the others.
+pub const DEMO: Duration = Duration::from_secs(90);
+
+/// The test runner in Godot prints a line per test, and a test may take up to 20 s unless its
+/// suite says otherwise: silence for longer than this means that the runner itself hangs.
+pub const TEST_SILENCE: Duration = Duration::from_secs(90);
+
+/// From asking a process to end until it is killed.
+pub const POLITE_END: Duration = Duration::from_secs(5);
+
+/// From a process's end until nothing of its group may be left.
+pub const LEFTOVERS: Duration = Duration::from_secs(2);
+
+/// Lines kept of one process. A game that prints more is broken, and is told so.
+pub const LOG_LINES: usize = 200_000;
+
+/// Bytes kept of one line.
+pub const LINE_BYTES: usize = 16 * 1024;
+
+/// How often progress is printed where there is no terminal to draw a bar on.
+pub const PLAIN_PROGRESS: Duration = Duration::from_secs(10);

@@ -1,0 +1,245 @@
+//! The demo: a host and joining players who meet by themselves, in windows or without.
+
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::cargo::Profile;
+use crate::godot::{self, Godot};
+use crate::process::{Game, Missed};
+use crate::{addon, defaults, engine, paths};
+
+const NAMES: &[&str] = &["Ada", "Bob", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana"];
+
+/// How many the arena holds.
+pub const MOST_PLAYERS: u8 = 8;
+
+/// What begins a line that tells of a step.
+const MARK: &str = "[demo] ";
+
+/// Builds and stages all that the demo needs, and plays it.
+pub fn run(headless: bool, players: u8) -> Result<()> {
+    let godot = godot::find()?;
+    eprintln!("Godot {} ({})", godot.version, godot.executable.display());
+    addon::run(Profile::Debug, &[])?;
+    import(&godot)?;
+    if headless {
+        for relay in [false, true] {
+            println!("--- {}", if relay { "by relay" } else { "directly" });
+            play_headless(&godot, players, relay)?;
+        }
+        println!("--- everyone has met, directly and by relay");
+        Ok(())
+    } else {
+        play_in_windows(&godot, players)
+    }
+}
+
+/// Lets Godot learn the project's scripts and pictures, as the editor does when it is opened.
+pub fn import(godot: &Godot) -> Result<()> {
+    eprintln!("importing the demo project ...");
+    engine::import(godot, &paths::demo_project()).context("Godot cannot import the demo project")
+}
+
+/// Lets bots play until each has seen all others move, and judges their logs.
+pub fn play_headless(godot: &Godot, players: u8, relay: bool) -> Result<()> {
+    let until = Instant::now() + defaults::DEMO;
+    let mut table = Table::default();
+    let result = table
+        .open(godot, players, relay, true, until)
+        .and_then(|()| table.follow(Some(until)));
+    let result = result.and_then(|()| match table.met() {
+        all if all == usize::from(players) => Ok(()),
+        met => bail!("only {met} of {players} players tell that they have met the others"),
+    });
+    let mut failures: Vec<String> = result.err().iter().map(|e| format!("{e:#}")).collect();
+    let failed = !failures.is_empty();
+    for player in table.players {
+        let name = player.game.name().to_owned();
+        let limit = if failed {
+            std::time::Duration::ZERO
+        } else {
+            defaults::GAME_EXIT
+        };
+        if let Err(error) = engine::finish(player.game, limit) {
+            failures.push(format!("{name}: {error:#}"));
+        }
+    }
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        bail!("{}", failures.join("\n"))
+    }
+}
+
+fn play_in_windows(godot: &Godot, players: u8) -> Result<()> {
+    if cfg!(target_os = "linux")
+        && ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()))
+    {
+        bail!("there is no display to open windows on; `cargo xtask demo --headless` needs none");
+    }
+    let mut table = Table::default();
+    table.open(
+        godot,
+        players,
+        false,
+        false,
+        Instant::now() + defaults::DEMO,
+    )?;
+    if std::io::stdout().is_terminal() {
+        println!("--- move with the arrow keys; close the windows or press Ctrl-C to end");
+    }
+    table.follow(None)?;
+    let mut failures = Vec::new();
+    for player in table.players {
+        let name = player.game.name().to_owned();
+        let ended = player.game.finish(defaults::GAME_EXIT);
+        failures.extend(ended.problems.iter().map(|it| format!("{name}: {it}")));
+    }
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        bail!("{}", failures.join("\n"))
+    }
+}
+
+/// The players of one game.
+#[derive(Default)]
+struct Table {
+    players: Vec<Player>,
+}
+
+struct Player {
+    game: Game,
+    /// How many lines of its log were looked at.
+    read: usize,
+    met: bool,
+}
+
+impl Player {
+    /// Waits for the next step, prints it, and returns it; `None` when the game has ended.
+    fn next_step(&mut self, until: Instant) -> Result<Option<String>, Missed> {
+        let step = self.game.wait_for(&mut self.read, until, |line| {
+            line.strip_prefix(MARK).map(|step| step.trim().to_owned())
+        });
+        match step {
+            Ok(step) => {
+                println!("{}: {step}", self.game.name());
+                self.met |= step == "met";
+                Ok(Some(step))
+            }
+            Err(Missed::Ended) => Ok(None),
+            Err(Missed::TimeOut) => Err(Missed::TimeOut),
+        }
+    }
+
+    /// Reads on to a step that begins with `word`, and returns what follows it.
+    fn step(&mut self, word: &str, until: Instant) -> Result<String> {
+        loop {
+            match self.next_step(until) {
+                Ok(Some(step)) => {
+                    if let Some(rest) = step.strip_prefix(word) {
+                        return Ok(rest.trim().to_owned());
+                    }
+                }
+                Ok(None) => bail!("{} ended before it told its {word}", self.game.name()),
+                Err(_) => bail!("{} did not tell its {word} in time", self.game.name()),
+            }
+        }
+    }
+}
+
+impl Table {
+    /// Starts the host, which runs the server, and those who join it.
+    fn open(
+        &mut self,
+        godot: &Godot,
+        players: u8,
+        relay: bool,
+        headless: bool,
+        until: Instant,
+    ) -> Result<()> {
+        self.sit_down(
+            godot,
+            headless,
+            &["--host", "--run-server", "--noray-port", "0"],
+        )?;
+        let host = &mut self.players[0];
+        let ports = host.step("server ", until)?;
+        let (port, registrar_port) = ports
+            .split_once(' ')
+            .ok_or_else(|| anyhow!("the host does not tell two ports: {ports}"))?;
+        let noray = format!("127.0.0.1:{port}");
+        let registrar_port = registrar_port.trim().to_owned();
+        let oid = host.step("oid ", until)?;
+
+        let mut arguments = vec!["--join", &oid, "--noray", &noray];
+        arguments.extend(["--registrar-port", &registrar_port]);
+        if relay {
+            arguments.push("--relay");
+        }
+        for _ in 1..players {
+            self.sit_down(godot, headless, &arguments)?;
+        }
+        Ok(())
+    }
+
+    fn sit_down(&mut self, godot: &Godot, headless: bool, arguments: &[&str]) -> Result<()> {
+        let index = self.players.len();
+        let name = NAMES[index % NAMES.len()];
+        let project = paths::demo_project();
+        let mut command = if headless {
+            let mut command = engine::headless(godot, &project)?;
+            // Names what leaks.
+            command.arg("--verbose");
+            command
+        } else {
+            let mut command = engine::window(godot, &project);
+            // Side by side; and no sound card is needed for a game without sound.
+            let position = format!("{},{}", 40 + 600 * (index % 3), 60 + 420 * (index / 3));
+            command
+                .args(["--resolution", "576x324", "--position", &position])
+                .args(["--audio-driver", "Dummy"]);
+            command
+        };
+        command.arg("--").args(arguments).args(["--name", name]);
+        if headless {
+            command.args(["--bot", "--quit-when-met"]);
+        }
+        self.players.push(Player {
+            game: Game::start(name, &mut command)?,
+            read: 0,
+            met: false,
+        });
+        Ok(())
+    }
+
+    /// Prints every player's steps until all have ended.
+    fn follow(&mut self, until: Option<Instant>) -> Result<()> {
+        let mut playing: Vec<bool> = vec![true; self.players.len()];
+        while playing.contains(&true) {
+            for (player, playing) in self.players.iter_mut().zip(&mut playing) {
+                // A short look at each in turn keeps the lines nearly in the order of time.
+                let look = Instant::now() + std::time::Duration::from_millis(20);
+                while *playing {
+                    match player.next_step(look) {
+                        Ok(Some(_)) => {}
+                        Ok(None) => *playing = false,
+                        Err(_) => break,
+                    }
+                }
+            }
+            if until.is_some_and(|until| Instant::now() > until) {
+                bail!("the players did not all meet within {:.0?}", defaults::DEMO);
+            }
+        }
+        Ok(())
+    }
+
+    fn met(&self) -> usize {
+        self.players.iter().filter(|player| player.met).count()
+    }
+}

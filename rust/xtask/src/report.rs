@@ -1,0 +1,119 @@
+//! Counts what passed, failed and was skipped.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+/// The sum over all steps, and the filter that chooses them.
+pub struct Report {
+    filter: Option<String>,
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Report {
+    /// Runs only steps whose name holds the filter, where there is one.
+    pub fn new(filter: Option<String>) -> Self {
+        Self {
+            filter,
+            passed: 0,
+            failed: 0,
+            skipped: 0,
+        }
+    }
+
+    /// The filter.
+    pub fn filter(&self) -> Option<&str> {
+        self.filter.as_deref()
+    }
+
+    /// Whether a step of this name is to run.
+    pub fn wants(&self, name: &str) -> bool {
+        self.filter.as_ref().is_none_or(|part| name.contains(part))
+    }
+
+    /// Runs one test, unless the filter leaves it out, and tells how it went.
+    ///
+    /// Returns whether it ran and passed.
+    pub fn test(&mut self, name: &str, test: impl FnOnce() -> Result<()>) -> bool {
+        if !self.wants(name) {
+            return false;
+        }
+        let started = Instant::now();
+        let result = test();
+        let seconds = started.elapsed().as_secs_f32();
+        match &result {
+            Ok(()) => {
+                self.passed += 1;
+                println!("ok {name} ({seconds:.1} s)");
+            }
+            Err(error) => {
+                self.failed += 1;
+                println!("FAILED {name} ({seconds:.1} s)\n    {}", indent(error));
+            }
+        }
+        result.is_ok()
+    }
+
+    /// Tells that a test cannot run here, and why.
+    pub fn skip(&mut self, name: &str, why: &str) {
+        if self.wants(name) {
+            self.skipped += 1;
+            println!("SKIPPED {name}: {why}");
+        }
+    }
+
+    /// Adds tests that another runner counted.
+    pub fn add(&mut self, passed: usize, failed: usize, skipped: usize) {
+        self.passed += passed;
+        self.failed += failed;
+        self.skipped += skipped;
+    }
+
+    /// Prints the last line. Fails when a test failed or none ran.
+    pub fn finish(self) -> bool {
+        let Self {
+            passed,
+            failed,
+            skipped,
+            ..
+        } = self;
+        if passed + failed == 0 {
+            println!("no test ran");
+        }
+        println!("{passed} passed, {failed} failed, {skipped} skipped");
+        failed == 0 && passed > 0
+    }
+}
+
+fn indent(error: &anyhow::Error) -> String {
+    format!("{error:#}").replace('\n', "\n    ")
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+
+    use super::*;
+
+    #[test]
+    fn counts_and_judges() {
+        let mut report = Report::new(None);
+        assert!(report.test("good", || Ok(())));
+        report.skip("absent", "there is none");
+        report.add(3, 0, 1);
+        assert_eq!((report.passed, report.failed, report.skipped), (4, 0, 2));
+        assert!(!report.test("bad", || bail!("wrong")));
+        assert!(!report.finish());
+    }
+
+    #[test]
+    fn nothing_run_is_a_failure() {
+        let mut report = Report::new(Some("x".to_owned()));
+        assert!(!report.test("other", || bail!("must not run")));
+        report.skip("other", "not wanted");
+        assert_eq!(report.skipped, 0);
+        assert!(!report.finish());
+    }
+}

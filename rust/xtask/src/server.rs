@@ -1,0 +1,169 @@
+//! A noray server for games to meet at: ours, or an installed copy of the public one.
+
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cargo::{self, Profile};
+use crate::process::Game;
+use crate::{defaults, scan};
+
+/// A running server.
+pub struct Server {
+    game: Game,
+    /// Where players send commands.
+    pub port: u16,
+    /// Where players register their address.
+    pub registrar_port: u16,
+    ours: bool,
+}
+
+impl Server {
+    /// Builds and starts ours on free ports.
+    pub fn start_ours(profile: Profile) -> Result<Self> {
+        let folder = cargo::build("noray-server", profile, None)?;
+        let name = format!("noray-server{}", std::env::consts::EXE_SUFFIX);
+        Self::start("noray-server", &mut Command::new(folder.join(name)), true)
+    }
+
+    /// Starts an installed copy of the public server on free ports.
+    pub fn start_public(folder: &Path) -> Result<Self> {
+        let mut command = Command::new("node");
+        command.arg("bin/noray.mjs").current_dir(folder);
+        Self::start("noray", &mut command, false)
+    }
+
+    /// Both take their settings from the same variables.
+    fn start(name: &str, command: &mut Command, ours: bool) -> Result<Self> {
+        let ports = Ports::free()?;
+        without_settings(command);
+        command
+            .env("NORAY_SOCKET_HOST", "127.0.0.1")
+            .env("NORAY_SOCKET_PORT", ports.commands.to_string())
+            .env("NORAY_HTTP_HOST", "127.0.0.1")
+            .env("NORAY_HTTP_PORT", ports.metrics.to_string())
+            .env("NORAY_UDP_HOST", "127.0.0.1")
+            .env("NORAY_UDP_REGISTRAR_PORT", ports.registrar.to_string())
+            .env("NORAY_UDP_RELAY_PORTS", ports.relays());
+        Self::ready(Game::start(name, command)?, &ports, ours)
+    }
+
+    fn ready(mut game: Game, ports: &Ports, ours: bool) -> Result<Self> {
+        let until = Instant::now() + defaults::SERVER_START;
+        while !answers(ports.commands) {
+            if game.has_ended() || Instant::now() > until {
+                let name = game.name().to_owned();
+                let said = game.stop().join("\n");
+                bail!("{name} does not answer on port {}:\n{said}", ports.commands);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(Self {
+            game,
+            port: ports.commands,
+            registrar_port: ports.registrar,
+            ours,
+        })
+    }
+
+    /// Ends it. Ours must have run without an error.
+    pub fn stop(mut self) -> Result<()> {
+        let early = self.game.has_ended();
+        let lines = self.game.stop();
+        if early {
+            bail!("the server ended by itself:\n{}", lines.join("\n"));
+        }
+        let problems = scan::scan(lines.iter().map(String::as_str));
+        if self.ours && !problems.is_empty() {
+            bail!("the server's log:\n{}", problems.join("\n"));
+        }
+        Ok(())
+    }
+}
+
+/// A developer's own settings must not change what is tested.
+fn without_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("NORAY_") {
+            command.env_remove(name);
+        }
+    }
+}
+
+fn answers(port: u16) -> bool {
+    // A whole line, so that the server has nothing half to wait for.
+    TcpStream::connect(("127.0.0.1", port)).is_ok_and(|mut stream| stream.write_all(b"\n").is_ok())
+}
+
+struct Ports {
+    commands: u16,
+    metrics: u16,
+    registrar: u16,
+    first_relay: u16,
+}
+
+impl Ports {
+    /// How many relays a server gets: a scenario uses two.
+    const RELAYS: u16 = 16;
+
+    /// Ports that nobody uses now. They are let go before the server takes them; the system
+    /// hands out others meanwhile.
+    fn free() -> Result<Self> {
+        let tcp = || TcpListener::bind("127.0.0.1:0").context("no free TCP port");
+        let udp = || UdpSocket::bind("127.0.0.1:0").context("no free UDP port");
+        let (commands, metrics, registrar) = (tcp()?, tcp()?, udp()?);
+        Ok(Self {
+            commands: commands.local_addr()?.port(),
+            metrics: metrics.local_addr()?.port(),
+            registrar: registrar.local_addr()?.port(),
+            first_relay: free_range(Self::RELAYS)?,
+        })
+    }
+
+    fn relays(&self) -> String {
+        format!(
+            "{}-{}",
+            self.first_relay,
+            self.first_relay + Self::RELAYS - 1
+        )
+    }
+}
+
+/// The first of `count` neighbouring free UDP ports. Searched below the ports that systems hand
+/// out by themselves, from a place that differs between processes.
+fn free_range(count: u16) -> Result<u16> {
+    const LOWEST: u32 = 20_000;
+    const SPAN: u32 = 10_000;
+    let start = std::process::id().wrapping_mul(97);
+    for step in 0..SPAN / u32::from(count) {
+        let offset = start.wrapping_add(step * u32::from(count)) % SPAN;
+        let Ok(first) = u16::try_from(LOWEST + offset) else {
+            continue;
+        };
+        let all_free = (first..first + count)
+            .map(|port| UdpSocket::bind(("127.0.0.1", port)))
+            .collect::<std::io::Result<Vec<_>>>()
+            .is_ok();
+        if all_free {
+            return Ok(first);
+        }
+    }
+    bail!("no {count} neighbouring UDP ports are free")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_free_range_is_free_and_a_taken_port_is_left_out() {
+        let first = free_range(4).unwrap();
+        let _taken = UdpSocket::bind(("127.0.0.1", first + 2)).unwrap();
+        let other = free_range(4).unwrap();
+        assert!(!(other..other + 4).contains(&(first + 2)));
+    }
+}

@@ -1,0 +1,250 @@
+//! Every test: Rust, GDScript in a real Godot, and games of several processes.
+
+use std::process::Stdio;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::cargo::{self, Profile};
+use crate::godot::{self, Godot};
+use crate::process::{self, Game, Missed};
+use crate::report::Report;
+use crate::scenario::{self, Others};
+use crate::{addon, defaults, demo, engine, paths, rooms};
+
+const RUNNER: &str = "res://tests/runner.tscn";
+
+/// What the runner in Godot ends with when the filter leaves it nothing to run.
+const NOTHING_CHOSEN: &str = "no test has this in its name";
+
+/// Which of the two halves to run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    All,
+    Rust,
+    Godot,
+}
+
+/// Runs the tests and prints the sum on the last line. Returns whether all is well.
+pub fn run(part: Part, filter: Option<String>, others: &Others) -> Result<bool> {
+    let mut report = Report::new(filter);
+    if part != Part::Godot {
+        rust(&mut report)?;
+    }
+    if part != Part::Rust {
+        in_godot(&mut report, others);
+    }
+    Ok(report.finish())
+}
+
+fn rust(report: &mut Report) -> Result<()> {
+    report.test("rust::format", || {
+        process::run_tool(cargo::command("fmt")?.args(["--all", "--check"]))
+    });
+    report.test("rust::clippy", || {
+        process::run_tool(cargo::command("clippy")?.args([
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ]))
+    });
+    rooms::run(report);
+    cargo_tests(report)
+}
+
+/// `cargo test`, whose counts are added to ours.
+fn cargo_tests(report: &mut Report) -> Result<()> {
+    let mut command = cargo::command("test")?;
+    command
+        .args(["--workspace", "--no-fail-fast"])
+        .stdout(Stdio::piped());
+    if let Some(filter) = report.filter() {
+        command.args(["--", filter]);
+    }
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    let result = process::run_tool_reading(&mut command, |line| {
+        println!("{line}");
+        if let Some((good, bad, ignored)) = counts(line) {
+            passed += good;
+            failed += bad;
+            skipped += ignored;
+        }
+    });
+    if let Err(error) = result
+        && failed == 0
+    {
+        // Not a test, but what should have run it.
+        println!("FAILED cargo test: {error:#}");
+        failed = 1;
+    }
+    report.add(passed, failed, skipped);
+    Ok(())
+}
+
+/// Passed, failed and ignored in `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+fn counts(line: &str) -> Option<(usize, usize, usize)> {
+    let line = line.strip_prefix("test result: ")?;
+    let (_, counts) = line.split_once(". ")?;
+    let count = |word: &str| {
+        counts
+            .split("; ")
+            .find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
+    };
+    Some((count("passed")?, count("failed")?, count("ignored")?))
+}
+
+fn in_godot(report: &mut Report, others: &Others) {
+    let mut found = None;
+    // Not by `report.test`: without these nothing else can run, whatever the filter.
+    for (name, step) in [
+        (
+            "finding a Godot",
+            &mut (|| {
+                found = Some(godot::find()?);
+                Ok(())
+            }) as &mut dyn FnMut() -> Result<()>,
+        ),
+        ("building and staging the addon", &mut || {
+            addon::run(Profile::Debug, &[])
+        }),
+    ] {
+        if let Err(error) = step() {
+            println!("FAILED {name}: {error:#}");
+            report.add(0, 1, 0);
+            return;
+        }
+    }
+    let Some(godot) = found else { return };
+    println!("Godot {} ({})", godot.version, godot.executable.display());
+
+    // Not by `report.test` either: the other tests need what the import makes.
+    if let Err(error) = engine::import(&godot, &paths::demo_project()) {
+        println!("FAILED importing the demo project: {error:#}");
+        report.add(0, 1, 0);
+    }
+    report.test("godot::editor_starts_no_thread_of_ours", || editor(&godot));
+    gdscript(&godot, report);
+    for (name, relay) in [("direct", false), ("relay", true)] {
+        report.test(&format!("demo::{name}"), || {
+            demo::play_headless(&godot, 2, relay)
+        });
+    }
+    report.test("demo::three_players", || {
+        demo::play_headless(&godot, 3, false)
+    });
+    if let Err(error) = scenario::run(&godot, others, report) {
+        println!("FAILED games: {error:#}");
+        report.add(0, 1, 0);
+    }
+}
+
+/// Opens the editor for a moment: the extension must load there without a runtime of its own,
+/// and without a word.
+fn editor(godot: &Godot) -> Result<()> {
+    let mut command = engine::headless(godot, &paths::demo_project())?;
+    // Frames, of which a headless editor draws some hundred in a second.
+    command.args(["--verbose", "--editor", "--quit-after", "300"]);
+    let mut game = Game::start("editor", &mut command)?;
+    let until = Instant::now() + defaults::IMPORT;
+    let mut ours = Vec::new();
+    while !game.has_ended() && Instant::now() < until {
+        ours.extend(
+            game.thread_names()
+                .into_iter()
+                .filter(|name| name.starts_with("noray") || name.starts_with("tokio")),
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    ours.sort();
+    ours.dedup();
+    engine::finish(game, defaults::GAME_EXIT)?;
+    if !ours.is_empty() {
+        bail!("it started threads: {}", ours.join(", "));
+    }
+    Ok(())
+}
+
+/// The suites in `godot-project/tests`, by their runner in Godot.
+fn gdscript(godot: &Godot, report: &mut Report) {
+    match run_suites(godot, report.filter()) {
+        Ok((passed, failed)) => report.add(passed, failed, 0),
+        Err(error) => {
+            println!("FAILED the tests in Godot: {error:#}");
+            report.add(0, 1, 0);
+        }
+    }
+}
+
+fn run_suites(godot: &Godot, filter: Option<&str>) -> Result<(usize, usize)> {
+    let mut command = engine::headless(godot, &paths::demo_project())?;
+    // Names what leaks.
+    command.args(["--verbose", RUNNER, "--"]).args(filter);
+    let mut game = Game::start("tests", &mut command)?;
+    let mut read = 0;
+    let mut result = None;
+    let mut nothing_chosen = false;
+    loop {
+        let until = Instant::now() + defaults::TEST_SILENCE;
+        let line = game.wait_for(&mut read, until, |line| {
+            line.strip_prefix("[test] ").map(str::to_owned)
+        });
+        match line {
+            Ok(line) => {
+                println!("{line}");
+                nothing_chosen |= line == NOTHING_CHOSEN;
+                result = summary(&line).or(result);
+            }
+            Err(Missed::Ended) => break,
+            Err(Missed::TimeOut) => {
+                let _ = engine::finish(game, std::time::Duration::ZERO)
+                    .inspect_err(|error| println!("{error:#}"));
+                bail!("no line came for {:.0?}", defaults::TEST_SILENCE);
+            }
+        }
+    }
+    let mut ended = game.finish(defaults::GAME_EXIT);
+    let Some((passed, failed)) = result else {
+        bail!("they end without a sum\n{}", engine::tail(&ended.lines));
+    };
+    if failed > 0 || (nothing_chosen && filter.is_some()) {
+        // The exit code says the same, which is counted already.
+        ended
+            .problems
+            .retain(|problem| !problem.ends_with("exit status: 1"));
+    }
+    if let Err(error) = engine::judge(ended) {
+        println!("FAILED the log of the tests in Godot: {error:#}");
+        return Ok((passed, failed + 1));
+    }
+    Ok((passed, failed))
+}
+
+/// The counts in `3 passed, 1 failed`.
+fn summary(line: &str) -> Option<(usize, usize)> {
+    let (passed, failed) = line.split_once(", ")?;
+    Some((
+        passed.strip_suffix(" passed")?.parse().ok()?,
+        failed.strip_suffix(" failed")?.parse().ok()?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counts_of_cargo_test_are_read() {
+        let line = "test result: FAILED. 12 passed; 1 failed; 2 ignored; 0 measured; \
+                    30 filtered out; finished in 0.42s";
+        assert_eq!(counts(line), Some((12, 1, 2)));
+        assert_eq!(counts("test lines::a ... ok"), None);
+    }
+
+    #[test]
+    fn the_sum_of_the_runner_in_godot_is_read() {
+        assert_eq!(summary("3 passed, 1 failed"), Some((3, 1)));
+        assert_eq!(summary("ok suite.test_a (0.1 s)"), None);
+    }
+}
