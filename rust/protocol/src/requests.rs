@@ -18,12 +18,11 @@
 //! - between the fences of a request that fails (for `connect-relay` within about
 //!   one round trip, for `connect` only if the network cut the write in two) hides
 //!   that failure;
-//! - on generation 2, while one request is out that fails without its OpenID in
-//!   the text and another of the same kind waits, can put the failure down to the
-//!   wrong one of the two.
+//! - on generation 2, while several requests of one kind wait, can put a refusal
+//!   that names no OpenID down to the wrong one of them: one failure still, with
+//!   the server's text.
 //!
-//! Nothing else goes wrong by them, and only the second makes a failure of a
-//! request that was answered.
+//! Only the second makes a failure of a request that was answered.
 
 use std::{
     collections::VecDeque,
@@ -92,7 +91,8 @@ struct Request {
     kind: ConnectKind,
     oid: OpenId,
     deadline: Instant,
-    /// Went out later than it was asked for: gets a further time-out.
+    /// Goes out later than it is asked for: its time begins when `deadline` is
+    /// over.
     late: bool,
     answered: bool,
     stage: Stage,
@@ -150,7 +150,8 @@ pub struct Requests {
     greeted: bool,
     /// The server has answered a fence.
     echoes: bool,
-    /// The server let a request's time run out and has not answered one fence.
+    /// The server let a request's time run out, and answered nothing since that
+    /// proves that it answers: nobody waits for another one.
     silent: bool,
     last_fence: u64,
     /// In the order in which they were asked for.
@@ -221,6 +222,7 @@ impl Requests {
             ServerCommand::ConnectNat(_) => self.answer(ConnectKind::Nat),
             ServerCommand::ConnectRelay(_) => self.answer(ConnectKind::Relay),
             ServerCommand::ConnectError(kind, text) => {
+                self.silent = false;
                 let oid = self.take_unnamed(*kind, text);
                 reaction.failure = Some(ConnectFailure {
                     kind: *kind,
@@ -234,6 +236,7 @@ impl Requests {
                 reason,
                 sentence,
             } => {
+                self.silent = false;
                 let echoes = self.echoes;
                 let taken = if oid.is_empty() {
                     self.take_unnamed(*kind, "")
@@ -266,23 +269,24 @@ impl Requests {
     /// out: send what [`Self::unsent`] gives.
     pub fn expire(&mut self, now: Instant) -> Vec<ConnectFailure> {
         let mut failures = Vec::new();
-        self.open.retain_mut(|request| {
-            if now < request.deadline {
-                return true;
+        self.open.retain(|request| {
+            let over = now >= request.deadline && !request.late;
+            if over {
+                self.silent |= request.blocks() || matches!(request.stage, Stage::Sent { .. });
+                if !request.answered {
+                    failures.push(request.failure(ConnectError::TimedOut(self.timeout)));
+                }
             }
-            if request.late {
-                request.late = request.stage == Stage::Queued;
-                request.deadline = deadline(now, self.timeout);
-                return true;
-            }
-            if !request.answered {
-                failures.push(request.failure(ConnectError::TimedOut(self.timeout)));
-            }
-            self.silent |= !self.echoes && matches!(request.stage, Stage::Sent { .. });
-            false
+            !over
         });
         let text = self.send_queued();
         self.unsent.push_str(&text);
+        for request in &mut self.open {
+            if now >= request.deadline && request.stage != Stage::Queued {
+                request.late = false;
+                request.deadline = deadline(now, self.timeout);
+            }
+        }
         failures
     }
 
@@ -295,7 +299,9 @@ impl Requests {
     /// When [`Self::expire`] has something to do; `None` with nothing open.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.open.iter().map(|request| request.deadline).min()
+        let sent = |request: &&Request| request.stage != Stage::Queued;
+        let sent = self.open.iter().filter(sent);
+        sent.map(|request| request.deadline).min()
     }
 
     /// Ends all requests, since the connection has ended.
@@ -361,6 +367,7 @@ impl Requests {
     /// An address or port came: it answers the oldest request that it can belong
     /// to, or it is another player's wish to connect.
     fn answer(&mut self, kind: ConnectKind) {
+        self.silent &= !self.greeted;
         let echoes = self.echoes;
         let answered = self
             .open

@@ -8,12 +8,7 @@ use noray_protocol::{
     },
 };
 
-#[path = "support/cuts.rs"]
-mod cuts;
-#[path = "support/every_cut.rs"]
-mod every_cut;
-
-use every_cut::{check_every_cut, lines};
+use crate::pieces::{check_every_cut, lines};
 
 const LIMIT: usize = 40;
 

@@ -6,10 +6,7 @@ use noray_protocol::{
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-#[path = "support/cuts.rs"]
-mod cuts;
-
-use cuts::decode;
+use crate::pieces::{Line, decode};
 
 fn framings() -> impl Strategy<Value = Framing> {
     prop_oneof![Just(Framing::Plain), Just(Framing::Quoted)]
@@ -34,7 +31,7 @@ fn cut_positions(cuts: &[Index], stream: &[u8]) -> Vec<usize> {
 }
 
 /// What plain framing has to give, worked out on the whole stream.
-fn split_plainly(stream: &[u8], limit: usize) -> Vec<cuts::Line> {
+fn split_plainly(stream: &[u8], limit: usize) -> Vec<Line> {
     let Some(end) = stream.iter().rposition(|&byte| byte == b'\n') else {
         let unfinished = stream.strip_suffix(b"\r").unwrap_or(stream);
         let too_long = unfinished.len() > limit;

@@ -1,0 +1,6 @@
+//! Bytes to lines, wherever the stream is cut.
+
+mod cuts;
+mod generation2;
+mod pieces;
+mod properties;
