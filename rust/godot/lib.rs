@@ -44,7 +44,7 @@ unsafe impl ExtensionLibrary for NorayExtension {
         if stage == InitStage::Scene {
             settings::register();
             autoload::warn_about_netfox();
-            pump::start();
+            noray::Noray::start();
         }
     }
 

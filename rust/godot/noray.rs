@@ -282,9 +282,29 @@ impl Noray {
     fn connect_relay(&mut self, oid: GString) -> Error {
         self.request(ConnectKind::Relay, &oid)
     }
+
+    #[func(gd_self)]
+    fn _connect_to_tree(this: Gd<Self>) {
+        pump::connect(&this, "_frame", "_leave");
+    }
+
+    #[func(gd_self)]
+    fn _frame(_this: Gd<Self>) {
+        pump::run();
+    }
+
+    #[func(gd_self)]
+    fn _leave(_this: Gd<Self>) {
+        pump::leave();
+    }
 }
 
 impl Noray {
+    /// Begins to run with each frame, as soon as the main loop is there.
+    pub(crate) fn start() {
+        Self::singleton().call_deferred("_connect_to_tree", &[]);
+    }
+
     /// What happened since the last frame becomes signals.
     pub(crate) fn pump() {
         let mut this = Self::singleton();

@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 
 use godot::{
-    builtin::{Callable, Variant},
-    classes::{Engine, Object, SceneTree},
+    builtin::Callable,
+    classes::{Engine, SceneTree},
     global::Error,
     obj::{Gd, Singleton},
 };
@@ -21,8 +21,6 @@ thread_local! {
 }
 
 struct Pump {
-    /// What the pump is connected to, so that it can let go.
-    connections: Vec<(Gd<Object>, &'static str, Callable)>,
     /// Calls that ended before they returned; their awaits end in the next frame.
     ended: Vec<(Request, Error)>,
     handshakes: Vec<ActiveHandshake>,
@@ -31,35 +29,24 @@ struct Pump {
 impl Pump {
     const fn new() -> Self {
         Self {
-            connections: Vec::new(),
             ended: Vec::new(),
             handshakes: Vec::new(),
         }
     }
 }
 
-/// Runs the pump with each frame, as soon as the main loop is there.
-pub(crate) fn start() {
-    Callable::from_fn("noray_connect", |_| connect()).call_deferred(&[]);
-}
-
-fn connect() {
+/// Lets `noray`'s `frame` run with each frame, and its `leave` when the game quits.
+///
+/// By methods of an object and not by closures, which a hot reload would leave behind.
+pub(crate) fn connect(noray: &Gd<Noray>, frame: &str, leave: &str) {
     let tree = Engine::singleton()
         .get_main_loop()
         .and_then(|main_loop| main_loop.try_cast::<SceneTree>().ok());
-    let Some((tree, root)) = tree.and_then(|tree| Some((tree.clone(), tree.get_root()?))) else {
-        return;
-    };
-    let frame = Callable::from_fn("noray_pump", |_: &[&Variant]| run());
-    let leave = Callable::from_fn("noray_leave", |_: &[&Variant]| leave());
-    let mut connections: Vec<(Gd<Object>, _, _)> = vec![
-        (tree.upcast(), "process_frame", frame),
-        (root.upcast(), "tree_exiting", leave),
-    ];
-    for (object, signal, callable) in &mut connections {
-        object.connect(*signal, &*callable);
+    let Some(mut tree) = tree else { return };
+    tree.connect("process_frame", &Callable::from_object_method(noray, frame));
+    if let Some(mut root) = tree.get_root() {
+        root.connect("tree_exiting", &Callable::from_object_method(noray, leave));
     }
-    PUMP.with_borrow_mut(|pump| pump.connections = connections);
 }
 
 /// Ends a call after it has returned.
@@ -72,7 +59,8 @@ pub(crate) fn add_handshake(handshake: ActiveHandshake) {
     PUMP.with_borrow_mut(|pump| pump.handshakes.push(handshake));
 }
 
-fn run() {
+/// What happened since the last frame reaches the game.
+pub(crate) fn run() {
     log::flush();
     Noray::pump();
     step_handshakes();
@@ -105,7 +93,7 @@ fn step_handshakes() {
 
 /// The game quits: every await ends with an error, since Godot never frees what a
 /// script holds while it awaits.
-fn leave() {
+pub(crate) fn leave() {
     let handshakes = PUMP.with_borrow_mut(|pump| std::mem::take(&mut pump.handshakes));
     for handshake in handshakes {
         handshake.abandon();
@@ -125,11 +113,6 @@ fn leave() {
 
 /// Lets go of everything that Godot holds of ours. The scripts are gone already.
 pub(crate) fn stop() {
-    let pump = PUMP.replace(Pump::new());
-    for (mut object, signal, callable) in pump.connections {
-        if object.is_instance_valid() && object.is_connected(signal, &callable) {
-            object.disconnect(signal, &callable);
-        }
-    }
+    drop(PUMP.replace(Pump::new()));
     log::flush();
 }

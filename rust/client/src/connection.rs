@@ -159,13 +159,6 @@ impl Connection {
         }
     }
 
-    /// Whether an event waits, or the end of the task is to be told: a look that
-    /// costs next to nothing.
-    #[must_use]
-    pub fn has_news(&self) -> bool {
-        !self.events.is_empty() || self.events.is_closed()
-    }
-
     /// The next event, if there is one; never waits. When the task has ended
     /// without a last event, that is told as a lost connection.
     pub fn next_event(&mut self) -> Option<Event> {

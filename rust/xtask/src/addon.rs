@@ -48,15 +48,8 @@ pub fn run(profile: Profile, targets: &[String]) -> Result<()> {
     stage_in(&paths::demo_project())
 }
 
-/// Puts the addon, as it was built last, into a project that may never have been opened in the
-/// editor. Godot may be running it meanwhile.
-fn stage_in(project: &Path) -> Result<()> {
-    copy_to(project)?;
-    list_extension(project)
-}
-
-/// Copies the addon into a game, and does nothing else, like a developer who installs it.
-pub fn copy_to(project: &Path) -> Result<()> {
+/// Puts the addon, as it was built last, into a project. Godot may be running it meanwhile.
+pub fn stage_in(project: &Path) -> Result<()> {
     // Godot writes these two beside each file that it imports.
     let by_godot = |path: &Path| {
         path.extension()
@@ -66,10 +59,13 @@ pub fn copy_to(project: &Path) -> Result<()> {
         &paths::addon(),
         &project.join("addons").join("noray"),
         &by_godot,
-    )
+    )?;
+    list_extension(project)
 }
 
-/// Tells a project that was never opened in the editor which extension it has.
+/// Tells a project that was never opened in the editor which extension it has, as the editor
+/// itself does when it finds one. Godot 4.5 and 4.6 crash when a run of `--import` finds an
+/// extension and quits before its help is made (godotengine/godot#111048).
 fn list_extension(project: &Path) -> Result<()> {
     let list = project.join(".godot").join("extension_list.cfg");
     let mut content = fs::read_to_string(&list).unwrap_or_default();
@@ -98,6 +94,12 @@ fn merge(libraries: &[PathBuf], to: &Path) -> Result<()> {
     .context("Apple's lipo is needed to put libraries for several processors together")?;
     files::copy(&merged, to)?;
     Ok(())
+}
+
+/// The staged library of this machine.
+pub fn own_library() -> Result<PathBuf> {
+    let name = library_name(std::env::consts::OS, std::env::consts::ARCH)?;
+    Ok(paths::addon().join("bin").join(name))
 }
 
 /// What `noray.gdextension` calls the library for a system and processor, as Rust names them.

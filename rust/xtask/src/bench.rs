@@ -1,10 +1,22 @@
-//! Measures what a player waits for, in Godot, against our own server.
+//! Measures what a player waits for, in Godot at 60 frames a second, on loopback.
 
-use anyhow::{Result, bail};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
 
 use crate::cargo::Profile;
+use crate::godot::Godot;
+use crate::process::{self, Ended, Game};
 use crate::server::Server;
-use crate::{addon, engine, godot, paths};
+use crate::{addon, defaults, engine, godot, paths, scan};
+
+/// How often each wait is measured.
+const ROUNDS: usize = 20;
+/// The scene that each measuring process runs.
+const SCENE: &str = "res://tests/bench/bench.tscn";
+/// The network namespace with a DNS server that never answers.
+const NAMESPACE: &str = "noray-bench";
 
 /// Builds the release, measures, and prints a table in Markdown.
 pub fn run() -> Result<()> {
@@ -12,6 +24,187 @@ pub fn run() -> Result<()> {
     addon::run(Profile::Release, &[])?;
     engine::import(&godot, &paths::demo_project())?;
     let server = Server::start_ours(Profile::Release)?;
+    let waits = measure_waits(&godot, &server);
+    let idle = measure_idle(&godot, &server);
     server.stop()?;
-    bail!("nothing is measured yet")
+    let look_up = measure_look_up(&godot);
+    let (waits, idle) = (waits?, idle?);
+
+    println!("Godot {}, {ROUNDS} rounds, medians\n", godot.version);
+    println!("| what | to reach | measured |");
+    println!("| --- | --- | --- |");
+    let frames = |key| waits.median(key).map(|frames| format!("{frames} frames"));
+    row("`connect_to_host`", "2 frames", &frames("connect_frames")?);
+    row("`register_remote`", "2 frames", &frames("register_frames")?);
+    let joined = format!(
+        "{} ({:.0} ms)",
+        frames("join_frames")?,
+        waits.median("join_msec")?
+    );
+    row("`connect_nat` called → ENet connected", "7 frames", &joined);
+    row(
+        "the host's handshake ends after the client is connected",
+        "2 frames",
+        &frames("host_ends_after")?,
+    );
+    let look_up = match look_up {
+        Ok(values) => format!("{:.1} ms", values.median("dns_longest_frame_msec")?),
+        Err(error) => format!("skipped: {error:#}"),
+    };
+    row(
+        "longest frame during `connect_to_host`, the DNS server never answers",
+        "20 ms",
+        &look_up,
+    );
+    row(
+        "main-thread cost of the idle, connected singleton",
+        "1 µs a frame",
+        &format!("{:.2} µs", idle.median("idle_nsec")? / 1000.0),
+    );
+    let library = addon::own_library()?;
+    let size = std::fs::metadata(&library)
+        .with_context(|| format!("cannot read {}", library.display()))?
+        .len();
+    row(
+        "the release library, stripped",
+        "reported",
+        &format!("{:.2} MB", size as f64 / 1e6),
+    );
+    Ok(())
+}
+
+fn row(what: &str, target: &str, measured: &str) {
+    println!("| {what} | {target} | {measured} |");
+}
+
+/// What a measuring process printed.
+struct Values(Vec<(String, f64)>);
+
+impl Values {
+    fn of(ended: &Ended) -> Self {
+        let values = ended.lines.iter().filter_map(|line| {
+            let (key, value) = line.strip_prefix("[bench] ")?.split_once(' ')?;
+            Some((key.to_owned(), value.trim().parse().ok()?))
+        });
+        Self(values.collect())
+    }
+
+    fn median(&self, key: &str) -> Result<f64> {
+        let of_key = self.0.iter().filter(|value| value.0 == key);
+        let mut values: Vec<f64> = of_key.map(|value| value.1).collect();
+        values.sort_by(f64::total_cmp);
+        match values.get(values.len() / 2) {
+            Some(median) => Ok(*median),
+            None => bail!("nothing was measured of {key}"),
+        }
+    }
+}
+
+/// A host and a player in a Godot each, who meet again and again.
+fn measure_waits(godot: &Godot, server: &Server) -> Result<Values> {
+    let mut host = start(godot, server, "host", &[])?;
+    let until = Instant::now() + defaults::GAME_STEP;
+    let found = host.wait_for(&mut 0, until, |line| {
+        line.strip_prefix("[bench] oid ").map(str::to_owned)
+    });
+    let oid = match found {
+        Ok(oid) => oid,
+        Err(missed) => bail!(
+            "the host gave no OpenID ({missed}); {}",
+            engine::tail(&host.stop())
+        ),
+    };
+    let player = [format!("--oid={oid}"), format!("--rounds={ROUNDS}")];
+    let player = start(godot, server, "player", &player)?;
+    let player = finish(player);
+    let host = Ended {
+        problems: Vec::new(),
+        lines: host.stop(),
+    };
+    let mut values = Values::of(&player?);
+    values.0.extend(Values::of(&host).0);
+    Ok(values)
+}
+
+fn measure_idle(godot: &Godot, server: &Server) -> Result<Values> {
+    let game = start(godot, server, "idle", &[])?;
+    Ok(Values::of(&finish(game)?))
+}
+
+fn start(godot: &Godot, server: &Server, role: &str, more: &[String]) -> Result<Game> {
+    let mut command = engine::headless(godot, &paths::demo_project())?;
+    command
+        .args([SCENE, "--", &format!("--role={role}")])
+        .arg(format!("--port={}", server.port))
+        .arg(format!("--registrar-port={}", server.registrar_port))
+        .args(more);
+    Game::start(role, &mut command)
+}
+
+fn finish(game: Game) -> Result<Ended> {
+    let ended = game.finish(defaults::BENCHMARK);
+    let problems = scan::scan(ended.lines.iter().map(String::as_str));
+    let problems = [ended.problems.clone(), problems].concat();
+    if !problems.is_empty() {
+        bail!("{}\n{}", problems.join("\n"), engine::tail(&ended.lines));
+    }
+    Ok(ended)
+}
+
+/// A look-up that hangs needs a machine whose DNS server never answers: a network
+/// namespace has a configuration of its own.
+fn measure_look_up(godot: &Godot) -> Result<Values> {
+    if !cfg!(target_os = "linux") {
+        bail!("needs Linux's network namespaces");
+    }
+    let _namespace = Namespace::make()?;
+    let game = engine::headless(godot, &paths::demo_project())?;
+    let mut command = Command::new("ip");
+    command
+        .args(["netns", "exec", NAMESPACE])
+        .arg(game.get_program())
+        .args(game.get_args())
+        .args([SCENE, "--", "--role=dns"]);
+    for (key, value) in game.get_envs() {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    let ended = Game::start("dns", &mut command)?.finish(defaults::BENCHMARK);
+    if !ended.problems.is_empty() {
+        bail!(
+            "{}\n{}",
+            ended.problems.join("\n"),
+            engine::tail(&ended.lines)
+        );
+    }
+    Ok(Values::of(&ended))
+}
+
+/// A network namespace that is gone when this is dropped.
+struct Namespace;
+
+impl Namespace {
+    fn make() -> Result<Self> {
+        let configuration = std::path::Path::new("/etc/netns").join(NAMESPACE);
+        ip(&["netns", "add", NAMESPACE]).context("needs root and iproute2")?;
+        let namespace = Self;
+        ip(&["-n", NAMESPACE, "link", "set", "lo", "up"])?;
+        std::fs::create_dir_all(&configuration)?;
+        std::fs::write(configuration.join("resolv.conf"), "nameserver 127.0.0.53\n")?;
+        Ok(namespace)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // What cannot be removed is overwritten by the next run.
+        let _ = ip(&["netns", "delete", NAMESPACE]);
+        let _ = std::fs::remove_dir_all(std::path::Path::new("/etc/netns").join(NAMESPACE));
+    }
+}
+
+fn ip(arguments: &[&str]) -> Result<()> {
+    process::run_tool(Command::new("ip").args(arguments))
 }

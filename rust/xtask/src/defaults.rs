@@ -45,6 +45,10 @@ pub const DEMO: Duration = Duration::from_secs(90);
 /// suite says otherwise: silence for longer than this means that the runner itself hangs.
 pub const TEST_SILENCE: Duration = Duration::from_secs(90);
 
+/// One process of the benchmark: 20 rounds of a few frames and a quarter of a second's pause,
+/// or one look-up that takes 8 s.
+pub const BENCHMARK: Duration = Duration::from_secs(120);
+
 /// From asking a process to end until it is killed.
 pub const POLITE_END: Duration = Duration::from_secs(5);
 
