@@ -20,6 +20,7 @@ static WAITING: Mutex<Lines> = Mutex::new(Lines {
     lost: 0,
 });
 static HAS_NEWS: AtomicBool = AtomicBool::new(false);
+static STARTED: AtomicBool = AtomicBool::new(false);
 
 struct Lines {
     lines: VecDeque<(Level, String)>,
@@ -33,6 +34,9 @@ fn waiting() -> MutexGuard<'static, Lines> {
 
 /// Begins to collect what the extension and its server trace; again is harmless.
 pub(crate) fn start() {
+    if STARTED.swap(true, Ordering::Relaxed) {
+        return;
+    }
     let subscriber = fmt::Subscriber::builder()
         .without_time()
         .with_target(false)
@@ -43,6 +47,12 @@ pub(crate) fn start() {
         .finish();
     // Fails when the extension was started before in this process: that one stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Warns of a failed call, which can be the first use of the extension.
+pub(crate) fn warn(message: &str) {
+    start();
+    tracing::warn!("{message}");
 }
 
 /// Prints what waits. Main thread only.

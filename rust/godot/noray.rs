@@ -15,13 +15,13 @@ use noray_protocol::{
     id::{OpenId, PrivateId},
     requests::ConnectFailure,
 };
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{
     announced,
     defaults::{EVENTS_PER_FRAME, MAX_SECONDS},
     error::GodotError,
-    pump,
+    log, pump,
     request::Request,
     runtime, settings,
 };
@@ -594,7 +594,7 @@ impl Noray {
     /// Keeps a failure's sentence for the game and the log.
     fn fail(&mut self, error: Error, message: impl Into<String>) -> Error {
         let message = message.into();
-        warn!("{message}");
+        log::warn(&message);
         self.last_error_message = GString::from(&message);
         error
     }

@@ -10,9 +10,8 @@ use godot::{
     register::{GodotClass, godot_api, property::PhantomVar},
 };
 use noray_server::{Config, Server};
-use tracing::warn;
 
-use crate::{error::GodotError, runtime};
+use crate::{error::GodotError, log, runtime};
 
 /// Stands for all of this machine's addresses, as in Godot's own servers.
 const ALL_ADDRESSES: &str = "*";
@@ -154,7 +153,7 @@ impl NorayServer {
 
     fn fail(&mut self, error: Error, message: impl Into<String>) -> Error {
         let message = message.into();
-        warn!("no server: {message}");
+        log::warn(&format!("no server: {message}"));
         self.last_error_message = GString::from(&message);
         error
     }
