@@ -1,0 +1,258 @@
+//! Odd times, odd packets, and looks at the wrong moment.
+
+use std::time::{Duration, Instant};
+
+use noray_protocol::{
+    defaults::{HANDSHAKE_INTERVAL, HANDSHAKE_LAST_PACKETS, HANDSHAKE_TIMEOUT},
+    handshake::{BlindHandshake, Handshake, Outcome, Status, Step},
+};
+use proptest::{collection::vec, prelude::*};
+
+use crate::network::FRAME;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn begin() -> (Instant, Handshake) {
+    let now = Instant::now();
+    (
+        now,
+        Handshake::new(now, HANDSHAKE_TIMEOUT, HANDSHAKE_INTERVAL),
+    )
+}
+
+fn step(packet: &str, copies: u32, outcome: Option<Outcome>) -> Step {
+    let packet = packet.as_bytes().try_into().unwrap();
+    Step {
+        packet,
+        copies,
+        outcome,
+    }
+}
+
+/// Fails when a status is read or written otherwise than today's client does it.
+#[test]
+fn statuses() {
+    for (packet, read, duplex) in [
+        (b"$-w-", false, false),
+        (b"$rw-", true, false),
+        (b"$rwx", true, true),
+        (b"$-wx", false, true),
+    ] {
+        let status = Status { read, duplex };
+        assert_eq!(Status::parse(packet), Some(status));
+        assert_eq!(&status.packet(), packet);
+    }
+    assert_eq!(Status::parse(b"$r-x"), Some(Status::BLIND));
+    assert_eq!(&Status::BLIND.packet(), b"$rwx");
+    for packet in [
+        "", "$", "$rw", "$rwx ", "$rwx\n", "rwx$", "$RWX", "$wrx", "$rww", "#rwx",
+    ] {
+        assert_eq!(Status::parse(packet.as_bytes()), None, "{packet:?}");
+    }
+}
+
+/// Fails when a time-out of nothing sends nothing, or ignores what has come.
+#[test]
+fn no_time_at_all() {
+    let now = Instant::now();
+    let mut handshake = Handshake::new(now, Duration::ZERO, HANDSHAKE_INTERVAL);
+    assert_eq!(
+        handshake.step(now),
+        step("$-w-", 1, Some(Outcome::TimedOut))
+    );
+
+    let mut handshake = Handshake::new(now, Duration::ZERO, HANDSHAKE_INTERVAL);
+    handshake.receive(b"$rwx");
+    assert_eq!(handshake.step(now).outcome, Some(Outcome::Connected));
+
+    let mut blind = BlindHandshake::new(now, Duration::ZERO, HANDSHAKE_INTERVAL);
+    assert_eq!(
+        blind.step(now, false),
+        step("$rwx", 1, Some(Outcome::Unconfirmed))
+    );
+}
+
+/// Fails when an interval of nothing sends more than one packet a look.
+#[test]
+fn no_interval_at_all() {
+    let now = Instant::now();
+    let mut handshake = Handshake::new(now, HANDSHAKE_TIMEOUT, Duration::ZERO);
+    let mut blind = BlindHandshake::new(now, HANDSHAKE_TIMEOUT, Duration::ZERO);
+    for _ in 0..5 {
+        handshake.receive(b"$-w-");
+        assert_eq!(handshake.step(now), step("$rw-", 1, None));
+        assert_eq!(blind.step(now, false), step("$rwx", 1, None));
+    }
+}
+
+/// Fails when times beyond what an `Instant` can name make anything panic.
+#[test]
+fn all_the_time() {
+    let now = Instant::now();
+    let mut handshake = Handshake::new(now, Duration::MAX, Duration::MAX);
+    let mut blind = BlindHandshake::new(now, Duration::MAX, Duration::MAX);
+    assert_eq!(handshake.step(now), step("$-w-", 1, None));
+    assert_eq!(handshake.step(now + 9999 * HOUR), step("$-w-", 0, None));
+    assert_eq!(blind.step(now, false), step("$rwx", 1, None));
+    assert_eq!(blind.step(now + 9999 * HOUR, false), step("$rwx", 0, None));
+}
+
+/// Fails when the machine slept for an hour and the handshake sends what it missed,
+/// goes on, or forgets that it was through.
+#[test]
+fn an_hour_later() {
+    let (now, mut handshake) = begin();
+    handshake.step(now);
+    assert_eq!(
+        handshake.step(now + HOUR),
+        step("$-w-", 1, Some(Outcome::TimedOut))
+    );
+
+    let (now, mut handshake) = begin();
+    handshake.receive(b"$-w-");
+    assert_eq!(
+        handshake.step(now + HOUR),
+        step("$rw-", 1, Some(Outcome::Unconfirmed))
+    );
+
+    let (now, mut handshake) = begin();
+    handshake.receive(b"$rwx");
+    assert_eq!(handshake.step(now + HOUR).outcome, Some(Outcome::Connected));
+
+    let mut blind = BlindHandshake::new(now, HANDSHAKE_TIMEOUT, HANDSHAKE_INTERVAL);
+    assert_eq!(
+        blind.step(now + HOUR, false),
+        step("$rwx", 1, Some(Outcome::Unconfirmed))
+    );
+}
+
+/// Fails when a clock that steps back makes it panic or end.
+#[test]
+fn a_clock_that_steps_back() {
+    let later = Instant::now() + HOUR;
+    let mut handshake = Handshake::new(later, HANDSHAKE_TIMEOUT, HANDSHAKE_INTERVAL);
+    assert_eq!(handshake.step(later - HOUR).outcome, None);
+}
+
+/// Fails when repeats come more or less often than the interval says.
+#[test]
+fn the_interval_paces_repeats() {
+    let (now, mut handshake) = begin();
+    let mut blind = BlindHandshake::new(now, HANDSHAKE_TIMEOUT, HANDSHAKE_INTERVAL);
+    let (mut sent, mut sent_blindly) = (0, 0);
+    for frame in 0..60 {
+        sent += handshake.step(now + frame * FRAME).copies;
+        sent_blindly += blind.step(now + frame * FRAME, false).copies;
+    }
+    assert_eq!((sent, sent_blindly), (10, 10));
+}
+
+/// Fails when news waits for the interval, or what is no news is answered.
+#[test]
+fn news_is_answered_at_once_and_once() {
+    let (now, mut handshake) = begin();
+    assert_eq!(handshake.step(now), step("$-w-", 1, None));
+    for (packet, answer) in [("$-w-", "$rw-"), ("$rw-", "$rwx")] {
+        handshake.receive(packet.as_bytes());
+        assert_eq!(handshake.step(now), step(answer, 1, None));
+        handshake.receive(packet.as_bytes());
+        handshake.receive(packet.as_bytes());
+        assert_eq!(handshake.step(now), step(answer, 0, None));
+    }
+    handshake.receive(b"$rwx");
+    let last = step("$rwx", HANDSHAKE_LAST_PACKETS, Some(Outcome::Connected));
+    assert_eq!(handshake.step(now), last);
+}
+
+/// Fails when a packet that comes with the interval's is answered twice.
+#[test]
+fn news_and_the_interval_make_one_packet() {
+    let (now, mut handshake) = begin();
+    handshake.receive(b"$-w-");
+    assert_eq!(handshake.step(now).copies, 1);
+    assert_eq!(handshake.step(now).copies, 0);
+}
+
+/// Fails when a packet that was overtaken takes back what a newer one said: it
+/// used to leave this side waiting for a packet that nobody sent any more.
+#[test]
+fn overtaken_packets_take_nothing_back() {
+    let (now, mut handshake) = begin();
+    handshake.receive(b"$rwx");
+    handshake.receive(b"$-w-");
+    assert_eq!(handshake.step(now).outcome, Some(Outcome::Connected));
+}
+
+/// Fails when the blind side goes on once ENet is connected, or ends before.
+#[test]
+fn the_blind_side_ends_with_enet() {
+    let now = Instant::now();
+    let mut blind = BlindHandshake::new(now, HANDSHAKE_TIMEOUT, HANDSHAKE_INTERVAL);
+    assert_eq!(blind.step(now, false), step("$rwx", 1, None));
+    let connected = step("$rwx", 0, Some(Outcome::Connected));
+    assert_eq!(blind.step(now + FRAME, true), connected);
+    assert_eq!(blind.step(now + HOUR, true), connected);
+
+    let mut blind = BlindHandshake::new(now, HANDSHAKE_TIMEOUT, HANDSHAKE_INTERVAL);
+    assert_eq!(blind.step(now, true), connected);
+}
+
+proptest! {
+    /// Fails when anything but a handshake packet does more than open the way in,
+    /// or is answered more than once.
+    #[test]
+    fn garbage_only_sets_read(packets in vec(vec(any::<u8>(), 0..8), 1..20)) {
+        let (now, mut handshake) = begin();
+        handshake.step(now);
+        let mut answers = 0;
+        for packet in packets.iter().filter(|packet| Status::parse(packet).is_none()) {
+            handshake.receive(packet);
+            let step = handshake.step(now);
+            prop_assert_eq!((&step.packet, step.outcome), (b"$rw-", None));
+            answers += step.copies;
+        }
+        prop_assert!(answers <= 1);
+    }
+
+    /// Fails when garbage undoes what was reached.
+    #[test]
+    fn garbage_undoes_nothing(garbage in "[a-q]{0,6}") {
+        let (now, mut handshake) = begin();
+        handshake.receive(b"$rw-");
+        handshake.receive(garbage.as_bytes());
+        prop_assert_eq!(&handshake.step(now).packet, b"$rwx");
+        handshake.receive(garbage.as_bytes());
+        handshake.receive(b"$rwx");
+        handshake.receive(garbage.as_bytes());
+        prop_assert_eq!(handshake.step(now).outcome, Some(Outcome::Connected));
+    }
+
+    /// Fails when any packets at any times make it panic, or send more than one
+    /// packet a look before its end.
+    #[test]
+    fn any_course_is_bounded(
+        course in vec(("[$rwx-]{0,5}", 0..2000_u64), 0..40),
+        timeout in 0..9000_u64,
+        interval in 0..300_u64,
+    ) {
+        let mut now = Instant::now();
+        let timeout = Duration::from_millis(timeout);
+        let mut handshake = Handshake::new(now, timeout, Duration::from_millis(interval));
+        for (packet, wait) in course {
+            handshake.receive(packet.as_bytes());
+            let step = handshake.step(now);
+            match step.outcome {
+                None => prop_assert!(step.copies <= 1),
+                Some(Outcome::Connected) => {
+                    prop_assert_eq!(step.copies, HANDSHAKE_LAST_PACKETS);
+                    break;
+                }
+                Some(_) => {
+                    prop_assert_eq!(step.copies, 1);
+                    break;
+                }
+            }
+            now += Duration::from_millis(wait);
+        }
+    }
+}
