@@ -200,7 +200,7 @@ impl Noray {
         me.local_port = -1;
         me.server_version = GString::new();
         me.last_link += 1;
-        me.link = Some(Link {
+        let link = Link {
             id: me.last_link,
             connection: Connection::open(&runtime, options),
             server: None,
@@ -208,8 +208,13 @@ impl Noray {
             identities: 0,
             registering: Vec::new(),
             registered: None,
-        });
+        };
+        // A handler that heard of the last connection's end can have begun one already.
+        let replaced = me.link.replace(link);
         drop(me);
+        if let Some(replaced) = replaced {
+            replaced.abandon();
+        }
         signal
     }
 
