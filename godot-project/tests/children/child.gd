@@ -1,0 +1,12 @@
+extends Node
+## Runs one of the scripts beside it, named by the first argument, in a process of its own.
+
+
+func _ready() -> void:
+	# As in a game.
+	Engine.max_fps = 60
+	var arguments := OS.get_cmdline_user_args()
+	var script := load("res://tests/children/%s.gd" % arguments[0]) as GDScript
+	var node: Node = script.new()
+	node.call(&"begin", arguments.slice(1))
+	add_child(node)

@@ -1,0 +1,173 @@
+extends RefCounted
+## A Godot process of the tests' own, with its output.
+
+## What stands in a line of a log only when something is wrong.
+const SIGNS: PackedStringArray = [
+	"SCRIPT ERROR",
+	"ERROR:",
+	"WARNING:",
+	"panicked",
+	"Leaked instance",
+	"ObjectDB instances leaked",
+	"resources still in use",
+	"were leaked",
+	"handle_crash",
+	"Program crashed",
+]
+const CHILD_SCENE := "res://tests/children/child.tscn"
+## Bytes that are read at once.
+const CHUNK := 4096
+
+## The process's id; 0 when it did not start.
+var pid: int = 0
+## How it ended; -1 as long as it runs.
+var exit_code: int = -1
+
+var _readers: Array[Thread] = []
+var _mutex: Mutex = Mutex.new()
+var _output: PackedByteArray = []
+var _errors: PackedByteArray = []
+
+
+## Runs the script [code]children/NAME.gd[/code] of this project.
+static func of_script(script: String, arguments: PackedStringArray = []) -> RefCounted:
+	var all: PackedStringArray = [
+		"--path", ProjectSettings.globalize_path("res://"), CHILD_SCENE, "--", script,
+	]
+	all.append_array(arguments)
+	return new(all)
+
+
+func _init(arguments: PackedStringArray) -> void:
+	# The editor's own settings, and what it remembers, must not reach the test.
+	var all: PackedStringArray = ["--headless", "--verbose"]
+	all.append_array(arguments)
+	var pipes := OS.execute_with_pipe(executable(), all)
+	if pipes.is_empty():
+		return
+	pid = pipes["pid"]
+	var output: FileAccess = pipes["stdio"]
+	var errors: FileAccess = pipes["stderr"]
+	_readers = [Thread.new(), Thread.new()]
+	_readers[0].start(_read.bind(output, _take_output))
+	_readers[1].start(_read.bind(errors, _take_error))
+
+
+## The Godot that runs the tests. Its own path is that of a loader when it was started by one.
+static func executable() -> String:
+	var named := OS.get_environment("GODOT4_BIN")
+	return OS.get_executable_path() if named.is_empty() else named
+
+
+func is_running() -> bool:
+	return pid != 0 and exit_code == -1 and OS.is_process_running(pid)
+
+
+## Waits for its end; kills it when that does not come. Returns whether it came.
+func wait_for_end(seconds: float = 15.0) -> bool:
+	var until := Time.get_ticks_msec() + int(seconds * 1000.0)
+	while is_running() and Time.get_ticks_msec() < until:
+		await (Engine.get_main_loop() as SceneTree).process_frame
+	var ended := pid != 0 and not is_running()
+	kill()
+	return ended
+
+
+## Waits for a line of its output that begins like this and returns the rest; empty when it does
+## not come.
+func wait_for_line(beginning: String, seconds: float = 15.0) -> String:
+	var until := Time.get_ticks_msec() + int(seconds * 1000.0)
+	while true:
+		var was_running := is_running()
+		for line in output():
+			if line.begins_with(beginning):
+				return line.trim_prefix(beginning)
+		if not was_running or Time.get_ticks_msec() >= until:
+			break
+		await (Engine.get_main_loop() as SceneTree).process_frame
+	return ""
+
+
+## Ends it, if it runs, and reads the rest of what it said.
+func kill() -> void:
+	if is_running():
+		OS.kill(pid)
+		while OS.is_process_running(pid):
+			OS.delay_msec(1)
+	if pid != 0 and exit_code == -1:
+		exit_code = OS.get_process_exit_code(pid)
+	for reader in _readers:
+		reader.wait_to_finish()
+	_readers.clear()
+
+
+## The lines of its standard output so far.
+func output() -> PackedStringArray:
+	return _lines(_output)
+
+
+## The lines of its standard error so far.
+func errors() -> PackedStringArray:
+	return _lines(_errors)
+
+
+## All lines so far.
+func log_lines() -> PackedStringArray:
+	return output() + errors()
+
+
+## The lines that tell of something wrong, and are not among these.
+func problems(expected: PackedStringArray = []) -> PackedStringArray:
+	var left := expected.duplicate()
+	var found: PackedStringArray = []
+	for line in log_lines():
+		if not _is_sign(line):
+			continue
+		var index := -1
+		for each in left.size():
+			if line.contains(left[each]):
+				index = each
+		if index >= 0:
+			left.remove_at(index)
+		else:
+			found.append(line)
+	for each in left:
+		found.append("not in its log: " + each)
+	return found
+
+
+func _is_sign(line: String) -> bool:
+	for each in SIGNS:
+		if line.contains(each):
+			return true
+	return false
+
+
+func _lines(bytes: PackedByteArray) -> PackedStringArray:
+	_mutex.lock()
+	var text := bytes.get_string_from_utf8()
+	_mutex.unlock()
+	return text.split("\n")
+
+
+func _read(pipe: FileAccess, take: Callable) -> void:
+	while true:
+		var bytes := pipe.get_buffer(CHUNK)
+		if bytes.is_empty():
+			break
+		_mutex.lock()
+		take.call(bytes)
+		_mutex.unlock()
+
+
+func _take_output(bytes: PackedByteArray) -> void:
+	_output.append_array(bytes)
+
+
+func _take_error(bytes: PackedByteArray) -> void:
+	_errors.append_array(bytes)
+
+
+func _notification(what: int) -> void:
+	if what == NOTIFICATION_PREDELETE:
+		kill()

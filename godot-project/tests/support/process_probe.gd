@@ -1,0 +1,50 @@
+extends RefCounted
+## What the system tells of a process. Only Linux does.
+
+
+static func can_look() -> bool:
+	return DirAccess.dir_exists_absolute("/proc/self/task")
+
+
+## The names of its threads.
+static func thread_names(pid: int) -> PackedStringArray:
+	var names: PackedStringArray = []
+	for thread in DirAccess.get_directories_at("/proc/%d/task" % pid):
+		var file := FileAccess.open("/proc/%d/task/%s/comm" % [pid, thread], FileAccess.READ)
+		if file != null:
+			names.append(file.get_line())
+	return names
+
+
+## The names of its threads that are the extension's.
+static func our_threads(pid: int) -> PackedStringArray:
+	var ours: PackedStringArray = []
+	for name in thread_names(pid):
+		if name.begins_with("noray") or name.begins_with("tokio"):
+			ours.append(name)
+	return ours
+
+
+## How many sockets it has open.
+static func socket_count(pid: int) -> int:
+	var listing: Array[String] = []
+	OS.execute("ls", ["-l", "/proc/%d/fd" % pid], listing)
+	return "".join(listing).count("socket:")
+
+
+## In how many seconds the system asks whether the other end of this process's connection to a
+## port of this machine is still there; -1 when it never will.
+static func keepalive_in(port: int) -> float:
+	# What the kernel calls the timer of an idle connection.
+	const KEEPALIVE_TIMER := "02"
+	const ESTABLISHED := "01"
+	const TICKS_PER_SECOND := 100.0
+	var file := FileAccess.open("/proc/net/tcp", FileAccess.READ)
+	while not file.eof_reached():
+		var fields := file.get_line().split(" ", false)
+		if fields.size() < 6 or not fields[2].ends_with(":%04X" % port):
+			continue
+		var timer := fields[5].split(":")
+		if fields[3] == ESTABLISHED and timer[0] == KEEPALIVE_TIMER:
+			return timer[1].hex_to_int() / TICKS_PER_SECOND
+	return -1.0
