@@ -67,3 +67,30 @@ pub(crate) fn is_one_sender(address: SocketAddrV4) -> bool {
     let ip = address.ip();
     address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_leave_at_once_and_are_watched() {
+        let listener = listen_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let address = listener.local_addr().unwrap();
+        let _player = tokio::net::TcpStream::connect(address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        prepare_connection(&stream).unwrap();
+        assert!(stream.nodelay().unwrap());
+        assert!(SockRef::from(&stream).keepalive().unwrap());
+    }
+
+    #[test]
+    fn senders_who_cannot_be_answered_are_told_apart() {
+        let is_one = |address: &str| is_one_sender(address.parse().unwrap());
+        assert!(is_one("127.0.0.1:1"));
+        assert!(is_one("192.168.1.255:65535"));
+        for address in ["1.2.3.4:0", "0.0.0.0:1", "224.0.0.1:1", "255.255.255.255:1"] {
+            assert!(!is_one(address), "{address}");
+        }
+    }
+}

@@ -199,6 +199,22 @@ impl Player {
         }
     }
 
+    /// Reads until nothing more comes, and counts the lines that begin like this.
+    pub fn count_lines(&mut self, beginning: &str) -> usize {
+        let mut bytes = std::mem::take(&mut self.unread);
+        self.tcp
+            .set_read_timeout(Some(Duration::from_millis(500)))
+            .unwrap();
+        let mut chunk = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = self.tcp.read(&mut chunk) {
+            bytes.extend_from_slice(&chunk[..length]);
+        }
+        bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| line.starts_with(beginning.as_bytes()))
+            .count()
+    }
+
     pub fn register(&mut self) {
         self.send("register-host");
         let oid = self.line();

@@ -116,6 +116,22 @@ fn lines_over_the_rate_wait_their_turn_and_none_is_lost() {
 }
 
 #[test]
+fn a_line_without_end_is_read_at_the_rate_too() {
+    let server = TestServer::start();
+    let mut player = server.player();
+    let timeout = Some(Duration::from_millis(20));
+    player.tcp.set_write_timeout(timeout).unwrap();
+    let until = Instant::now() + Duration::from_secs(1);
+    let chunk = vec![b'x'; 64 * 1024];
+    let mut taken = 0;
+    while Instant::now() < until {
+        taken += player.tcp.write(&chunk).unwrap_or_default();
+    }
+    // 400 KiB, and what the system's own buffers hold. Unpaced, it is gigabytes.
+    assert!(taken < 32 << 20, "{taken} bytes");
+}
+
+#[test]
 fn a_connection_that_does_not_register_is_closed() {
     let server = TestServer::with(Config {
         unregistered_timeout: Duration::from_millis(300),
@@ -180,9 +196,12 @@ fn a_host_who_does_not_read_is_left_in_peace() {
     host.tcp
         .set_write_timeout(Some(Duration::from_millis(300)))
         .unwrap();
-    while host.tcp.write(line.as_bytes()).is_ok() {}
-    let oid = host.oid.clone();
     let deadline = Instant::now() + PATIENCE;
+    while host.tcp.write(line.as_bytes()).is_ok() {
+        assert!(Instant::now() < deadline, "the server reads on and on");
+    }
+    let oid = host.oid.clone();
+    let mut answered = 0;
     loop {
         assert!(Instant::now() < deadline, "never crowded");
         let answer = other.ask(&format!("connect {oid}"));
@@ -190,8 +209,11 @@ fn a_host_who_does_not_read_is_left_in_peace() {
             assert!(answer.contains(" too-many-requests "), "{answer}");
             break;
         }
+        answered += 1;
     }
     assert_eq!(server.stats().players, 2, "the host was not thrown out");
+    // When it reads again, it hears of everyone who was told of it.
+    assert_eq!(host.count_lines("connect "), answered);
 }
 
 #[test]
