@@ -105,6 +105,8 @@ func _join(oid: String) -> bool:
 		return false
 	_say("join_frames", str(Engine.get_process_frames() - frame))
 	_say("join_msec", str((Time.get_ticks_usec() - begun) / 1000.0))
+	# Long enough for the host to see it, and to send its values.
+	await get_tree().create_timer(0.2).timeout
 	peer.close()
 	return true
 

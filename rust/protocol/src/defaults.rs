@@ -26,6 +26,14 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Pause between repeated handshake packets, as today's clients do.
 pub const HANDSHAKE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Pause between the first repeats of the side that cannot read: about a frame. The
+/// other side often opens its socket just after the first packet came, and would
+/// else wait for the next one.
+pub const HANDSHAKE_EARLY_INTERVAL: Duration = Duration::from_millis(15);
+
+/// How many repeats come so soon: those of the first 100 ms.
+pub const HANDSHAKE_EARLY_REPEATS: u32 = 6;
+
 /// How often the side that finishes a handshake sends its last packet: with a
 /// fifth of all packets lost, the other side misses all of them once in 625.
 pub const HANDSHAKE_LAST_PACKETS: u32 = 4;

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::defaults::HANDSHAKE_LAST_PACKETS;
+use crate::defaults::{HANDSHAKE_EARLY_INTERVAL, HANDSHAKE_EARLY_REPEATS, HANDSHAKE_LAST_PACKETS};
 
 /// Length of a handshake datagram in bytes.
 pub const PACKET_LENGTH: usize = 4;
@@ -84,24 +84,35 @@ struct Pace {
     timeout: Duration,
     interval: Duration,
     last: Option<Instant>,
+    /// Repeats that still go out after [`HANDSHAKE_EARLY_INTERVAL`].
+    early: u32,
 }
 
 impl Pace {
-    fn new(now: Instant, timeout: Duration, interval: Duration) -> Self {
+    fn new(now: Instant, timeout: Duration, interval: Duration, early: u32) -> Self {
         Self {
             begin: now,
             timeout,
             interval,
             last: None,
+            early,
         }
     }
 
     fn due(&mut self, now: Instant) -> bool {
-        let due = self
-            .last
-            .is_none_or(|last| now.saturating_duration_since(last) >= self.interval);
+        let Some(last) = self.last else {
+            self.last = Some(now);
+            return true;
+        };
+        let pause = if self.early > 0 {
+            self.interval.min(HANDSHAKE_EARLY_INTERVAL)
+        } else {
+            self.interval
+        };
+        let due = now.saturating_duration_since(last) >= pause;
         if due {
             self.last = Some(now);
+            self.early = self.early.saturating_sub(1);
         }
         due
     }
@@ -133,7 +144,7 @@ impl Handshake {
     #[must_use]
     pub fn new(now: Instant, timeout: Duration, interval: Duration) -> Self {
         Self {
-            pace: Pace::new(now, timeout, interval),
+            pace: Pace::new(now, timeout, interval, 0),
             status: Status::default(),
             heard: None,
             heard_duplex: false,
@@ -189,11 +200,12 @@ pub struct BlindHandshake {
 }
 
 impl BlindHandshake {
-    /// Begins at `now` and ends after `timeout`; a packet goes out each `interval`.
+    /// Begins at `now` and ends after `timeout`; a packet goes out each `interval`, the
+    /// first few sooner.
     #[must_use]
     pub fn new(now: Instant, timeout: Duration, interval: Duration) -> Self {
         Self {
-            pace: Pace::new(now, timeout, interval),
+            pace: Pace::new(now, timeout, interval, HANDSHAKE_EARLY_REPEATS),
         }
     }
 
