@@ -11,7 +11,7 @@ use crate::process::{Ended, Game};
 use crate::{defaults, files, paths, scan};
 
 /// How many lines of a failed run's log are shown.
-const SHOWN_LINES: usize = 60;
+const SHOWN_LINES: usize = 40;
 
 /// A Godot that draws nothing, on `project`.
 ///

@@ -68,6 +68,16 @@ impl Scenario {
         format!("games::{place}::host_{host}::client_{client}::{way}")
     }
 
+    /// Whether a client that talks to `port` goes the way that it should.
+    fn check_way(&self, port: u16, server: &Server) -> Result<()> {
+        let relayed = server.relay_ports.contains(&port);
+        match self.way {
+            Way::Direct if relayed => bail!("it talks to the relay on port {port}"),
+            Way::Relay if !relayed => bail!("it talks to port {port}, which is no relay"),
+            _ => Ok(()),
+        }
+    }
+
     fn needs(&self, addon: Addon) -> bool {
         self.host == addon || self.client == addon
     }
@@ -123,6 +133,10 @@ pub fn run(godot: &Godot, others: &Others, report: &mut Report) -> Result<()> {
             _ => PathBuf::new(),
         },
     };
+    if wanted.iter().any(can_play) {
+        // Not by the first scenario, whose time it would count in.
+        Server::build(Profile::Debug)?;
+    }
     for scenario in wanted {
         let name = scenario.name();
         if scenario.needs(Addon::Netfox) && others.netfox.is_none() {
@@ -160,7 +174,7 @@ fn stage(godot: &Godot, name: &str, netfox: Option<&Path>) -> Result<PathBuf> {
     files::remove_folder(&folder)?;
     files::mirror(&paths::game_templates().join("guide"), &folder, &|_| false)?;
     match netfox {
-        None => addon::copy_to(&folder)?,
+        None => addon::stage_in(&folder)?,
         Some(checkout) => {
             for part in ["netfox.internals", "netfox.noray"] {
                 let from = checkout.join("addons").join(part);
@@ -222,19 +236,26 @@ fn meet(godot: &Godot, games: &Games, scenario: &Scenario, server: &Server) -> R
     if scenario.way == Way::Relay {
         arguments.push("--relay");
     }
-    let client = start("client", scenario.client, &arguments)?;
+    let mut client = start("client", scenario.client, &arguments)?;
+    let mut client_read = 0;
+    let connected = step(&mut client, &mut client_read, |line| {
+        line.strip_prefix("connected ")?.parse::<u16>().ok()
+    });
+    let connected = connected
+        .and_then(|port| scenario.check_way(port, server))
+        .map_err(|error| error.context("client"));
 
     // The client ends first. Both ends are judged, so that a failure shows both logs.
     let client =
         engine::finish(client, defaults::GAME_STEP).map_err(|error| error.context("client"));
-    let limit = match client {
+    let limit = match &client {
         Ok(()) => defaults::GAME_EXIT + defaults::OLD_HOST_LINGERS,
         Err(_) => Duration::ZERO,
     };
     let asked = step(&mut host, &mut read, |line| (line == "asked").then_some(()))
         .map_err(|error| error.context("host"));
     let host = engine::finish(host, limit).map_err(|error| error.context("host"));
-    let failures: Vec<String> = [client, asked, host]
+    let failures: Vec<String> = [connected, client, asked, host]
         .into_iter()
         .filter_map(Result::err)
         .map(|error| format!("{error:#}"))

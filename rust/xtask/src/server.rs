@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::path::Path;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -19,15 +20,25 @@ pub struct Server {
     pub port: u16,
     /// Where players register their address.
     pub registrar_port: u16,
+    /// Where relayed players send to each other.
+    pub relay_ports: RangeInclusive<u16>,
     ours: bool,
 }
 
 impl Server {
+    /// Builds ours and returns its executable.
+    pub fn build(profile: Profile) -> Result<PathBuf> {
+        let folder = cargo::build("noray-server", profile, None)?;
+        Ok(folder.join(format!("noray-server{}", std::env::consts::EXE_SUFFIX)))
+    }
+
     /// Builds and starts ours on free ports.
     pub fn start_ours(profile: Profile) -> Result<Self> {
-        let folder = cargo::build("noray-server", profile, None)?;
-        let name = format!("noray-server{}", std::env::consts::EXE_SUFFIX);
-        Self::start("noray-server", &mut Command::new(folder.join(name)), true)
+        Self::start(
+            "noray-server",
+            &mut Command::new(Self::build(profile)?),
+            true,
+        )
     }
 
     /// Starts an installed copy of the public server on free ports.
@@ -48,7 +59,7 @@ impl Server {
             .env("NORAY_HTTP_PORT", ports.metrics.to_string())
             .env("NORAY_UDP_HOST", "127.0.0.1")
             .env("NORAY_UDP_REGISTRAR_PORT", ports.registrar.to_string())
-            .env("NORAY_UDP_RELAY_PORTS", ports.relays());
+            .env("NORAY_UDP_RELAY_PORTS", ports.relay_setting());
         Self::ready(Game::start(name, command)?, &ports, ours)
     }
 
@@ -66,6 +77,7 @@ impl Server {
             game,
             port: ports.commands,
             registrar_port: ports.registrar,
+            relay_ports: ports.relays.clone(),
             ours,
         })
     }
@@ -103,7 +115,7 @@ struct Ports {
     commands: u16,
     metrics: u16,
     registrar: u16,
-    first_relay: u16,
+    relays: RangeInclusive<u16>,
 }
 
 impl Ports {
@@ -120,22 +132,18 @@ impl Ports {
             commands: commands.local_addr()?.port(),
             metrics: metrics.local_addr()?.port(),
             registrar: registrar.local_addr()?.port(),
-            first_relay: free_range(Self::RELAYS)?,
+            relays: free_range(Self::RELAYS)?,
         })
     }
 
-    fn relays(&self) -> String {
-        format!(
-            "{}-{}",
-            self.first_relay,
-            self.first_relay + Self::RELAYS - 1
-        )
+    fn relay_setting(&self) -> String {
+        format!("{}-{}", self.relays.start(), self.relays.end())
     }
 }
 
-/// The first of `count` neighbouring free UDP ports. Searched below the ports that systems hand
+/// `count` neighbouring free UDP ports. Searched below the ports that systems hand
 /// out by themselves, from a place that differs between processes.
-fn free_range(count: u16) -> Result<u16> {
+fn free_range(count: u16) -> Result<RangeInclusive<u16>> {
     const LOWEST: u32 = 20_000;
     const SPAN: u32 = 10_000;
     let start = std::process::id().wrapping_mul(97);
@@ -144,12 +152,14 @@ fn free_range(count: u16) -> Result<u16> {
         let Ok(first) = u16::try_from(LOWEST + offset) else {
             continue;
         };
-        let all_free = (first..first + count)
+        let ports = first..=first + (count - 1);
+        let all_free = ports
+            .clone()
             .map(|port| UdpSocket::bind(("127.0.0.1", port)))
             .collect::<std::io::Result<Vec<_>>>()
             .is_ok();
         if all_free {
-            return Ok(first);
+            return Ok(ports);
         }
     }
     bail!("no {count} neighbouring UDP ports are free")
@@ -161,9 +171,9 @@ mod tests {
 
     #[test]
     fn a_free_range_is_free_and_a_taken_port_is_left_out() {
-        let first = free_range(4).unwrap();
-        let _taken = UdpSocket::bind(("127.0.0.1", first + 2)).unwrap();
-        let other = free_range(4).unwrap();
-        assert!(!(other..other + 4).contains(&(first + 2)));
+        let ports = free_range(4).unwrap();
+        let taken = ports.start() + 2;
+        let _socket = UdpSocket::bind(("127.0.0.1", taken)).unwrap();
+        assert!(!free_range(4).unwrap().contains(&taken));
     }
 }

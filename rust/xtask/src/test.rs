@@ -14,7 +14,7 @@ use crate::{addon, defaults, demo, engine, paths, rooms};
 
 const RUNNER: &str = "res://tests/runner.tscn";
 
-/// What the runner in Godot ends with when the filter leaves it nothing to run.
+/// What the runner in Godot says when the filter leaves it nothing to run.
 const NOTHING_CHOSEN: &str = "no test has this in its name";
 
 /// Which of the two halves to run.

@@ -59,7 +59,8 @@ func _play_client() -> void:
 
 
 func _on_connected() -> void:
-	print("[game] connected")
+	var peer := multiplayer.multiplayer_peer as ENetMultiplayerPeer
+	print("[game] connected ", peer.get_peer(1).get_remote_port())
 	ask.rpc_id(1, QUESTION)
 
 
