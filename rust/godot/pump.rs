@@ -4,9 +4,10 @@
 use std::cell::RefCell;
 
 use godot::{
-    builtin::Callable,
+    builtin::{Callable, Variant},
     classes::{Engine, SceneTree},
     global::Error,
+    init::is_editor_hint,
     obj::{Gd, Singleton},
 };
 
@@ -35,17 +36,29 @@ impl Pump {
     }
 }
 
-/// Lets `noray`'s `frame` run with each frame, and its `leave` when the game quits.
+/// Runs with each frame from now on, and when the game quits.
 ///
-/// By methods of an object and not by closures, which a hot reload would leave behind.
+/// In a game by closures, which cost a fifth of a method's call; in the editor by `noray`'s
+/// methods `frame` and `leave`, since a hot reload would leave closures behind.
 pub(crate) fn connect(noray: &Gd<Noray>, frame: &str, leave: &str) {
     let tree = Engine::singleton()
         .get_main_loop()
         .and_then(|main_loop| main_loop.try_cast::<SceneTree>().ok());
     let Some(mut tree) = tree else { return };
-    tree.connect("process_frame", &Callable::from_object_method(noray, frame));
+    let (frame, leave) = if is_editor_hint() {
+        (
+            Callable::from_object_method(noray, frame),
+            Callable::from_object_method(noray, leave),
+        )
+    } else {
+        (
+            Callable::from_fn("noray_frame", |_: &[&Variant]| run()),
+            Callable::from_fn("noray_leave", |_: &[&Variant]| self::leave()),
+        )
+    };
+    tree.connect("process_frame", &frame);
     if let Some(mut root) = tree.get_root() {
-        root.connect("tree_exiting", &Callable::from_object_method(noray, leave));
+        root.connect("tree_exiting", &leave);
     }
 }
 

@@ -121,7 +121,7 @@ func _idle() -> void:
 	var pump: Callable
 	for connection: Dictionary in tree.process_frame.get_connections():
 		var callable: Callable = connection["callable"]
-		if callable.get_object() == Noray:
+		if str(callable).contains("noray"):
 			pump = callable
 	if not pump.is_valid():
 		_end("the pump is not connected to the frame signal")
