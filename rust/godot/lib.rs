@@ -43,6 +43,7 @@ unsafe impl ExtensionLibrary for NorayExtension {
     fn on_stage_init(stage: InitStage) {
         if stage == InitStage::Scene {
             settings::register();
+            log::start();
             autoload::warn_about_netfox();
             noray::Noray::start();
         }

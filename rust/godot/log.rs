@@ -20,7 +20,6 @@ static WAITING: Mutex<Lines> = Mutex::new(Lines {
     lost: 0,
 });
 static HAS_NEWS: AtomicBool = AtomicBool::new(false);
-static STARTED: AtomicBool = AtomicBool::new(false);
 
 struct Lines {
     lines: VecDeque<(Level, String)>,
@@ -32,11 +31,8 @@ fn waiting() -> MutexGuard<'static, Lines> {
     WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Begins to collect what the extension and its server trace; again is harmless.
+/// Begins to collect what the extension and its server trace.
 pub(crate) fn start() {
-    if STARTED.swap(true, Ordering::Relaxed) {
-        return;
-    }
     let subscriber = fmt::Subscriber::builder()
         .without_time()
         .with_target(false)
@@ -45,14 +41,8 @@ pub(crate) fn start() {
         .with_max_level(settings::log_level())
         .with_writer(GodotLog)
         .finish();
-    // Fails when the extension was started before in this process: that one stays.
+    // Fails when the extension is loaded again in the same process: the first stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
-}
-
-/// Warns of a failed call, which can be the first use of the extension.
-pub(crate) fn warn(message: &str) {
-    start();
-    tracing::warn!("{message}");
 }
 
 /// Prints what waits. Main thread only.

@@ -15,13 +15,13 @@ use noray_protocol::{
     id::{OpenId, PrivateId},
     requests::ConnectFailure,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     announced,
     defaults::{EVENTS_PER_FRAME, MAX_SECONDS},
     error::GodotError,
-    log, pump,
+    pump,
     request::Request,
     runtime, settings,
 };
@@ -52,7 +52,7 @@ use crate::{
 /// `connect_to_host`, name look-up included; `noray/network/answer_timeout` (seconds, 5 by
 /// default) is how long `connect_nat` and `connect_relay` wait for a server that answers
 /// nothing at all; `noray/logging/level` (warnings by default) is what reaches Godot's log,
-/// read when `Noray` or `NorayServer` is first used.
+/// read when the game starts.
 #[derive(GodotClass)]
 #[class(init, singleton, base = Object)]
 pub struct Noray {
@@ -599,7 +599,7 @@ impl Noray {
     /// Keeps a failure's sentence for the game and the log.
     fn fail(&mut self, error: Error, message: impl Into<String>) -> Error {
         let message = message.into();
-        log::warn(&message);
+        warn!("{message}");
         self.last_error_message = GString::from(&message);
         error
     }

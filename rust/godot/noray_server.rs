@@ -10,8 +10,9 @@ use godot::{
     register::{GodotClass, godot_api, property::PhantomVar},
 };
 use noray_server::{Config, Server};
+use tracing::warn;
 
-use crate::{error::GodotError, log, runtime};
+use crate::{error::GodotError, runtime};
 
 /// Stands for all of this machine's addresses, as in Godot's own servers.
 const ALL_ADDRESSES: &str = "*";
@@ -153,7 +154,7 @@ impl NorayServer {
 
     fn fail(&mut self, error: Error, message: impl Into<String>) -> Error {
         let message = message.into();
-        log::warn(&format!("no server: {message}"));
+        warn!("no server: {message}");
         self.last_error_message = GString::from(&message);
         error
     }

@@ -16,12 +16,11 @@ use godot::{
     register::{GodotClass, godot_api},
 };
 use noray_protocol::handshake::{BlindHandshake, Handshake, Outcome, Status, Step};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::{
     announced,
     defaults::PACKETS_PER_FRAME,
-    log,
     noray::{Noray, valid_port, valid_seconds},
     pump,
     request::Request,
@@ -229,7 +228,6 @@ impl Source {
 
 impl ActiveHandshake {
     fn begin(side: Side) -> Signal {
-        log::start();
         let (request, signal) = Request::new();
         let mut handshake = Self {
             side,
@@ -393,6 +391,6 @@ fn times(timeout: f64, frequency: f64) -> Option<(Duration, Duration)> {
 }
 
 fn refuse(error: Error, message: &str) -> Signal {
-    log::warn(&format!("no handshake: {message}"));
+    warn!("no handshake: {message}");
     Request::ended(error)
 }

@@ -4,10 +4,7 @@ use std::cell::RefCell;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::{
-    defaults::{RUNTIME_THREADS, STOP_TIMEOUT},
-    log,
-};
+use crate::defaults::{RUNTIME_THREADS, STOP_TIMEOUT};
 
 thread_local! {
     /// The main thread's; no other thread calls into this module.
@@ -23,7 +20,6 @@ pub(crate) fn handle() -> std::io::Result<Handle> {
         if let Some(runtime) = runtime {
             return Ok(runtime.handle().clone());
         }
-        log::start();
         let started = Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .thread_name("noray")
