@@ -6,7 +6,8 @@
 //! limits     what it does when somebody wants too much, and when relays expire
 //! garbage    senders of nonsense, while others are served
 //! lifecycle  start, stop, two at once
-//! binary     the program: settings, exit codes, signals, log
+//! binary     the program: settings and exit codes
+//! unix       the program: signals, log, lack of descriptors
 //! ```
 
 #[cfg(feature = "cli")]
@@ -17,3 +18,5 @@ mod harness;
 mod lifecycle;
 mod limits;
 mod refusals;
+#[cfg(all(unix, feature = "cli"))]
+mod unix;
