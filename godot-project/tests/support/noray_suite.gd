@@ -10,6 +10,9 @@ const DEFAULT_ANSWER_TIMEOUT := 5.0
 
 const HERE := "127.0.0.1"
 
+## Not those of a public server that may run on this machine.
+const RELAY_PORTS := "28100-28199"
+
 
 func after_each() -> void:
 	Noray.disconnect_from_host()
@@ -20,7 +23,7 @@ func after_each() -> void:
 ## A server of the extension's on free ports; null, and a failure, when it does not start.
 func start_server() -> NorayServer:
 	var server := NorayServer.new()
-	if check_error(server.start(0, 0, "49152-51200", HERE), OK, "starting a server"):
+	if check_error(server.start(0, 0, RELAY_PORTS, HERE), OK, "starting a server"):
 		return server
 	return null
 
