@@ -123,13 +123,8 @@ impl Request {
     }
 
     /// Whether a line that comes now can speak of it.
-    fn may_hear(&self, kind: ConnectKind, echoes: bool) -> bool {
-        self.kind == kind
-            && match self.stage {
-                Stage::Queued => false,
-                Stage::Sent { .. } => !echoes,
-                Stage::Unfenced | Stage::Open { .. } | Stage::Closing { .. } => true,
-            }
+    fn may_hear(&self, kind: ConnectKind) -> bool {
+        self.kind == kind && self.stage != Stage::Queued
     }
 
     /// Whether the next one of its kind has to wait.
@@ -148,8 +143,6 @@ impl Request {
 pub struct Requests {
     timeout: Duration,
     greeted: bool,
-    /// The server has answered a fence.
-    echoes: bool,
     /// The server let a request's time run out, and answered nothing since that
     /// proves that it answers: nobody waits for another one.
     silent: bool,
@@ -168,7 +161,6 @@ impl Requests {
         Self {
             timeout,
             greeted: false,
-            echoes: false,
             silent: false,
             last_fence: 0,
             open: VecDeque::new(),
@@ -237,13 +229,10 @@ impl Requests {
                 sentence,
             } => {
                 self.silent = false;
-                let echoes = self.echoes;
                 let taken = if oid.is_empty() {
                     self.take_unnamed(*kind, "")
                 } else {
-                    self.take(|request| {
-                        request.may_hear(*kind, echoes) && request.oid.as_str() == oid
-                    })
+                    self.take(|request| request.may_hear(*kind) && request.oid.as_str() == oid)
                 };
                 reaction.failure = Some(ConnectFailure {
                     kind: *kind,
@@ -365,14 +354,14 @@ impl Requests {
     }
 
     /// An address or port came: it answers the oldest request that it can belong
-    /// to, or it is another player's wish to connect.
+    /// to (if that one's first fence comes yet, it did not), or it is another
+    /// player's wish to connect.
     fn answer(&mut self, kind: ConnectKind) {
         self.silent &= !self.greeted;
-        let echoes = self.echoes;
         let answered = self
             .open
             .iter_mut()
-            .find(|request| request.may_hear(kind, echoes) && !request.answered);
+            .find(|request| request.may_hear(kind) && !request.answered);
         if let Some(request) = answered {
             request.answered = true;
         }
@@ -381,7 +370,6 @@ impl Requests {
     /// Gives a further fence to send, or the failure of the request behind which
     /// this one stood.
     fn receive_fence(&mut self, fence: u64, failure: &mut Option<ConnectFailure>) -> String {
-        self.echoes = true;
         self.silent = false;
         for (index, request) in self.open.iter_mut().enumerate() {
             match request.stage {
@@ -417,8 +405,7 @@ impl Requests {
     /// Removes the request that a refusal without an OpenID means, and gives its
     /// OpenID.
     fn take_unnamed(&mut self, kind: ConnectKind, text: &str) -> Option<String> {
-        let echoes = self.echoes;
-        let fits = |request: &Request| request.may_hear(kind, echoes);
+        let fits = |request: &Request| request.may_hear(kind);
         let named = |request: &Request| {
             let oid = request.oid.as_str();
             fits(request) && text.split_whitespace().any(|word| word == oid)

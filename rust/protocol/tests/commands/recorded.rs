@@ -182,6 +182,7 @@ fn generation_2() {
                 "a b \"c\" d",
                 echo("a b \"c\" d"),
             ),
+            ("echo a\\nb\\r", "echo", "a\nb\r", echo("a\nb\r")),
             ("echo C:\\temp\\", "echo", "C:\\temp\\", echo("C:\\temp\\")),
         ],
     );

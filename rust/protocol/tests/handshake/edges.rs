@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use noray_protocol::{
-    defaults::{HANDSHAKE_INTERVAL, HANDSHAKE_LAST_PACKETS, HANDSHAKE_TIMEOUT},
+    defaults::{
+        HANDSHAKE_EARLY_INTERVAL, HANDSHAKE_INTERVAL, HANDSHAKE_LAST_PACKETS, HANDSHAKE_TIMEOUT,
+    },
     handshake::{BlindHandshake, Handshake, Outcome, Status, Step},
 };
 use proptest::{collection::vec, prelude::*};
@@ -134,22 +136,37 @@ fn a_clock_that_steps_back() {
     assert_eq!(handshake.step(later - HOUR).outcome, None);
 }
 
-/// Fails when repeats come more or less often than the interval says.
+/// Fails when repeats come more or less often than the interval says, or the blind
+/// side does not hurry at first.
 #[test]
 fn the_interval_paces_repeats() {
     let (now, mut handshake) = begin();
     let mut blind = BlindHandshake::new(now, HANDSHAKE_TIMEOUT, HANDSHAKE_INTERVAL);
-    let (mut sent, mut sent_blindly) = (0, 0);
-    for frame in 0..120 {
+    let (mut sent, mut sent_blindly) = (Vec::new(), Vec::new());
+    for frame in 0..36 {
         let now = now + frame * FRAME;
-        let (step, blind_step) = (handshake.step(now), blind.step(now, false));
-        // The blind side may hurry in the first second.
-        if frame >= 60 {
-            sent += step.copies;
-            sent_blindly += blind_step.copies;
+        if handshake.step(now).copies == 1 {
+            sent.push(frame);
+        }
+        if blind.step(now, false).copies == 1 {
+            sent_blindly.push(frame);
         }
     }
-    assert_eq!((sent, sent_blindly), (10, 10));
+    assert_eq!(sent, [0, 6, 12, 18, 24, 30]);
+    assert_eq!(sent_blindly, [0, 1, 2, 3, 4, 5, 6, 12, 18, 24, 30]);
+}
+
+/// Fails when hurrying makes the blind side faster than its interval asks for.
+#[test]
+fn a_short_interval_stays_short() {
+    let now = Instant::now();
+    let interval = HANDSHAKE_EARLY_INTERVAL / 3;
+    let mut blind = BlindHandshake::new(now, HANDSHAKE_TIMEOUT, interval);
+    for repeat in 0..20 {
+        let now = now + repeat * interval;
+        assert_eq!(blind.step(now, false).copies, 1);
+        assert_eq!(blind.step(now + interval / 2, false).copies, 0);
+    }
 }
 
 /// Fails when news waits for the interval, or what is no news is answered.
