@@ -20,6 +20,14 @@ const MARK: &str = "[demo] ";
 
 /// Builds and stages all that the demo needs, and plays it.
 pub fn run(headless: bool, players: u8) -> Result<()> {
+    if !headless
+        && cfg!(target_os = "linux")
+        && ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()))
+    {
+        bail!("there is no display to open windows on; `cargo xtask demo --headless` needs none");
+    }
     let godot = godot::find()?;
     eprintln!("Godot {} ({})", godot.version, godot.executable.display());
     addon::run(Profile::Debug, &[])?;
@@ -45,10 +53,13 @@ pub fn import(godot: &Godot) -> Result<()> {
 /// Lets bots play until each has seen all others move, and judges their logs.
 pub fn play_headless(godot: &Godot, players: u8, relay: bool) -> Result<()> {
     let until = Instant::now() + defaults::DEMO;
-    let mut table = Table::default();
-    let result = table
-        .open(godot, players, relay, true, until)
-        .and_then(|()| table.follow(Some(until)));
+    let mut table = Table::new(Party {
+        godot,
+        players,
+        relay,
+        headless: true,
+    });
+    let result = table.open(until).and_then(|()| table.follow(Some(until)));
     let result = result.and_then(|()| match table.met() {
         all if all == usize::from(players) => Ok(()),
         met => bail!("only {met} of {players} players tell that they have met the others"),
@@ -74,21 +85,13 @@ pub fn play_headless(godot: &Godot, players: u8, relay: bool) -> Result<()> {
 }
 
 fn play_in_windows(godot: &Godot, players: u8) -> Result<()> {
-    if cfg!(target_os = "linux")
-        && ["DISPLAY", "WAYLAND_DISPLAY"]
-            .iter()
-            .all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()))
-    {
-        bail!("there is no display to open windows on; `cargo xtask demo --headless` needs none");
-    }
-    let mut table = Table::default();
-    table.open(
+    let mut table = Table::new(Party {
         godot,
         players,
-        false,
-        false,
-        Instant::now() + defaults::DEMO,
-    )?;
+        relay: false,
+        headless: false,
+    });
+    table.open(Instant::now() + defaults::DEMO)?;
     if std::io::stdout().is_terminal() {
         println!("--- move with the arrow keys; close the windows or press Ctrl-C to end");
     }
@@ -106,9 +109,17 @@ fn play_in_windows(godot: &Godot, players: u8) -> Result<()> {
     }
 }
 
+/// What is to be played.
+struct Party<'a> {
+    godot: &'a Godot,
+    players: u8,
+    relay: bool,
+    headless: bool,
+}
+
 /// The players of one game.
-#[derive(Default)]
-struct Table {
+struct Table<'a> {
+    party: Party<'a>,
     players: Vec<Player>,
 }
 
@@ -127,7 +138,8 @@ impl Player {
         });
         match step {
             Ok(step) => {
-                println!("{}: {step}", self.game.name());
+                let words = step.strip_prefix("log ").unwrap_or(&step);
+                println!("{}: {words}", self.game.name());
                 self.met |= step == "met";
                 Ok(Some(step))
             }
@@ -152,21 +164,17 @@ impl Player {
     }
 }
 
-impl Table {
+impl<'a> Table<'a> {
+    fn new(party: Party<'a>) -> Self {
+        Self {
+            party,
+            players: Vec::new(),
+        }
+    }
+
     /// Starts the host, which runs the server, and those who join it.
-    fn open(
-        &mut self,
-        godot: &Godot,
-        players: u8,
-        relay: bool,
-        headless: bool,
-        until: Instant,
-    ) -> Result<()> {
-        self.sit_down(
-            godot,
-            headless,
-            &["--host", "--run-server", "--noray-port", "0"],
-        )?;
+    fn open(&mut self, until: Instant) -> Result<()> {
+        self.sit_down(&["--host", "--run-server", "--noray-port", "0"])?;
         let host = &mut self.players[0];
         let ports = host.step("server ", until)?;
         let (port, registrar_port) = ports
@@ -178,16 +186,22 @@ impl Table {
 
         let mut arguments = vec!["--join", &oid, "--noray", &noray];
         arguments.extend(["--registrar-port", &registrar_port]);
-        if relay {
+        if self.party.relay {
             arguments.push("--relay");
         }
-        for _ in 1..players {
-            self.sit_down(godot, headless, &arguments)?;
+        for _ in 1..self.party.players {
+            self.sit_down(&arguments)?;
         }
         Ok(())
     }
 
-    fn sit_down(&mut self, godot: &Godot, headless: bool, arguments: &[&str]) -> Result<()> {
+    fn sit_down(&mut self, arguments: &[&str]) -> Result<()> {
+        let Party {
+            godot,
+            players,
+            headless,
+            ..
+        } = self.party;
         let index = self.players.len();
         let name = NAMES[index % NAMES.len()];
         let project = paths::demo_project();
@@ -198,10 +212,21 @@ impl Table {
             command
         } else {
             let mut command = engine::window(godot, &project);
-            // Side by side; and no sound card is needed for a game without sound.
-            let position = format!("{},{}", 40 + 600 * (index % 3), 60 + 420 * (index / 3));
+            // Side by side on a usual screen; and a game without sound needs no sound card.
+            let (width, height, columns) = if players > 2 {
+                (576, 324, 3)
+            } else {
+                (864, 486, 2)
+            };
+            let (column, row) = (index % columns, index / columns);
+            let position = format!(
+                "{},{}",
+                40 + (width + 24) * column,
+                60 + (height + 96) * row
+            );
             command
-                .args(["--resolution", "576x324", "--position", &position])
+                .args(["--resolution", &format!("{width}x{height}")])
+                .args(["--position", &position])
                 .args(["--audio-driver", "Dummy"]);
             command
         };
