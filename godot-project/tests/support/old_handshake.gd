@@ -19,10 +19,10 @@ func over_packet_peer(peer: PacketPeerUDP, timeout: float = 8.0) -> void:
 	var left := timeout
 	while left >= 0.0 and result != OK:
 		while result != OK and peer.get_available_packet_count() > 0:
-			var packet := peer.get_packet().get_string_from_ascii()
+			var heard := peer.get_packet().get_string_from_ascii()
 			has_read = true
-			is_duplex = is_duplex or packet.contains("r")
-			if is_duplex and packet.contains("x"):
+			is_duplex = is_duplex or heard.contains("r")
+			if is_duplex and heard.contains("x"):
 				result = OK
 		var packet := "$%sw%s" % ["r" if has_read else "-", "x" if is_duplex else "-"]
 		sent.append(packet)
