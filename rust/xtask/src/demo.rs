@@ -1,5 +1,6 @@
 //! The demo: a host and joining players who meet by themselves, in windows or without.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::time::Instant;
 
@@ -60,10 +61,7 @@ pub fn play_headless(godot: &Godot, players: u8, relay: bool) -> Result<()> {
         headless: true,
     });
     let result = table.open(until).and_then(|()| table.follow(Some(until)));
-    let result = result.and_then(|()| match table.met() {
-        all if all == usize::from(players) => Ok(()),
-        met => bail!("only {met} of {players} players tell that they have met the others"),
-    });
+    let result = result.and_then(|()| table.check_all_met());
     let mut failures: Vec<String> = result.err().iter().map(|e| format!("{e:#}")).collect();
     let failed = !failures.is_empty();
     for player in table.players {
@@ -128,6 +126,8 @@ struct Player {
     /// How many lines of its log were looked at.
     read: usize,
     met: bool,
+    /// The names of those that it has seen move.
+    seen: BTreeSet<String>,
 }
 
 impl Player {
@@ -141,6 +141,12 @@ impl Player {
                 let words = step.strip_prefix("log ").unwrap_or(&step);
                 println!("{}: {words}", self.game.name());
                 self.met |= step == "met";
+                if let Some(name) = step
+                    .strip_prefix("sees ")
+                    .and_then(|rest| rest.strip_suffix(" moved"))
+                {
+                    self.seen.insert(name.to_owned());
+                }
                 Ok(Some(step))
             }
             Err(Missed::Ended) => Ok(None),
@@ -238,6 +244,7 @@ impl<'a> Table<'a> {
             game: Game::start(name, &mut command)?,
             read: 0,
             met: false,
+            seen: BTreeSet::new(),
         });
         Ok(())
     }
@@ -264,7 +271,19 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    fn met(&self) -> usize {
-        self.players.iter().filter(|player| player.met).count()
+    /// Fails unless each player has seen all others move and says that they have met.
+    fn check_all_met(&self) -> Result<()> {
+        for player in &self.players {
+            let name = player.game.name();
+            for other in self.players.iter().map(|other| other.game.name()) {
+                if other != name && !player.seen.contains(other) {
+                    bail!("{name} has not seen {other} move");
+                }
+            }
+            if !player.met {
+                bail!("{name} does not tell that it has met the others");
+            }
+        }
+        Ok(())
     }
 }

@@ -131,9 +131,6 @@ fn in_godot(report: &mut Report, others: &Others) {
             demo::play_headless(&godot, 2, relay)
         });
     }
-    report.test("demo::three_players", || {
-        demo::play_headless(&godot, 3, false)
-    });
     if let Err(error) = scenario::run(&godot, others, report) {
         println!("FAILED games: {error:#}");
         report.add(0, 1, 0);
