@@ -171,13 +171,11 @@ impl Session {
             "noray-server v{}",
             env!("CARGO_PKG_VERSION")
         )))?;
-        let mut has_ended = false;
         loop {
             let paused = self.handle_lines().await?;
             self.flush().await?;
             let pause = match paused {
                 Paused::Crowded => continue,
-                Paused::NoLine if has_ended => return Ok(()),
                 Paused::NoLine => None,
                 Paused::Throttled(time) => Some(time),
             };
@@ -186,7 +184,10 @@ impl Session {
                 () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
                 ready = self.stream.readable(), if pause.is_none() => {
                     ready?;
-                    has_ended = self.read()?;
+                    // Everything before the end is answered and written by now.
+                    if self.read()? {
+                        return Ok(());
+                    }
                 }
                 () = sleep_until(self.register_by), if !self.is_registered => {
                     return Err(End::Unregistered);
