@@ -5,6 +5,16 @@ extends "res://tests/support/noray_suite.gd"
 const FullServer := preload("res://tests/support/full_server.gd")
 
 
+## Part of a game that awaits.
+class Menu:
+	extends Node
+
+	var ended: Array[Error] = []
+
+	func connect_to(port: int) -> void:
+		ended.append(await Noray.connect_to_host(HERE, port))
+
+
 ## Fails when the first await hangs, or ends as if it were connected.
 func test_a_second_call_replaces_the_pending_one() -> void:
 	var full := FullServer.new()
@@ -174,3 +184,15 @@ func test_connect_after_an_await_in_the_same_frame() -> void:
 		expect_in_log("cannot connect to ''")
 		check_error(await Noray.connect_to_host(""), ERR_INVALID_PARAMETER)
 		check_error(await Noray.connect_to_host(HERE, server.port), OK)
+
+
+## Fails when a scene that is left while it awaits prints an error, or holds the connection up.
+func test_a_scene_that_is_left_while_it_awaits() -> void:
+	var server := start_server()
+	var menu := Menu.new()
+	add_child(menu)
+	menu.connect_to(server.port)
+	menu.free()
+	check(await wait_until(Noray.is_connected_to_host, 5.0), "not connected")
+	await wait_frames(3)
+	check_equal(server.connection_count, 1, "links at the server")

@@ -1,5 +1,6 @@
 extends RefCounted
-## A Godot process of the tests' own, with its output.
+## A Godot process of the tests' own, with its output. Kill it, or wait for its end, before it is
+## let go.
 
 ## What stands in a line of a log only when something is wrong.
 const SIGNS: PackedStringArray = [
@@ -14,7 +15,6 @@ const SIGNS: PackedStringArray = [
 	"handle_crash",
 	"Program crashed",
 ]
-const CHILD_SCENE := "res://tests/children/child.tscn"
 ## Bytes that are read at once.
 const CHUNK := 4096
 
@@ -29,15 +29,6 @@ var _output: PackedByteArray = []
 var _errors: PackedByteArray = []
 
 
-## Runs the script [code]children/NAME.gd[/code] of this project.
-static func of_script(script: String, arguments: PackedStringArray = []) -> RefCounted:
-	var all: PackedStringArray = [
-		"--path", ProjectSettings.globalize_path("res://"), CHILD_SCENE, "--", script,
-	]
-	all.append_array(arguments)
-	return new(all)
-
-
 func _init(arguments: PackedStringArray) -> void:
 	# The editor's own settings, and what it remembers, must not reach the test.
 	var all: PackedStringArray = ["--headless", "--verbose"]
@@ -46,11 +37,8 @@ func _init(arguments: PackedStringArray) -> void:
 	if pipes.is_empty():
 		return
 	pid = pipes["pid"]
-	var output: FileAccess = pipes["stdio"]
-	var errors: FileAccess = pipes["stderr"]
-	_readers = [Thread.new(), Thread.new()]
-	_readers[0].start(_read.bind(output, _take_output))
-	_readers[1].start(_read.bind(errors, _take_error))
+	_start_reader(pipes["stdio"] as FileAccess, _take_output)
+	_start_reader(pipes["stderr"] as FileAccess, _take_error)
 
 
 ## The Godot that runs the tests. Its own path is that of a loader when it was started by one.
@@ -150,6 +138,12 @@ func _lines(bytes: PackedByteArray) -> PackedStringArray:
 	return text.split("\n")
 
 
+func _start_reader(pipe: FileAccess, take: Callable) -> void:
+	var reader := Thread.new()
+	reader.start(_read.bind(pipe, take))
+	_readers.append(reader)
+
+
 func _read(pipe: FileAccess, take: Callable) -> void:
 	while true:
 		var bytes := pipe.get_buffer(CHUNK)
@@ -166,8 +160,3 @@ func _take_output(bytes: PackedByteArray) -> void:
 
 func _take_error(bytes: PackedByteArray) -> void:
 	_errors.append_array(bytes)
-
-
-func _notification(what: int) -> void:
-	if what == NOTIFICATION_PREDELETE:
-		kill()

@@ -1,5 +1,5 @@
 extends RefCounted
-## A project of its own in the user's folder, with a copy of the addon. Deleted with this object.
+## A project of its own in the user's folder, with a copy of the addon. Delete it at the end.
 
 const ADDON := "res://addons/noray"
 const EXTENSION := "res://addons/noray/noray.gdextension"
@@ -19,6 +19,10 @@ func _init(project_name: String, files: Dictionary, with_addon: bool = true) -> 
 	if with_addon:
 		_copy(ADDON, path.path_join("addons/noray"))
 		write(".godot/extension_list.cfg", EXTENSION + "\n")
+
+
+func delete() -> void:
+	_delete(path)
 
 
 func write(file: String, content: String) -> void:
@@ -47,8 +51,3 @@ func _delete(folder: String) -> void:
 	for inner in directory.get_directories():
 		_delete(folder.path_join(inner))
 	DirAccess.remove_absolute(folder)
-
-
-func _notification(what: int) -> void:
-	if what == NOTIFICATION_PREDELETE:
-		_delete(path)
