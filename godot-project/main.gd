@@ -1,0 +1,142 @@
+extends Node
+## Puts the parts together: what the player asks on the screens goes to the session,
+## what happens in the session goes to the arena, the screens and standard output.
+
+## With --quit-when-met: give up after so many seconds.
+const MEET_TIMEOUT := 60.0
+## How long a game stays after it has met the other, so that the other can see that too.
+const MEET_GRACE := 1.5
+
+var _arguments: DemoArguments
+var _player_name: String = ""
+
+@onready var _session: NoraySession = $Session
+@onready var _arena: Arena = $Arena
+@onready var _meeting: DemoMeeting = $Meeting
+@onready var _screen: ConnectionScreen = $Ui/ConnectionScreen
+@onready var _panel: GamePanel = $Ui/GamePanel
+
+
+func _ready() -> void:
+	_arguments = DemoArguments.parse(OS.get_cmdline_user_args())
+	_arena.is_bot = _arguments.is_bot
+	_meeting.arena = _arena
+	_screen.session = _session
+	_screen.show_arguments(_arguments)
+	_panel.session = _session
+	_panel.arena = _arena
+
+	_session.logged.connect(_on_logged)
+	_session.server_started.connect(_on_server_started)
+	_session.started.connect(_on_started)
+	_session.peer_linked.connect(_on_peer_linked)
+	_session.ended.connect(_on_ended)
+	_arena.player_joined.connect(_on_player_joined)
+	_arena.player_left.connect(_on_player_left)
+	_meeting.saw.connect(_on_saw)
+	_meeting.met.connect(_on_met)
+	_screen.host_wanted.connect(_on_host_wanted)
+	_screen.join_wanted.connect(_on_join_wanted)
+	_show_arena(false)
+	_screen.add_line("Host a game, or join one with its host's OpenID.", false)
+	_start_automatically()
+
+
+func _show_arena(in_play: bool) -> void:
+	_arena.visible = in_play
+	_panel.visible = in_play
+	_screen.visible = not in_play
+
+
+func _start_automatically() -> void:
+	for mistake in _arguments.mistakes:
+		_on_logged(mistake, true)
+	if _arguments.quit_when_met:
+		get_tree().create_timer(MEET_TIMEOUT).timeout.connect(_finish.bind(
+				1, "Nobody was met within %d s." % int(MEET_TIMEOUT)))
+	if not _arguments.shot_file.is_empty():
+		get_tree().create_timer(_arguments.shot_after).timeout.connect(_save_shot)
+	if _arguments.wants_to_host:
+		_screen.host.call_deferred()
+	elif not _arguments.oid_to_join.is_empty():
+		_screen.join.call_deferred()
+
+
+func _on_host_wanted(address: NorayAddress, run_server: bool, player_name: String) -> void:
+	_player_name = player_name
+	_session.host_game(address, run_server)
+
+
+func _on_join_wanted(address: NorayAddress, oid: String, force_relay: bool, player_name: String) -> void:
+	_player_name = player_name
+	_session.join_game(address, oid, force_relay)
+
+
+func _on_started() -> void:
+	if _session.is_host:
+		_report("oid %s" % Noray.oid)
+	_show_arena(true)
+	_arena.enter(_player_name)
+
+
+func _on_ended(reason: String) -> void:
+	_arena.clear()
+	_meeting.clear()
+	_show_arena(false)
+	if _arguments.quit_when_met:
+		_finish(1, reason)
+
+
+func _on_logged(text: String, is_problem: bool) -> void:
+	_report("log %s" % text)
+	_screen.add_line(text, is_problem)
+	_panel.add_line(text, is_problem)
+
+
+func _on_server_started(port: int, registrar_port: int) -> void:
+	_report("server %d %d" % [port, registrar_port])
+
+
+func _on_peer_linked(_peer_id: int, way: NoraySession.Way) -> void:
+	_report("connected %s" % ("relay" if way == NoraySession.Way.RELAY else "direct"))
+
+
+func _on_player_joined(player: Player) -> void:
+	if not player.is_mine():
+		_on_logged("%s is in the game." % player.player_name, false)
+
+
+func _on_player_left(player: Player) -> void:
+	# Figures also go when this game itself ends, which is no news about the others.
+	if _session.state == NoraySession.State.PLAYING and not player.is_mine() \
+			and not multiplayer.get_peers().has(player.peer_id):
+		_on_logged("%s has left." % player.player_name, false)
+
+
+func _on_saw(player_name: String) -> void:
+	_report("sees %s moved" % player_name)
+
+
+func _on_met() -> void:
+	_report("met")
+	if _arguments.quit_when_met:
+		get_tree().create_timer(MEET_GRACE).timeout.connect(_finish.bind(0, ""))
+
+
+## Ends an automatic run.
+func _finish(exit_code: int, reason: String) -> void:
+	if not reason.is_empty():
+		_report("log %s" % reason)
+	get_tree().quit(exit_code)
+
+
+func _save_shot() -> void:
+	var image := get_viewport().get_texture().get_image()
+	var err := ERR_UNAVAILABLE if image == null else image.save_png(_arguments.shot_file)
+	_on_logged("The picture is in %s." % _arguments.shot_file if err == OK
+			else "The picture could not be saved: %s." % error_string(err), err != OK)
+
+
+## A line for whoever runs this game automatically.
+func _report(text: String) -> void:
+	print("[demo] ", text)

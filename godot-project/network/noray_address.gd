@@ -1,0 +1,56 @@
+class_name NorayAddress
+extends RefCounted
+## Where a noray server listens: for commands on TCP, and for addresses on UDP.
+
+const DEFAULT_PORT := 8890
+const DEFAULT_REGISTRAR_PORT := 8809
+
+var host: String
+var port: int
+var registrar_port: int
+
+
+func _init(the_host: String, the_port: int = DEFAULT_PORT,
+		the_registrar_port: int = DEFAULT_REGISTRAR_PORT) -> void:
+	host = the_host
+	port = the_port
+	registrar_port = the_registrar_port
+
+
+## Understands [code]name[/code], [code]name:port[/code], [code]::1[/code] and
+## [code][::1]:port[/code]. Port 0 stands for any free one, for a server that runs here.
+## Null if [param text] is none of them.
+static func parse(text: String, the_registrar_port: int = DEFAULT_REGISTRAR_PORT) -> NorayAddress:
+	var name_part := text.strip_edges()
+	var port_part := str(DEFAULT_PORT)
+	var colon := name_part.rfind(":")
+	var is_bare_ipv6 := name_part.is_valid_ip_address() and colon >= 0
+	if colon >= 0 and not is_bare_ipv6 and not name_part.ends_with("]"):
+		port_part = name_part.substr(colon + 1)
+		name_part = name_part.left(colon)
+	if name_part.begins_with("[") and name_part.ends_with("]"):
+		name_part = name_part.substr(1, name_part.length() - 2)
+		if not name_part.is_valid_ip_address():
+			return null
+	elif name_part.contains(":") and not is_bare_ipv6:
+		return null
+
+	if name_part.is_empty() or name_part.contains(" ") or name_part.contains("/"):
+		return null
+	if not port_part.is_valid_int() or port_part.to_int() < 0 or port_part.to_int() > 65535:
+		return null
+	return NorayAddress.new(name_part, port_part.to_int(), the_registrar_port)
+
+
+## True if only games on this computer can use the address.
+func is_loopback() -> bool:
+	return host == "localhost" or host == "::1" or host.begins_with("127.")
+
+
+## True if the address is one of this computer's own, where a server can run.
+func is_local() -> bool:
+	return is_loopback() or IP.get_local_addresses().has(host)
+
+
+func _to_string() -> String:
+	return ("[%s]:%d" if host.contains(":") else "%s:%d") % [host, port]
