@@ -116,6 +116,27 @@ fn mirrors() -> Result<Vec<String>> {
     Ok(mirrors)
 }
 
+/// How this machine gets packages: by which proxy, say. The rest of its settings stays away,
+/// above all the commands that they run after each update.
+fn transport() -> Result<String> {
+    let output = Command::new("apt-config")
+        .arg("dump")
+        .stdin(Stdio::null())
+        .output()
+        .context("this machine has no apt-config")?;
+    Ok(transport_settings(&String::from_utf8_lossy(&output.stdout)))
+}
+
+fn transport_settings(dump: &str) -> String {
+    dump.lines()
+        .filter(|line| {
+            // Not which other lists there are: the programs in packages, icons of shops.
+            line.starts_with("Acquire::") && !line.starts_with("Acquire::IndexTargets")
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect()
+}
+
 /// The mirrors to try out of lines `<uri> [<label>]`: Debian's own first, then those that do
 /// not tell (before the first `apt-get update`); never the security archive, which has no sid.
 fn choose_mirrors(list: &str) -> Vec<String> {
@@ -207,14 +228,19 @@ impl Apt {
         for name in ["lists/partial", "cache/archives/partial"] {
             files::create_folder(&folder.join(name))?;
         }
+        let transport = transport()?;
         let shown = folder.display();
         let configuration = format!(
-            "Dir::Etc::sourcelist \"{shown}/sources.list\";\n\
+            "{transport}\
+             Dir::Etc::main \"/dev/null\";\n\
+             Dir::Etc::parts \"/dev/null\";\n\
+             Dir::Etc::sourcelist \"{shown}/sources.list\";\n\
              Dir::Etc::sourceparts \"/dev/null\";\n\
              Dir::State::Lists \"{shown}/lists\";\n\
              Dir::State::status \"{shown}/status\";\n\
              Dir::State::extended_states \"{shown}/extended_states\";\n\
              Dir::Cache \"{shown}/cache\";\n\
+             #clear Acquire::Languages;\n\
              Acquire::Languages \"none\";\n\
              Acquire::Retries \"2\";\n\
              Acquire::http::Timeout \"20\";\n\
@@ -323,6 +349,20 @@ mod tests {
             ]
         );
         assert!(choose_mirrors("\n").is_empty());
+    }
+
+    #[test]
+    fn a_proxy_is_taken_over_but_no_command() {
+        let dump = "APT::Update::Post-Invoke:: \"rm -f /tmp/x\";\n\
+                    Acquire::http::Proxy \"http://proxy.example.com:3128\";\n\
+                    Acquire::https::Proxy \"DIRECT\";\n\
+                    Acquire::IndexTargets::deb::DEP-11::MetaKey \"x\";\n\
+                    Dir::Cache \"var/cache/apt\";\n";
+        assert_eq!(
+            transport_settings(dump),
+            "Acquire::http::Proxy \"http://proxy.example.com:3128\";\n\
+             Acquire::https::Proxy \"DIRECT\";\n"
+        );
     }
 
     #[test]
