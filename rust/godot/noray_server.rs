@@ -28,7 +28,7 @@ const ALL_ADDRESSES: &str = "*";
 /// `registrar_port` and the relay ports (UDP). Its limits and time-outs are those of the
 /// public server. It runs in the background, and stops when the last reference to it goes.
 #[derive(GodotClass)]
-#[class(init, base = RefCounted)]
+#[class(init, tool, base = RefCounted)]
 pub struct NorayServer {
     /// The TCP port of the commands, which players connect to; 0 when it is not running.
     #[var(get, no_set)]

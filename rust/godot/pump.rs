@@ -124,8 +124,13 @@ pub(crate) fn leave() {
     runtime::stop();
 }
 
-/// Lets go of everything that Godot holds of ours. The scripts are gone already.
+/// Lets go of everything that Godot holds of ours.
 pub(crate) fn stop() {
+    // Without a main loop the game has quit, and the scripts are gone already. With one this is
+    // a hot reload in the editor, whose scripts go on.
+    if Engine::singleton().get_main_loop().is_some() {
+        leave();
+    }
     drop(PUMP.replace(Pump::new()));
     log::flush();
 }

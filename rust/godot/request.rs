@@ -15,7 +15,7 @@ use crate::pump;
 /// The bindings' side of an `await`: a `Signal` holds no reference, so the object
 /// is held here until it has emitted.
 #[derive(GodotClass)]
-#[class(init, internal, base = RefCounted)]
+#[class(init, tool, internal, base = RefCounted)]
 pub(crate) struct NorayRequest {
     base: Base<RefCounted>,
 }
