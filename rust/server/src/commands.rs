@@ -70,7 +70,11 @@ impl Commands {
     }
 
     fn admit(self: Arc<Self>, stream: TcpStream, peer: IpAddr) {
-        let member = match self.directory.admit(peer) {
+        // Fails when the player has left already.
+        let Ok(local) = stream.local_addr() else {
+            return;
+        };
+        let member = match self.directory.admit(peer, local.ip()) {
             Ok(member) => member,
             Err(reason) => {
                 tracing::debug!(%peer, %reason, "connection closed");
@@ -286,10 +290,13 @@ impl Session {
             return Err(RefusalReason::TooManyRequests);
         }
         let introduction = self.member.introduce(host)?;
-        let remotes = [introduction.player.remote, introduction.host.remote];
         let [player, host] = match kind {
-            ConnectKind::Nat => remotes.map(|remote| ServerCommand::ConnectNat(remote.into())),
+            ConnectKind::Nat => {
+                let addresses = self.member.addresses(&introduction);
+                addresses.map(|address| ServerCommand::ConnectNat(address.into()))
+            }
             ConnectKind::Relay => {
+                let remotes = [introduction.player.remote, introduction.host.remote];
                 let ports = self.commands.relays.open_pair(remotes).await;
                 ports
                     .map_err(|RelaysFull| RefusalReason::RelaysFull)?

@@ -11,7 +11,9 @@ use std::{
 
 use noray_protocol::{
     command::{RefusalReason, ServerCommand},
-    host_table::{ConnectionId, HostTable, Introduction, RegisterError, RemoteRegistration},
+    host_table::{
+        ConnectionId, Endpoint, HostTable, Introduction, RegisterError, RemoteRegistration,
+    },
     id::{OpenId, PrivateId},
 };
 
@@ -60,9 +62,16 @@ pub(crate) struct Directory {
 #[derive(Debug)]
 struct State {
     hosts: HostTable,
-    outboxes: HashMap<ConnectionId, Arc<Outbox>>,
+    connections: HashMap<ConnectionId, Connection>,
     per_address: HashMap<IpAddr, usize>,
     next_id: u64,
+}
+
+#[derive(Debug)]
+struct Connection {
+    outbox: Arc<Outbox>,
+    /// The address of this machine's by which the connection came.
+    local: IpAddr,
 }
 
 #[derive(Debug)]
@@ -92,19 +101,23 @@ impl Directory {
             counters,
             state: Mutex::new(State {
                 hosts: HostTable::new(config.max_hosts_per_connection),
-                outboxes: HashMap::new(),
+                connections: HashMap::new(),
                 per_address: HashMap::new(),
                 next_id: 0,
             }),
         }
     }
 
-    /// Lets a connection from `peer` in, if there is room.
-    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Member, AdmitError> {
+    /// Lets a connection from `peer` in, which came to `local`, if there is room.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        peer: IpAddr,
+        local: IpAddr,
+    ) -> Result<Member, AdmitError> {
         let address = network_of(peer);
         let outbox = Arc::new(Outbox::new(self.outbound_queue));
         let mut state = self.state();
-        if state.outboxes.len() >= self.max_connections {
+        if state.connections.len() >= self.max_connections {
             return Err(AdmitError::ServerFull);
         }
         let from_address = state.per_address.entry(address).or_default();
@@ -114,10 +127,14 @@ impl Directory {
         *from_address += 1;
         let id = ConnectionId(state.next_id);
         state.next_id += 1;
-        state.outboxes.insert(id, outbox.clone());
+        let connection = Connection {
+            outbox: outbox.clone(),
+            local: local.to_canonical(),
+        };
+        state.connections.insert(id, connection);
         self.counters
             .connections
-            .store(state.outboxes.len(), Relaxed);
+            .store(state.connections.len(), Relaxed);
         Ok(Member {
             id,
             address,
@@ -185,6 +202,19 @@ impl Member {
         self.directory.state().hosts.introduce(self.id, host)
     }
 
+    /// Where the two players of an introduction find each other: the player's address
+    /// for the host, and the host's for the player.
+    pub(crate) fn addresses(&self, introduction: &Introduction) -> [SocketAddrV4; 2] {
+        let state = self.directory.state();
+        let [player, host] = [&introduction.player, &introduction.host];
+        let seen_by = |whose: &Endpoint, reader: &Endpoint| {
+            let connection = state.connections.get(&reader.connection);
+            let local = connection.map(|connection| connection.local);
+            address_for(whose.remote, reader.remote, local)
+        };
+        [seen_by(player, host), seen_by(host, player)]
+    }
+
     /// Tells both players, the one who asked first.
     ///
     /// A host that is slow to read is left in peace: it did not ask.
@@ -195,10 +225,11 @@ impl Member {
         to_host: &ServerCommand,
     ) -> Result<(), RefusalReason> {
         let state = self.directory.state();
-        let host = state
-            .outboxes
+        let host = &state
+            .connections
             .get(&introduction.host.connection)
-            .ok_or(RefusalReason::UnknownHost)?;
+            .ok_or(RefusalReason::UnknownHost)?
+            .outbox;
         if host.is_crowded() {
             return Err(RefusalReason::TooManyRequests);
         }
@@ -213,7 +244,7 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         let mut state = self.directory.state();
-        state.outboxes.remove(&self.id);
+        state.connections.remove(&self.id);
         state.hosts.disconnect(self.id);
         if let Some(from_address) = state.per_address.get_mut(&self.address) {
             *from_address -= 1;
@@ -222,7 +253,7 @@ impl Drop for Member {
             }
         }
         let counters = &self.directory.counters;
-        counters.connections.store(state.outboxes.len(), Relaxed);
+        counters.connections.store(state.connections.len(), Relaxed);
         counters.players.store(state.hosts.len(), Relaxed);
     }
 }
@@ -236,5 +267,41 @@ fn network_of(peer: IpAddr) -> IpAddr {
             let [a, b, c, d, ..] = address.segments();
             Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
         }
+    }
+}
+
+/// The address under which `reader` finds the player at `whose`.
+///
+/// A player on the server's own machine, a host that runs the server in its game, is
+/// registered under a loopback address, which means nothing elsewhere: others find it
+/// where they found the server, at `local`.
+fn address_for(whose: SocketAddrV4, reader: SocketAddrV4, local: Option<IpAddr>) -> SocketAddrV4 {
+    match local {
+        Some(IpAddr::V4(local))
+            if whose.ip().is_loopback() && !reader.ip().is_loopback() && !local.is_loopback() =>
+        {
+            SocketAddrV4::new(local, whose.port())
+        }
+        _ => whose,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A host with the server in its game was announced to the players in its network
+    /// as 127.0.0.1.
+    #[test]
+    fn a_player_beside_the_server_is_found_where_the_server_is() {
+        let address = |text: &str| text.parse::<SocketAddrV4>().unwrap();
+        let (host, player) = (address("127.0.0.1:5000"), address("192.0.2.7:6000"));
+        let local = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        let found = address_for(host, player, local("192.0.2.1"));
+        assert_eq!(found, address("192.0.2.1:5000"));
+        assert_eq!(address_for(player, host, local("127.0.0.1")), player);
+        let other = address("127.0.0.1:7000");
+        assert_eq!(address_for(host, other, local("127.0.0.1")), host);
+        assert_eq!(address_for(host, player, None), host);
     }
 }
