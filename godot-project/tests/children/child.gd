@@ -8,5 +8,7 @@ func _ready() -> void:
 	var arguments := OS.get_cmdline_user_args()
 	var script := load("res://tests/children/%s.gd" % arguments[0]) as GDScript
 	var node: Node = script.new()
+	# The same in every process, for calls between them.
+	node.name = "Script"
 	node.call(&"begin", arguments.slice(1))
 	add_child(node)
