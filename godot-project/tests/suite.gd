@@ -38,7 +38,7 @@ func check_equal(got: Variant, wanted: Variant, message: String = "") -> bool:
 	_checks += 1
 	if typeof(got) == typeof(wanted) and got == wanted:
 		return true
-	var text := "got %s instead of %s" % [var_to_str(got), var_to_str(wanted)]
+	var text := "got %s instead of %s" % [_shown(got), _shown(wanted)]
 	_note(text if message.is_empty() else message + ": " + text)
 	return false
 
@@ -122,6 +122,11 @@ func _argument_count(counted: Signal) -> int:
 		if description["name"] == counted.get_name():
 			return (description["args"] as Array).size()
 	return 0
+
+
+## With the type to be seen, but an object only by its name.
+func _shown(value: Variant) -> String:
+	return str(value) if value is Object else var_to_str(value)
 
 
 func _note(message: String) -> void:

@@ -55,3 +55,13 @@ pub fn build(package: &str, profile: Profile, triple: Option<&str>) -> Result<Pa
     process::run_tool(&mut command).with_context(|| format!("cannot build {package}"))?;
     Ok(folder.join(profile.folder()))
 }
+
+/// Whether the toolchain has a component, `rustfmt` or `clippy`.
+pub fn has(component: &str) -> Result<bool> {
+    let subcommand = component.strip_prefix("rust").unwrap_or(component);
+    let output = command(subcommand)?
+        .arg("--version")
+        .output()
+        .context("cannot start cargo")?;
+    Ok(output.status.success())
+}
