@@ -69,7 +69,7 @@ func test_time_out_is_the_settings() -> void:
 ## Fails when a hand-written project file makes the wait endless or nothing.
 func test_nonsense_in_the_setting() -> void:
 	var server := start_server()
-	for nonsense: Variant in [-1.0, NAN, "soon", null, 0]:
+	for nonsense: Variant in [-1.0, NAN, INF, "soon", [], 0]:
 		ProjectSettings.set_setting(CONNECT_TIMEOUT, nonsense)
 		check_error(
 				await Noray.connect_to_host(HERE, server.port), OK, "with " + str(nonsense)

@@ -48,3 +48,24 @@ static func keepalive_in(port: int) -> float:
 		if fields[3] == ESTABLISHED and timer[0] == KEEPALIVE_TIMER:
 			return timer[1].hex_to_int() / TICKS_PER_SECOND
 	return -1.0
+
+
+## The sockets of a process that lead to the network, and what its background runtime waits on;
+## not those on which it only listens, as the editor does for other programs.
+static func our_sockets(pid: int) -> PackedStringArray:
+	const LISTENS := "0A"
+	var found: PackedStringArray = []
+	var listing: Array[String] = []
+	OS.execute("ls", ["-l", "/proc/%d/fd" % pid], listing)
+	var open := "".join(listing)
+	if open.contains("[eventpoll]"):
+		found.append("eventpoll")
+	for table: String in ["tcp", "tcp6", "udp", "udp6"]:
+		var file := FileAccess.open("/proc/net/" + table, FileAccess.READ)
+		while file != null and not file.eof_reached():
+			var fields := file.get_line().split(" ", false)
+			if fields.size() < 10 or fields[3] == LISTENS:
+				continue
+			if open.contains("socket:[%s]" % fields[9]):
+				found.append("%s %s to %s" % [table, fields[1], fields[2]])
+	return found
