@@ -163,8 +163,16 @@ impl Player {
                         return Ok(rest.trim().to_owned());
                     }
                 }
-                Ok(None) => bail!("{} ended before it told its {word}", self.game.name()),
-                Err(_) => bail!("{} did not tell its {word} in time", self.game.name()),
+                Ok(None) => bail!(
+                    "{} ended before it told its {}",
+                    self.game.name(),
+                    word.trim()
+                ),
+                Err(_) => bail!(
+                    "{} did not tell its {} in time",
+                    self.game.name(),
+                    word.trim()
+                ),
             }
         }
     }
@@ -238,7 +246,8 @@ impl<'a> Table<'a> {
         };
         command.arg("--").args(arguments).args(["--name", name]);
         if headless {
-            command.args(["--bot", "--quit-when-met"]);
+            let others = (players - 1).to_string();
+            command.args(["--bot", "--quit-when-met", "--others", &others]);
         }
         self.players.push(Player {
             game: Game::start(name, &mut command)?,

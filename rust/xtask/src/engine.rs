@@ -13,6 +13,9 @@ use crate::{defaults, files, paths, scan};
 /// How many lines of a failed run's log are shown.
 const SHOWN_LINES: usize = 40;
 
+/// How many different problems of a failed run are shown.
+const SHOWN_PROBLEMS: usize = 20;
+
 /// A Godot that draws nothing, on `project`.
 ///
 /// Its settings and user data are the tests' own, so that those of the person at this machine
@@ -67,7 +70,31 @@ pub fn judge(ended: Ended) -> Result<()> {
     if problems.is_empty() {
         return Ok(());
     }
-    bail!("{}\n{}", problems.join("\n"), tail(&ended.lines));
+    bail!("{}\n{}", summary(&problems), tail(&ended.lines));
+}
+
+/// The problems without those that come again each frame.
+fn summary(problems: &[String]) -> String {
+    let mut counted: Vec<(&str, usize)> = Vec::new();
+    for problem in problems {
+        match counted.iter_mut().find(|(text, _)| text == problem) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((problem, 1)),
+        }
+    }
+    let hidden = counted.len().saturating_sub(SHOWN_PROBLEMS);
+    let mut lines: Vec<String> = counted
+        .into_iter()
+        .take(SHOWN_PROBLEMS)
+        .map(|(text, count)| match count {
+            1 => text.to_owned(),
+            _ => format!("{text} ({count} times)"),
+        })
+        .collect();
+    if hidden > 0 {
+        lines.push(format!("and {hidden} more"));
+    }
+    lines.join("\n")
 }
 
 /// The last lines of a log, to be shown below a failure.
@@ -79,4 +106,34 @@ pub fn tail(lines: &[String]) -> String {
         text.push_str(line);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_of_every_frame_is_shown_once() {
+        let mut problems = vec!["ERROR: a".to_owned(); 3];
+        problems.push("ERROR: b".to_owned());
+        assert_eq!(summary(&problems), "ERROR: a (3 times)\nERROR: b");
+    }
+
+    #[test]
+    fn the_list_of_problems_is_short() {
+        let problems: Vec<String> = (0..SHOWN_PROBLEMS + 5).map(|n| n.to_string()).collect();
+        let text = summary(&problems);
+        assert_eq!(text.lines().count(), SHOWN_PROBLEMS + 1);
+        assert!(text.ends_with("and 5 more"));
+    }
+
+    #[test]
+    fn a_run_with_a_warning_fails() {
+        let run = |line: &str| Ended {
+            problems: Vec::new(),
+            lines: vec![line.to_owned()],
+        };
+        assert!(judge(run("all is well")).is_ok());
+        assert!(judge(run("WARNING: x")).is_err());
+    }
 }

@@ -120,6 +120,8 @@ pub fn run(godot: &Godot, others: &Others, report: &mut Report) -> Result<()> {
             .iter()
             .any(|scenario| can_play(scenario) && scenario.needs(addon))
     };
+    // Another run would stage its games in the same place.
+    let _lock = files::Lock::wait(&paths::target()?.join("games").join("lock"))?;
     let games = Games {
         ours: if used(Addon::Ours) {
             stage(godot, "guide", None).context("the guide's game with our addon")?

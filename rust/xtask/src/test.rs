@@ -142,9 +142,14 @@ fn in_godot(report: &mut Report, others: &Others) {
     }
     report.test("godot::editor_starts_no_thread_of_ours", || editor(&godot));
     gdscript(&godot, report);
-    for (name, relay) in [("direct", false), ("relay", true)] {
+    for (name, players, relay) in [
+        ("direct", 2, false),
+        ("relay", 2, true),
+        ("three_players", 3, false),
+        ("three_players_by_relay", 3, true),
+    ] {
         report.test(&format!("demo::{name}"), || {
-            demo::play_headless(&godot, 2, relay)
+            demo::play_headless(&godot, players, relay)
         });
     }
     if let Err(error) = scenario::run(&godot, others, report) {
