@@ -27,7 +27,7 @@ func test_default_ports() -> void:
 	var error := server.start()
 	if error == ERR_ALREADY_IN_USE:
 		expect_in_log("no server: ")
-		print("SKIPPED: something else has the default ports: ", server.last_error_message)
+		skip("something else has the default ports: " + server.last_error_message)
 		check(
 				server.last_error_message.contains("8890")
 				or server.last_error_message.contains("8809"),
