@@ -12,7 +12,9 @@ extends RefCounted
 ## --noray-port <port>          with --run-server: its TCP port, 0 for any free one (8890)
 ## --relay                      join by relay, without trying the direct way
 ## --bot                        the figure moves around by itself
-## --quit-when-met              quit once two players have seen each other move: exit code 0, else 1
+## --quit-when-met              quit with exit code 0 once this player and the others have seen
+##                              each other move; with 1 on failure, or after 60 s
+## --others <count>             with --quit-when-met: how many others to meet at least (1)
 ## --shot <file.png>            save a picture of the window
 ## --shot-after <seconds>       when, counted from the start (4)
 ## [/codeblock]
@@ -26,6 +28,7 @@ var run_server: bool = false
 var force_relay: bool = false
 var is_bot: bool = false
 var quit_when_met: bool = false
+var others_to_meet: int = 1
 var shot_file: String = ""
 var shot_after: float = 4.0
 
@@ -69,6 +72,8 @@ func _take(word: String, rest: Array[String]) -> void:
 			is_bot = true
 		"--quit-when-met":
 			quit_when_met = true
+		"--others":
+			others_to_meet = clampi(_value(word, rest).to_int(), 1, NoraySession.MAX_PLAYERS - 1)
 		"--shot":
 			shot_file = _value(word, rest)
 		"--shot-after":

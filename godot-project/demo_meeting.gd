@@ -4,28 +4,40 @@ extends Node
 
 ## The figure of this player has visibly moved.
 signal saw(player_name: String)
-## This game saw another one's figure move, and that one saw this one's.
+## This game has met as many others as it wanted to, and everyone who is here: each saw
+## the other's figure move.
 signal met()
 
 ## In pixels from where the figure was first seen.
 const VISIBLE_MOVE := 50.0
 
 var arena: Arena = null
+## How many others are to be met.
+var wanted: int = 1
 
 var _first_seen: Dictionary = {} # peer id -> Vector2
 var _seen: Dictionary = {} # peer ids whose figure moved
 var _seen_by: Dictionary = {} # peer ids that saw this game's figure move
-var _has_met: bool = false
-
-
-func _ready() -> void:
-	multiplayer.peer_disconnected.connect(_forget)
+var _met_count: int = 0
+var _is_done: bool = false
 
 
 func _physics_process(_delta: float) -> void:
-	for player in arena.players():
-		if not player.is_mine() and player.is_placed() and not _seen.has(player.peer_id):
+	var others := arena.players().filter(func(player: Player) -> bool: return not player.is_mine())
+	for player: Player in others:
+		if player.is_placed() and not _seen.has(player.peer_id):
 			_watch(player)
+	if not _is_done and _met_count >= wanted \
+			and others.all(func(player: Player) -> bool: return _has_met(player.peer_id)):
+		_is_done = true
+		met.emit()
+
+
+## Forgets a player who has left.
+func forget(peer_id: int) -> void:
+	_first_seen.erase(peer_id)
+	_seen.erase(peer_id)
+	_seen_by.erase(peer_id)
 
 
 ## Forgets everyone, for the next game.
@@ -33,13 +45,8 @@ func clear() -> void:
 	_first_seen.clear()
 	_seen.clear()
 	_seen_by.clear()
-	_has_met = false
-
-
-func _forget(peer_id: int) -> void:
-	_first_seen.erase(peer_id)
-	_seen.erase(peer_id)
-	_seen_by.erase(peer_id)
+	_met_count = 0
+	_is_done = false
 
 
 func _watch(player: Player) -> void:
@@ -53,17 +60,18 @@ func _watch(player: Player) -> void:
 	_seen[player.peer_id] = true
 	saw.emit(player.player_name)
 	_report_seen.rpc_id(player.peer_id)
-	_check(player.peer_id)
+	if _has_met(player.peer_id):
+		_met_count += 1
 
 
 @rpc("any_peer", "call_remote", "reliable")
 func _report_seen() -> void:
 	var peer_id := multiplayer.get_remote_sender_id()
-	_seen_by[peer_id] = true
-	_check(peer_id)
+	if not _has_met(peer_id):
+		_seen_by[peer_id] = true
+		if _has_met(peer_id):
+			_met_count += 1
 
 
-func _check(peer_id: int) -> void:
-	if not _has_met and _seen.has(peer_id) and _seen_by.has(peer_id):
-		_has_met = true
-		met.emit()
+func _has_met(peer_id: int) -> bool:
+	return _seen.has(peer_id) and _seen_by.has(peer_id)

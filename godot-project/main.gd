@@ -4,11 +4,16 @@ extends Node
 
 ## With --quit-when-met: give up after so many seconds.
 const MEET_TIMEOUT := 60.0
-## How long a game stays after it has met the other, so that the other can see that too.
+## How long a game stays after it has met the others, so that they can finish too.
 const MEET_GRACE := 1.5
+## One after the other: Godot's host prints an error when two players leave in the same frame.
+const LEAVE_INTERVAL := 0.2
+## The host stays until they have left, but not for longer than this.
+const HOST_MEET_GRACE := 8.0
 
 var _arguments: DemoArguments
 var _player_name: String = ""
+var _has_met: bool = false
 
 @onready var _session: NoraySession = $Session
 @onready var _arena: Arena = $Arena
@@ -21,6 +26,7 @@ func _ready() -> void:
 	_arguments = DemoArguments.parse(OS.get_cmdline_user_args())
 	_arena.is_bot = _arguments.is_bot
 	_meeting.arena = _arena
+	_meeting.wanted = _arguments.others_to_meet
 	_screen.session = _session
 	_screen.show_arguments(_arguments)
 	_panel.session = _session
@@ -30,6 +36,8 @@ func _ready() -> void:
 	_session.server_started.connect(_on_server_started)
 	_session.started.connect(_on_started)
 	_session.peer_linked.connect(_on_peer_linked)
+	_session.peer_left.connect(_arena.remove)
+	_session.peer_left.connect(_meeting.forget)
 	_session.ended.connect(_on_ended)
 	_arena.player_joined.connect(_on_player_joined)
 	_arena.player_left.connect(_on_player_left)
@@ -38,7 +46,7 @@ func _ready() -> void:
 	_screen.host_wanted.connect(_on_host_wanted)
 	_screen.join_wanted.connect(_on_join_wanted)
 	_show_arena(false)
-	_screen.add_line("Host a game, or join one with its host's OpenID.", false)
+	_screen.add_line("Host a game, or join one with its host's OpenID. To try it alone, start the demo twice.", false)
 	_start_automatically()
 
 
@@ -52,8 +60,7 @@ func _start_automatically() -> void:
 	for mistake in _arguments.mistakes:
 		_on_logged(mistake, true)
 	if _arguments.quit_when_met:
-		get_tree().create_timer(MEET_TIMEOUT).timeout.connect(_finish.bind(
-				1, "Nobody was met within %d s." % int(MEET_TIMEOUT)))
+		get_tree().create_timer(MEET_TIMEOUT).timeout.connect(_on_meet_timeout)
 	if not _arguments.shot_file.is_empty():
 		get_tree().create_timer(_arguments.shot_after).timeout.connect(_save_shot)
 	if _arguments.wants_to_host:
@@ -79,12 +86,12 @@ func _on_started() -> void:
 	_arena.enter(_player_name)
 
 
-func _on_ended(reason: String) -> void:
+func _on_ended(_reason: String) -> void:
 	_arena.clear()
 	_meeting.clear()
 	_show_arena(false)
 	if _arguments.quit_when_met:
-		_finish(1, reason)
+		_finish(0 if _has_met else 1, "")
 
 
 func _on_logged(text: String, is_problem: bool) -> void:
@@ -120,7 +127,23 @@ func _on_saw(player_name: String) -> void:
 func _on_met() -> void:
 	_report("met")
 	if _arguments.quit_when_met:
-		get_tree().create_timer(MEET_GRACE).timeout.connect(_finish.bind(0, ""))
+		_finish_when_all_have_met()
+
+
+func _on_meet_timeout() -> void:
+	if not _has_met:
+		_finish(1, "The others were not met within %d s." % int(MEET_TIMEOUT))
+
+
+func _finish_when_all_have_met() -> void:
+	_has_met = true
+	var left := HOST_MEET_GRACE
+	if not _session.is_host:
+		left = MEET_GRACE + LEAVE_INTERVAL * _arena.player_of(multiplayer.get_unique_id()).place
+	while left > 0.0 and not multiplayer.get_peers().is_empty():
+		left -= get_process_delta_time()
+		await get_tree().process_frame
+	_finish(0, "")
 
 
 ## Ends an automatic run.

@@ -27,7 +27,6 @@ func _ready() -> void:
 	_spawner.spawn_function = _make_player
 	_figures.child_entered_tree.connect(_on_figure_entered)
 	_figures.child_exiting_tree.connect(_on_figure_exiting)
-	multiplayer.peer_disconnected.connect(_remove_player)
 
 
 ## Puts this game's own player into the arena.
@@ -36,6 +35,13 @@ func enter(player_name: String) -> void:
 		_add_player(multiplayer.get_unique_id(), player_name)
 	else:
 		_introduce.rpc_id(MultiplayerPeer.TARGET_PEER_SERVER, player_name)
+
+
+## Takes a player out; on the host, and thereby everywhere.
+func remove(peer_id: int) -> void:
+	var player := player_of(peer_id)
+	if multiplayer.is_server() and player != null:
+		player.queue_free()
 
 
 ## Takes everybody out.
@@ -77,24 +83,19 @@ func _add_player(peer_id: int, player_name: String) -> void:
 	})
 
 
-func _remove_player(peer_id: int) -> void:
-	var player := player_of(peer_id)
-	if multiplayer.is_server() and player != null:
-		player.queue_free()
-
-
 ## Runs on every peer, for every figure that the host spawns.
 func _make_player(data: Dictionary) -> Node:
 	var place: int = clampi(data["place"] as int, 0, COLORS.size() - 1)
 	var start: Node2D = _places.get_child(place)
 	var player: Player = PLAYER_SCENE.instantiate()
-	player.setup(data["peer_id"] as int, data["name"] as String, COLORS[place], start.position)
+	player.setup(data["peer_id"] as int, data["name"] as String, place, COLORS[place],
+			start.position)
 	return player
 
 
 func _free_place() -> int:
 	for place in COLORS.size():
-		if players().all(func(player: Player) -> bool: return player.color != COLORS[place]):
+		if players().all(func(player: Player) -> bool: return player.place != place):
 			return place
 	return -1
 

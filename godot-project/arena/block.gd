@@ -25,6 +25,10 @@ extends StaticBody2D
 	set(value):
 		has_planks = value
 		queue_redraw()
+@export var has_shadow: bool = true:
+	set(value):
+		has_shadow = value
+		queue_redraw()
 
 var _shape := RectangleShape2D.new()
 var _collision := CollisionShape2D.new()
@@ -40,7 +44,8 @@ func _draw() -> void:
 	var left := -size.x / 2.0
 	var top := Rect2(left, -size.y - height, size.x, size.y)
 	var front := Rect2(left, -height, size.x, height)
-	draw_rect(Rect2(left + 4.0, -size.y + 6.0, size.x + 4.0, size.y), Color(0, 0, 0, 0.22))
+	if has_shadow:
+		draw_rect(Rect2(left + 4.0, -size.y + 6.0, size.x + 4.0, size.y), Color(0, 0, 0, 0.22))
 	draw_rect(front, color.darkened(0.38))
 	draw_rect(top, color)
 	draw_rect(Rect2(top.position, Vector2(size.x, 3.0)), color.lightened(0.22))

@@ -15,6 +15,8 @@ var sent_position := Vector2.ZERO
 var sent_velocity := Vector2.ZERO
 
 var peer_id: int = 0
+## Which of the arena's places is this player's, from 0.
+var place: int = 0
 var player_name: String = ""
 var color := Color.WHITE
 ## Moves this figure in place of the keys, if there is one.
@@ -29,8 +31,10 @@ var _since_heard: float = 0.0
 
 
 ## Must be called before the figure enters the tree, alike on every peer.
-func setup(the_peer_id: int, the_name: String, the_color: Color, at: Vector2) -> void:
+func setup(the_peer_id: int, the_name: String, the_place: int, the_color: Color,
+		at: Vector2) -> void:
 	peer_id = the_peer_id
+	place = the_place
 	player_name = the_name
 	color = the_color
 	position = at

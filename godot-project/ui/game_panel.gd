@@ -71,8 +71,7 @@ func _on_player_left(player: Player) -> void:
 func _on_copy_pressed() -> void:
 	DisplayServer.clipboard_set(Noray.oid)
 	_copy_button.text = "Copied"
-	await get_tree().create_timer(COPIED_TIME).timeout
-	_copy_button.text = "Copy"
+	get_tree().create_timer(COPIED_TIME).timeout.connect(_copy_button.set_text.bind("Copy"))
 
 
 func _on_leave_pressed() -> void:

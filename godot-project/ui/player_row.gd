@@ -45,7 +45,7 @@ func refresh() -> void:
 		_way_label.text = "you, host" if session.is_host else "you"
 	else:
 		# Only the host is linked to everyone; it passes on what the others do.
-		_way_label.text = "by the host"
+		_way_label.text = "via the host"
 
 
 func _on_kick_pressed() -> void:
