@@ -154,8 +154,9 @@ func _finish(exit_code: int, reason: String) -> void:
 
 
 func _save_shot() -> void:
-	var image := get_viewport().get_texture().get_image()
-	var err := ERR_UNAVAILABLE if image == null else image.save_png(_arguments.shot_file)
+	var err := ERR_UNAVAILABLE
+	if DisplayServer.get_name() != "headless":
+		err = get_viewport().get_texture().get_image().save_png(_arguments.shot_file)
 	_on_logged("The picture is in %s." % _arguments.shot_file if err == OK
 			else "The picture could not be saved: %s." % error_string(err), err != OK)
 
