@@ -7,13 +7,6 @@ const FRAMES := 20
 
 const HERE := "127.0.0.1"
 
-## Held by lambdas and coroutines: leaks when those are not ended.
-class Witness:
-	extends RefCounted
-
-	var count: int = 0
-
-
 var _mode: String = ""
 var _port: int = 0
 var _other_port: int = 0
@@ -149,3 +142,10 @@ func _all_at_once() -> void:
 func _refused() -> void:
 	var error: Error = await PacketHandshake.over_packet_peer(_udp, 3600.0)
 	print("[child] ended ", error_string(error))
+
+
+## Held by lambdas and coroutines: leaks when those are not ended.
+class Witness:
+	extends RefCounted
+
+	var count: int = 0

@@ -40,6 +40,7 @@ func test_both() -> void:
 	await _check_warning(["Noray", "PacketHandshake"], "autoload Noray and PacketHandshake hides")
 
 
+## Fails when a game that has turned off only half of it is not told which half is left.
 func test_one() -> void:
 	await _check_warning(["PacketHandshake", "Other"], "autoload PacketHandshake hides")
 

@@ -5,16 +5,6 @@ extends "res://tests/support/noray_suite.gd"
 const FullServer := preload("res://tests/support/full_server.gd")
 
 
-## Part of a game that awaits.
-class Menu:
-	extends Node
-
-	var ended: Array[Error] = []
-
-	func connect_to(port: int) -> void:
-		ended.append(await Noray.connect_to_host(HERE, port))
-
-
 ## Fails when the first await hangs, or ends as if it were connected.
 func test_a_second_call_replaces_the_pending_one() -> void:
 	var full := FullServer.new()
@@ -196,3 +186,13 @@ func test_a_scene_that_is_left_while_it_awaits() -> void:
 	check(await wait_until(Noray.is_connected_to_host, 5.0), "not connected")
 	await wait_frames(3)
 	check_equal(server.connection_count, 1, "links at the server")
+
+
+## Part of a game that awaits.
+class Menu:
+	extends Node
+
+	var ended: Array[Error] = []
+
+	func connect_to(port: int) -> void:
+		ended.append(await Noray.connect_to_host(HERE, port))

@@ -105,6 +105,27 @@ func _shake_hands() -> void:
 	print("[child] handshake ", await PacketHandshake.over_packet_peer(_udp, 1000.0))
 """
 
+## Opens the help pages and prints them, a line each.
+const HELP := """
+const CLASSES: PackedStringArray = ["Noray", "NorayServer", "PacketHandshake"]
+
+
+func _step_1() -> void:
+	for type in CLASSES:
+		EditorInterface.get_script_editor().goto_help("class_name:" + type)
+
+
+func _step_2() -> void:
+	var editor := EditorInterface.get_script_editor()
+	for page: Node in editor.find_children("*", "EditorHelp", true, false):
+		var text := page.find_children("*", "RichTextLabel", true, false)[0] as RichTextLabel
+		print("[child] help of %s " % page.name, text.get_parsed_text().c_escape())
+
+
+func _step_3() -> void:
+	get_tree().quit()
+"""
+
 
 func _init() -> void:
 	# The first start of an editor makes its theme.
@@ -178,6 +199,41 @@ func test_reload_in_an_await() -> void:
 		"handshake %d" % ERR_CONNECTION_ERROR,
 	]:
 		check(("[child] " + words) in editor.output(), "it did not say: " + words)
+
+
+## Fails when a developer who presses F1 finds a class, a method, a signal, a property or a setting
+## without a word.
+func test_help() -> void:
+	var project := make_project("editor", _files(PROBE % HELP))
+	var editor := await _start(project)
+	for step: int in [1, 2, 3]:
+		await _take_step(editor, project, step)
+		await wait_seconds(0.5)
+	await check_good_end(editor)
+	for type: String in ["Noray", "NorayServer", "PacketHandshake"]:
+		var help := await editor.wait_for_line("[child] help of %s " % type)
+		check(help.length() > 500, "the page of %s is '%s'" % [type, help])
+		check(not help.to_lower().contains("no description"), type + " has a gap: " + help)
+		for member in _members(type):
+			check(help.contains(member), "%s.%s is not on its page" % [type, member])
+		if type == "Noray":
+			for setting: String in [CONNECT_TIMEOUT, ANSWER_TIMEOUT, "noray/logging/level"]:
+				check(help.contains(setting), setting + " is not explained")
+
+
+func _members(type: String) -> PackedStringArray:
+	var members: PackedStringArray = []
+	var lists: Array = [
+		ClassDB.class_get_method_list(type, true),
+		ClassDB.class_get_signal_list(type, true),
+		ClassDB.class_get_property_list(type, true),
+	]
+	for list: Array in lists:
+		for member: Dictionary in list:
+			var member_name: String = member["name"]
+			if not member_name.begins_with("_") and not member_name.begins_with("get_"):
+				members.append(member_name)
+	return members
 
 
 func _files(probe: String) -> Dictionary:

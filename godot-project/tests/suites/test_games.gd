@@ -33,6 +33,7 @@ func test_a_host_that_quits() -> void:
 	await _check_host_quits("nat")
 
 
+## Fails when that last word does not go through a relay.
 func test_a_host_that_quits_a_relayed_game() -> void:
 	await _check_host_quits("relay")
 

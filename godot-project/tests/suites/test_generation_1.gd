@@ -21,6 +21,7 @@ func before_each() -> void:
 	_commands = record(Noray.on_command)
 
 
+## Fails when an answer between the fences is taken for none.
 func test_direct() -> void:
 	Noray.connect_nat("host-a")
 	await _check(

@@ -46,6 +46,7 @@ func before_each() -> void:
 	_failed = record(Noray.connect_failed)
 
 
+## Fails when an answer without fences is not heard, or followed by a failure.
 func test_direct_and_by_relay() -> void:
 	Noray.connect_nat("host-a")
 	Noray.connect_relay("host-b")
@@ -91,6 +92,7 @@ func test_many_at_once() -> void:
 	check(mute.contains("Host has no remote address registered"), mute)
 
 
+## Fails when a refusal that names no OpenID is lost.
 func test_a_player_without_address() -> void:
 	await get_ids(_server.port)
 	expect_in_log("Client has no remote address registered")

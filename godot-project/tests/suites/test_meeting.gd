@@ -113,6 +113,7 @@ func test_refused_no_such_player() -> void:
 	await _check_refusal(Noray.connect_relay, "nobody", ERR_DOES_NOT_EXIST, "no player")
 
 
+## Fails when the game cannot tell a host that is not ready yet from one that is not there.
 func test_refused_host_without_address() -> void:
 	await join(_server.port, _server.registrar_port)
 	var other := OtherPlayer.new()
@@ -123,6 +124,7 @@ func test_refused_host_without_address() -> void:
 	await _check_refusal(Noray.connect_relay, oid, ERR_UNAVAILABLE, "the host has not registered")
 
 
+## Fails when a player who forgot to register is told to blame the host.
 func test_refused_player_without_address() -> void:
 	var other := OtherPlayer.new()
 	await other.join(_server.port, _server.registrar_port)
@@ -131,6 +133,7 @@ func test_refused_player_without_address() -> void:
 		await _check_refusal(method, other.oid, ERR_UNAUTHORIZED, "this player has not registered")
 
 
+## Fails when a player who asked for no ids waits for an answer.
 func test_refused_player_without_ids() -> void:
 	var other := OtherPlayer.new()
 	await other.join(_server.port, _server.registrar_port)
@@ -139,6 +142,7 @@ func test_refused_player_without_ids() -> void:
 		await _check_refusal(method, other.oid, ERR_UNAUTHORIZED, "has not asked for an OpenID")
 
 
+## Fails when a full server looks like a broken one.
 func test_refused_no_relay_left() -> void:
 	var server := NorayServer.new()
 	check_error(server.start(0, 0, "28200", HERE), OK)

@@ -94,6 +94,7 @@ func test_bad_arguments() -> void:
 		check(not server.is_running(), str(nonsense) + " runs")
 
 
+## Fails when it is taken for a port that is in use, or for bad writing.
 func test_an_address_of_another_machine() -> void:
 	var server := NorayServer.new()
 	expect_in_log("no server: ")

@@ -27,6 +27,7 @@ func test_the_guides_flow() -> void:
 	peer.close()
 
 
+## Fails when a call too early goes to the registrar, or does not say what is missing.
 func test_without_ids() -> void:
 	await connect_to_fake(_server)
 	expect_in_log("there is no PrivateID yet")
@@ -200,6 +201,7 @@ func test_leaving_in_the_middle() -> void:
 	check_equal(Noray.local_port, -1, "local_port")
 
 
+## Fails when the await outlives the server, or the sending does.
 func test_a_server_that_dies_in_the_middle() -> void:
 	await _get_pid()
 	var pending := record(Noray.register_remote(_registrar.port, 8.0, 0.02))

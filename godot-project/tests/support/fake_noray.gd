@@ -6,19 +6,6 @@ const FakeRegistrar := preload("res://tests/support/fake_registrar.gd")
 ## The first port that stands for a relayed player.
 const FIRST_RELAY := 50100
 
-
-class Host:
-	extends RefCounted
-
-	var oid: String
-	var pid: String
-	## Null for a player that only stands in the directory.
-	var link: Link
-	## Empty until it is registered.
-	var remote: String = ""
-	var relay: int = 0
-
-
 var registrar: FakeRegistrar = FakeRegistrar.new()
 var hosts: Array[Host] = []
 
@@ -150,3 +137,15 @@ func _find_by_link(from: Link) -> Host:
 		if host.link == from:
 			return host
 	return null
+
+
+class Host:
+	extends RefCounted
+
+	var oid: String
+	var pid: String
+	## Null for a player that only stands in the directory.
+	var link: Link
+	## Empty until it is registered.
+	var remote: String = ""
+	var relay: int = 0

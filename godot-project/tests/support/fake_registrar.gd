@@ -1,15 +1,6 @@
 extends RefCounted
 ## A registrar of the tests' own: it notes what comes and answers as it is told.
 
-## A datagram and where it came from.
-class Datagram:
-	extends RefCounted
-
-	var text: String
-	var ip: String
-	var port: int
-
-
 ## Where it listens.
 var port: int = 0
 ## All datagrams that came, in their order.
@@ -44,3 +35,12 @@ func _poll() -> void:
 		if not text.is_empty():
 			_socket.set_dest_address(datagram.ip, datagram.port)
 			_socket.put_packet(text.to_utf8_buffer())
+
+
+## A datagram and where it came from.
+class Datagram:
+	extends RefCounted
+
+	var text: String
+	var ip: String
+	var port: int

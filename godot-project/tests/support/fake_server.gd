@@ -5,29 +5,6 @@ extends RefCounted
 ## Most bytes that are taken from one link in a frame.
 const CHUNK := 65536
 
-
-## A player's connection, seen from the server.
-class Link:
-	extends RefCounted
-
-	var stream: StreamPeerTCP
-	var unfinished: PackedByteArray = []
-
-	## Writes text as it stands.
-	func say(text: String) -> void:
-		say_bytes(text.to_utf8_buffer())
-
-	## Writes bytes as they stand.
-	func say_bytes(bytes: PackedByteArray) -> void:
-		stream.put_data(bytes)
-
-	func is_open() -> bool:
-		return stream.get_status() == StreamPeerTCP.STATUS_CONNECTED
-
-	func close() -> void:
-		stream.disconnect_from_host()
-
-
 ## Where it listens.
 var port: int = 0
 ## All links that were ever accepted, in their order.
@@ -123,3 +100,25 @@ func _read(from: Link) -> void:
 
 func _tree() -> SceneTree:
 	return Engine.get_main_loop() as SceneTree
+
+
+## A player's connection, seen from the server.
+class Link:
+	extends RefCounted
+
+	var stream: StreamPeerTCP
+	var unfinished: PackedByteArray = []
+
+	## Writes text as it stands.
+	func say(text: String) -> void:
+		say_bytes(text.to_utf8_buffer())
+
+	## Writes bytes as they stand.
+	func say_bytes(bytes: PackedByteArray) -> void:
+		stream.put_data(bytes)
+
+	func is_open() -> bool:
+		return stream.get_status() == StreamPeerTCP.STATUS_CONNECTED
+
+	func close() -> void:
+		stream.disconnect_from_host()

@@ -67,10 +67,10 @@ func join(port: int, registrar_port: int) -> bool:
 	return check_error(await Noray.register_remote(registrar_port), OK, "registering")
 
 
-## Waits for the end of a call, which [method record] watches, and checks that it ended once and
-## like this. Returns whether it did.
-func check_ended(pending: Array[Array], wanted: Error, message: String, seconds: float = 5.0) -> bool:
-	if not await wait_until(func() -> bool: return not pending.is_empty(), seconds):
+## Waits for the end of a call, which [method record] watches, and checks that it ended soon, once,
+## and like this. Returns whether it did.
+func check_ended(pending: Array[Array], wanted: Error, message: String) -> bool:
+	if not await wait_until(func() -> bool: return not pending.is_empty(), 5.0):
 		check(false, message + ": it did not end")
 		return false
 	# A second end would come soon.
