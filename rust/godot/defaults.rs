@@ -7,6 +7,10 @@ use std::time::Duration;
 /// short.
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Longest wait for a stopped server's ports when it is started again at once. They
+/// are free within microseconds; a busy machine must not hold a frame.
+pub(crate) const RESTART_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// Threads of the background runtime: one player and a small local server.
 pub(crate) const RUNTIME_THREADS: usize = 1;
 

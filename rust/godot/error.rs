@@ -94,8 +94,10 @@ impl GodotError for StartError {
     }
 }
 
-/// A text that may hold a server's words, as one line of bounded length.
+/// A text that may hold a server's words, as one line of bounded length, and without the
+/// number that the system's errors end with.
 fn readable(text: &str) -> String {
+    let text = text.split_once(" (os error ").map_or(text, |parts| parts.0);
     let mut line: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -166,7 +166,8 @@ impl Noray {
     /// Gives `OK`; `ERR_CANT_RESOLVE` when the name has no address; `ERR_CONNECTION_ERROR`
     /// when no address accepts, or the call was cut short by another one or by
     /// `disconnect_from_host`; `ERR_TIMEOUT`; `ERR_INVALID_PARAMETER` for an empty address or
-    /// a bad port. A connection that exists is replaced.
+    /// a bad port; `ERR_CANT_CREATE` when the system gives no thread. A connection that exists is
+    /// replaced.
     #[func(gd_self)]
     fn connect_to_host(
         mut this: Gd<Self>,

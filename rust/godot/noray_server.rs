@@ -10,9 +10,10 @@ use godot::{
     register::{GodotClass, godot_api, property::PhantomVar},
 };
 use noray_server::{Config, Server};
+use tokio::time::timeout;
 use tracing::warn;
 
-use crate::{error::GodotError, runtime};
+use crate::{defaults::RESTART_TIMEOUT, error::GodotError, runtime};
 
 /// Stands for all of this machine's addresses, as in Godot's own servers.
 const ALL_ADDRESSES: &str = "*";
@@ -55,6 +56,8 @@ pub struct NorayServer {
     last_error_message: GString,
 
     server: Option<Server>,
+    /// The one that was stopped last, whose ports may not be free yet.
+    stopped: Option<Server>,
     base: Base<RefCounted>,
 }
 
@@ -93,6 +96,10 @@ impl NorayServer {
                 );
             }
         };
+        if let Some(stopped) = self.stopped.take() {
+            // Its tasks have been told to end: this takes microseconds.
+            let _ = runtime.block_on(async { timeout(RESTART_TIMEOUT, stopped.stopped()).await });
+        }
         match Server::start(config, &runtime) {
             Ok(server) => {
                 self.server = Some(server);
@@ -107,7 +114,10 @@ impl NorayServer {
     /// it is not running.
     #[func]
     fn stop(&mut self) {
-        self.server = None;
+        if let Some(server) = self.server.take() {
+            server.stop();
+            self.stopped = Some(server);
+        }
     }
 
     /// Whether the server is running.

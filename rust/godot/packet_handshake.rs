@@ -310,7 +310,7 @@ fn step_peer(
     let packet = PackedByteArray::from(&step.packet[..]);
     for _ in 0..step.copies {
         // A failed send is a lost packet: the next one may get through.
-        let sent = peer.put_packet(&packet);
+        let sent = without_error_lines(|| peer.put_packet(&packet));
         if sent == Error::ERR_UNCONFIGURED {
             return Some(sent);
         }
@@ -342,7 +342,8 @@ fn step_enet(
     let packet = PackedByteArray::from(&packet[..]);
     let address = GString::from(&target.ip().to_string());
     for _ in 0..copies {
-        connection.socket_send(&address, i32::from(target.port()), &packet);
+        // Fails for an IPv6 address where ENet knows only IPv4.
+        without_error_lines(|| connection.socket_send(&address, target.port().into(), &packet));
     }
     outcome.map(|_| Error::OK)
 }
@@ -362,14 +363,19 @@ fn is_open(udp: &Gd<PacketPeerUdp>) -> bool {
 }
 
 /// Whether an ENet connection is still there. It has no method that asks this without an
-/// error line, so that is held back.
+/// error line.
 fn is_alive(connection: &Gd<ENetConnection>) -> bool {
+    without_error_lines(|| connection.get_max_channels() > 0)
+}
+
+/// Calls Godot, whose error lines would say again what the handshake's result says.
+fn without_error_lines<R>(call: impl FnOnce() -> R) -> R {
     let mut engine = Engine::singleton();
     let prints = engine.is_printing_error_messages();
     engine.set_print_error_messages(false);
-    let alive = connection.get_max_channels() > 0;
+    let result = call();
     engine.set_print_error_messages(prints);
-    alive
+    result
 }
 
 /// Where the packet came from that was read last.

@@ -119,9 +119,21 @@ func test_stopping() -> void:
 	check(await comes(disconnected), "on_disconnect_from_host: %d times" % disconnected.size())
 	server.stop()
 	# Its sockets close in the background.
-	await wait_seconds(0.2)
-	check_error(server.start(port, registrar_port, RELAY_PORTS, HERE), OK, "starting it again")
+	check_error(server.start(port, registrar_port, RELAY_PORTS, HERE), OK, "starting it again at once")
 	check_error(await Noray.connect_to_host(HERE, port), OK, "connecting again")
+
+
+## Fails when a stopped server's ports are still taken in the same frame.
+func test_starting_again_in_the_same_frame() -> void:
+	var server := start_server()
+	var port := server.port
+	var registrar_port := server.registrar_port
+	for _time: int in 20:
+		server.stop()
+		check_error(
+				server.start(port, registrar_port, RELAY_PORTS, HERE), OK, server.last_error_message
+		)
+	check_error(await Noray.connect_to_host(HERE, port), OK, "connecting")
 
 
 ## Fails when a game's lobby shows wrong numbers.
