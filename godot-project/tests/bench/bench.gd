@@ -6,6 +6,9 @@ const FRAMES_PER_SECOND: int = 60
 ## Emissions of the frame signal that are timed together, and how often.
 const EMISSIONS: int = 20000
 const SAMPLES: int = 21
+## How long each look-up may hang, and how many there are.
+const LOOK_UP_SECONDS: float = 2.0
+const LOOK_UPS: int = 9
 
 var _arguments: Dictionary = {}
 var _host_peer: ENetMultiplayerPeer
@@ -142,19 +145,25 @@ func _time_emissions(tree: SceneTree) -> float:
 	return Time.get_ticks_usec() - begun
 
 
-## Looks a name up with a DNS server that never answers, which is this process itself.
+## Looks names up with a DNS server that never answers, which is this process itself; and
+## does nothing for as long, since a busy machine has long frames of its own.
 func _look_up() -> void:
 	var silent := PacketPeerUDP.new()
 	var error: Error = silent.bind(53, "127.0.0.53")
 	if error != OK:
 		_end("no DNS port: %s" % error_string(error))
 		return
-	_longest_frame_usec = 0
-	error = await Noray.connect_to_host("noray.example.com")
-	if error != ERR_TIMEOUT or silent.get_available_packet_count() == 0:
-		_end("the look-up did not hang: %s" % Noray.last_error_message)
-		return
-	_say("dns_longest_frame_msec", str(_longest_frame_usec / 1000.0))
+	ProjectSettings.set_setting("noray/network/connect_timeout", LOOK_UP_SECONDS)
+	for _round: int in LOOK_UPS:
+		_longest_frame_usec = 0
+		await get_tree().create_timer(LOOK_UP_SECONDS).timeout
+		_say("quiet_longest_frame_msec", str(_longest_frame_usec / 1000.0))
+		_longest_frame_usec = 0
+		error = await Noray.connect_to_host("noray.example.com")
+		if error != ERR_TIMEOUT or silent.get_available_packet_count() == 0:
+			_end("the look-up did not hang: %s" % Noray.last_error_message)
+			return
+		_say("dns_longest_frame_msec", str(_longest_frame_usec / 1000.0))
 	_end()
 
 

@@ -33,7 +33,12 @@ pub fn run() -> Result<()> {
     println!("Godot {}, {ROUNDS} rounds, medians\n", godot.version);
     println!("| what | to reach | measured |");
     println!("| --- | --- | --- |");
-    let frames = |key| waits.median(key).map(|frames| format!("{frames} frames"));
+    let frames = |key| {
+        waits.median(key).map(|frames| match frames {
+            1.0 => "1 frame".to_owned(),
+            _ => format!("{frames} frames"),
+        })
+    };
     row("`connect_to_host`", "2 frames", &frames("connect_frames")?);
     row("`register_remote`", "2 frames", &frames("register_frames")?);
     let joined = format!(
@@ -48,7 +53,11 @@ pub fn run() -> Result<()> {
         &frames("host_ends_after")?,
     );
     let look_up = match look_up {
-        Ok(values) => format!("{:.1} ms", values.median("dns_longest_frame_msec")?),
+        Ok(values) => format!(
+            "{:.1} ms ({:.1} ms with nothing to do)",
+            values.median("dns_longest_frame_msec")?,
+            values.median("quiet_longest_frame_msec")?
+        ),
         Err(error) => format!("skipped: {error:#}"),
     };
     row(
