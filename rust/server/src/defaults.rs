@@ -116,6 +116,11 @@ pub const DATAGRAMS_PER_TURN: usize = 64;
 /// Largest datagram there is, in bytes.
 pub const MAX_DATAGRAM: usize = 65_535;
 
+/// Bytes that the system may hold of a connection that is not read. Systems hold
+/// megabytes by default, which a flooder fills, and which are still read at its slow
+/// pace when it has gone.
+pub const CONNECTION_BUFFER: usize = 32 * 1024;
+
 /// Bytes of datagrams that the system may hold for the registrar: thousands of
 /// PrivateIDs.
 pub const REGISTRAR_BUFFER: usize = 1024 * 1024;

@@ -7,7 +7,7 @@ use std::{
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use crate::defaults::{ACCEPT_BACKLOG, KEEPALIVE_INTERVAL, KEEPALIVE_TIME};
+use crate::defaults::{ACCEPT_BACKLOG, CONNECTION_BUFFER, KEEPALIVE_INTERVAL, KEEPALIVE_TIME};
 
 /// A listening, non-blocking TCP socket.
 pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
@@ -23,6 +23,8 @@ pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     if let IpAddr::V6(ip) = address.ip() {
         socket.set_only_v6(!ip.is_unspecified())?;
     }
+    // Accepted connections inherit it.
+    socket.set_recv_buffer_size(CONNECTION_BUFFER)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(ACCEPT_BACKLOG)?;
