@@ -101,6 +101,8 @@ struct Link {
     /// Calls of `register_host` that have no answer yet.
     identities: usize,
     registering: Vec<Request>,
+    /// The PrivateID that is being registered, or was last.
+    registering_for: GString,
     /// The PrivateID for which `local_port` is registered.
     registered: Option<GString>,
 }
@@ -208,6 +210,7 @@ impl Noray {
             connecting: Some(request),
             identities: 0,
             registering: Vec::new(),
+            registering_for: GString::new(),
             registered: None,
         };
         // A handler that heard of the last connection's end can have begun one already.
@@ -253,8 +256,8 @@ impl Noray {
     /// between repeats, at least 0.02) are in seconds. Gives `OK`, and `local_port` is free to
     /// be used by the game; `ERR_CONNECTION_ERROR` without a connection, or when it ends
     /// meanwhile; `ERR_UNAUTHORIZED` without a PrivateID; `FAILED` when the server refuses;
-    /// `ERR_TIMEOUT`; `ERR_INVALID_PARAMETER`. Once it is registered, a further call gives
-    /// `OK` at once and changes nothing.
+    /// `ERR_TIMEOUT`; `ERR_INVALID_PARAMETER`; `ERR_BUSY` while another PrivateID is being
+    /// registered. Once it is registered, a further call gives `OK` at once and changes nothing.
     #[func]
     fn register_remote(
         &mut self,
@@ -467,9 +470,8 @@ impl Noray {
                 Ok(port) => {
                     info!(port, "registered");
                     me.local_port = i32::from(port);
-                    let pid = me.pid.clone();
                     if let Some(link) = &mut me.link {
-                        link.registered = Some(pid);
+                        link.registered = Some(link.registering_for.clone());
                     }
                     Error::OK
                 }
@@ -557,14 +559,16 @@ impl Noray {
             pump::end_later(request, Error::OK);
             return Ok(());
         }
-        if link.registering.is_empty()
-            && let Err(error) = link.connection.register_remote(pid, options)
-        {
-            return Err(self.fail(error.code(), error.message()));
+        if link.registering.is_empty() {
+            if let Err(error) = link.connection.register_remote(pid, options) {
+                return Err(self.fail(error.code(), error.message()));
+            }
+            link.registering_for = shown_pid;
+        } else if link.registering_for != shown_pid {
+            let message = "another PrivateID is being registered; await that first";
+            return Err(self.fail(Error::ERR_BUSY, message));
         }
-        if let Some(link) = &mut self.link {
-            link.registering.push(request);
-        }
+        link.registering.push(request);
         Ok(())
     }
 

@@ -38,7 +38,7 @@ impl Pump {
 
 /// Runs with each frame from now on, and when the game quits.
 ///
-/// In a game by closures, which cost a fifth of a method's call; in the editor by `noray`'s
+/// In a game by closures, which cost a third of a method's call; in the editor by `noray`'s
 /// methods `frame` and `leave`, since a hot reload would leave closures behind.
 pub(crate) fn connect(noray: &Gd<Noray>, frame: &str, leave: &str) {
     let tree = Engine::singleton()

@@ -187,6 +187,21 @@ func test_after_a_second_register_host() -> void:
 		check_equal(Noray.local_port, _registrar.datagrams[-1].port, "the second port")
 
 
+## Fails when an identity that comes in the middle counts as registered by the last one's answer.
+func test_a_new_identity_in_the_middle() -> void:
+	await _get_pid()
+	var pending := record(Noray.register_remote(_registrar.port, 5.0, 0.05))
+	await wait_until(func() -> bool: return _registrar.datagrams.size() >= 1, 5.0)
+	_server.say("set-oid second\nset-pid second-secret\n")
+	await wait_until(func() -> bool: return Noray.pid == "second-secret", 5.0)
+	expect_in_log("another PrivateID is being registered")
+	check_error(await Noray.register_remote(_registrar.port), ERR_BUSY, "meanwhile")
+	_registrar.answer = func(_pid: String) -> String: return "OK"
+	await check_ended(pending, OK, "the first")
+	check_error(await Noray.register_remote(_registrar.port), OK, "the second")
+	check_equal(_registrar.datagrams[-1].text, "second-secret", "what was sent")
+
+
 ## Fails when the PrivateID goes on being sent to a server that was left.
 func test_leaving_in_the_middle() -> void:
 	await _get_pid()
