@@ -17,6 +17,11 @@ pub(crate) trait GodotError: std::fmt::Display {
     fn message(&self) -> String {
         readable(&self.to_string())
     }
+
+    /// The same, where a server's words could repeat `secret`.
+    fn message_without(&self, secret: &str) -> String {
+        readable(&without(&self.to_string(), secret))
+    }
 }
 
 impl GodotError for DialError {
@@ -92,6 +97,14 @@ impl GodotError for StartError {
             },
         }
     }
+}
+
+/// A text that does not show `secret`.
+pub(crate) fn without(text: &str, secret: &str) -> String {
+    if secret.is_empty() {
+        return text.to_owned();
+    }
+    text.replace(secret, "…")
 }
 
 /// A text that may hold a server's words, as one line of bounded length, and without the

@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use crate::{
     announced,
     defaults::{EVENTS_PER_FRAME, MAX_SECONDS},
-    error::GodotError,
+    error::{GodotError, without},
     pump,
     request::Request,
     runtime, settings,
@@ -494,9 +494,13 @@ impl Noray {
             ConnectKind::Relay => "no relay",
         };
         let error = failure.error.code();
-        let message = format!("{way} to '{}': {}", failure.oid, failure.error.message());
-        this.bind_mut().fail(error, message.clone());
-        let (oid, message) = (GString::from(&failure.oid), GString::from(&message));
+        let message = {
+            let mut me = this.bind_mut();
+            let reason = failure.error.message_without(&me.pid.to_string());
+            me.fail(error, format!("{way} to '{}': {reason}", failure.oid));
+            me.last_error_message.clone()
+        };
+        let oid = GString::from(&failure.oid);
         this.signals().connect_failed().emit(&oid, error, &message);
     }
 
@@ -601,9 +605,10 @@ impl Noray {
         }
     }
 
-    /// Keeps a failure's sentence for the game and the log.
+    /// Keeps a failure's sentence for the game and the log, without the PrivateID: a game can
+    /// take that for an OpenID by mistake.
     fn fail(&mut self, error: Error, message: impl Into<String>) -> Error {
-        let message = message.into();
+        let message = without(&message.into(), &self.pid.to_string());
         warn!("{message}");
         self.last_error_message = GString::from(&message);
         error

@@ -46,3 +46,16 @@ func test_wrong_ones_without_a_connection() -> void:
 	expect_in_log("the OpenID is empty")
 	check_error(Noray.connect_nat(""), ERR_INVALID_PARAMETER)
 	check_message(["the OpenID is empty"])
+
+
+## Fails when a game that takes the PrivateID for an OpenID shows it in its log.
+func test_a_private_id_by_mistake() -> void:
+	var server := start_server()
+	await join(server.port, server.registrar_port)
+	var failed := record(Noray.connect_failed)
+	expect_in_log("no direct connection to '…'")
+	check_error(Noray.connect_nat(Noray.pid), OK, "sending it")
+	check(await comes(failed), "connect_failed came %d times" % failed.size())
+	var message: String = failed[0][2]
+	check(not message.contains(Noray.pid), "the message shows it")
+	check(not Noray.last_error_message.contains(Noray.pid), "last_error_message shows it")

@@ -2,9 +2,11 @@ extends RefCounted
 ## A Godot process of the tests' own, with its output. Kill it, or wait for its end, before it is
 ## let go.
 
-## What stands in a line of a log only when something is wrong.
+## What stands in a line of a log only when something is wrong. The same as in the runner's own
+## scan, whose tests compare the two.
 const SIGNS: PackedStringArray = [
 	"SCRIPT ERROR",
+	"SHADER ERROR",
 	"ERROR:",
 	"WARNING:",
 	"panicked",

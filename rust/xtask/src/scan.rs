@@ -71,6 +71,18 @@ fn without_colours(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paths;
+
+    /// The tests in Godot scan the logs of their own processes by a list of their own.
+    #[test]
+    fn the_tests_in_godot_look_for_the_same_signs() {
+        let script = paths::demo_project().join("tests/support/child.gd");
+        let script = std::fs::read_to_string(script).unwrap();
+        let list = script.split_once("const SIGNS").unwrap().1;
+        let list = list.split_once("\n]").unwrap().0;
+        let signs: Vec<_> = list.split('"').skip(1).step_by(2).collect();
+        assert_eq!(signs, SIGNS);
+    }
 
     #[test]
     fn finds_each_sign() {
