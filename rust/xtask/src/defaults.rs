@@ -63,3 +63,23 @@ pub const LINE_BYTES: usize = 16 * 1024;
 
 /// How often progress is printed where there is no terminal to draw a bar on.
 pub const PLAIN_PROGRESS: Duration = Duration::from_secs(10);
+
+/// From a player's process to its first frame in the lab of NATs: a second by itself, several
+/// when dozens start at once.
+pub const PLAYER_START: Duration = Duration::from_secs(60);
+
+/// What a player of the lab does by itself, in a frame or two.
+pub const LAB_STEP: Duration = Duration::from_secs(15);
+
+/// From telling a player of the lab to host until it does: connecting and registering.
+pub const LAB_HOST: Duration = Duration::from_secs(30);
+
+/// From telling a player of the lab to join to its answer, by `join()`: 15 s of its own and 5 s
+/// for the host's answer, or a crowd's.
+pub const LAB_JOIN: Duration = Duration::from_secs(40);
+
+/// The same by the guide's plain flow: two handshakes of 8 s and two of ENet's attempts, of 6 s.
+pub const LAB_PLAIN_JOIN: Duration = Duration::from_secs(60);
+
+/// A hundred joins in a row: at a second each something is wrong, at two it hangs.
+pub const LAB_HUNDRED_JOINS: Duration = Duration::from_secs(200);

@@ -3,11 +3,13 @@
 mod addon;
 mod bench;
 mod cargo;
+mod debian;
 mod defaults;
 mod demo;
 mod engine;
 mod files;
 mod godot;
+mod natlab;
 mod paths;
 mod process;
 mod progress;
@@ -86,6 +88,29 @@ enum Command {
     Godot,
     /// Measures in a real Godot and prints a table in Markdown
     Bench,
+    /// Lets players behind every kind of router join each other, and prints who gets in, by
+    /// which way and how fast
+    ///
+    /// They are real Godots in network namespaces with Linux's own NATs between them: for Linux,
+    /// as root. Without `nft` it is fetched from Debian. The last line is the sum.
+    Natlab {
+        /// A checkout of foxssake/netfox, whose players then play with ours
+        #[arg(long, value_name = "DIR")]
+        netfox: Option<PathBuf>,
+        /// An installed copy of foxssake/noray (with its npm packages), where players then meet
+        #[arg(long, value_name = "DIR")]
+        noray: Option<PathBuf>,
+        /// Only tests with this in their name
+        filter: Option<String>,
+    },
+    /// Sends garbage to every UDP port of a process
+    #[command(hide = true)]
+    NatlabFlood {
+        /// The process's id
+        process: u32,
+        /// Datagrams a second for each port
+        rate: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -132,6 +157,12 @@ fn run(command: Command) -> Result<bool> {
             println!("{}", godot.executable.display());
         }
         Command::Bench => bench::run()?,
+        Command::Natlab {
+            netfox,
+            noray,
+            filter,
+        } => return natlab::run(filter, &scenario::Others { netfox, noray }),
+        Command::NatlabFlood { process, rate } => natlab::flood::run(process, rate)?,
     }
     Ok(true)
 }

@@ -21,6 +21,14 @@ const LOOK: Duration = Duration::from_millis(20);
 /// What runs now, by process id, and whether it leads a group.
 static LIVE: Mutex<BTreeMap<u32, bool>> = Mutex::new(BTreeMap::new());
 
+/// What else is to be done when this process is interrupted.
+static WHEN_INTERRUPTED: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
+
+/// Also calls `hook` when this process is interrupted, after all others were ended.
+pub fn when_interrupted(hook: fn()) {
+    lock(&WHEN_INTERRUPTED).push(hook);
+}
+
 /// Ends every process that was started here when this one is interrupted.
 pub fn end_all_when_interrupted() -> Result<()> {
     ctrlc::set_handler(|| {
@@ -30,6 +38,9 @@ pub fn end_all_when_interrupted() -> Result<()> {
             } else {
                 system::ask_to_end(id);
             }
+        }
+        for hook in lock(&WHEN_INTERRUPTED).iter() {
+            hook();
         }
         eprintln!("interrupted");
         std::process::exit(130);
@@ -127,6 +138,26 @@ impl Game {
         &self.name
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How many lines it has printed so far.
+    pub fn line_count(&self) -> usize {
+        lock(&self.log.state).lines.len()
+    }
+
+    /// What it printed from the `from`-th line on, as it came.
+    pub fn lines_from(&self, from: usize) -> Vec<String> {
+        lock(&self.log.state)
+            .lines
+            .iter()
+            .skip(from)
+            .map(|(_, line)| line.clone())
+            .collect()
+    }
+
     /// Waits until standard output has a line, from the `from`-th on, that `wanted` makes
     /// something of, and moves `from` behind it.
     pub fn wait_for<T>(
@@ -170,6 +201,12 @@ impl Game {
     /// Whether the process is gone.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends it at once, as a crash would, and returns what it printed.
+    pub fn kill(mut self) -> Vec<String> {
+        self.sweep();
+        self.printed()
     }
 
     /// Asks the process to end, without waiting for it.
@@ -381,6 +418,11 @@ fn to_stderr() -> Stdio {
     duplicate.map_or_else(|_| Stdio::inherit(), Stdio::from)
 }
 
+/// Kills a process that was not started here but is ours, such as one of a dead run.
+pub fn kill(id: u32) {
+    system::kill(id);
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -400,6 +442,12 @@ mod system {
     pub fn ask_to_end(id: u32) {
         if let Some(id) = pid(id) {
             let _ = rustix::process::kill_process(id, Signal::TERM);
+        }
+    }
+
+    pub fn kill(id: u32) {
+        if let Some(id) = pid(id) {
+            let _ = rustix::process::kill_process(id, Signal::KILL);
         }
     }
 
@@ -439,6 +487,10 @@ mod system {
     /// A process without a window cannot be asked.
     pub fn ask_to_end(id: u32) {
         quiet(Command::new("taskkill").args(["/T", "/F", "/PID", &id.to_string()]));
+    }
+
+    pub fn kill(id: u32) {
+        ask_to_end(id);
     }
 
     pub fn kill_group(id: u32) {

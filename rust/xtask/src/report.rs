@@ -42,18 +42,28 @@ impl Report {
         }
         let started = Instant::now();
         let result = test();
+        let passed = result.is_ok();
         let seconds = started.elapsed().as_secs_f32();
-        match &result {
+        self.record(name, &format!("{seconds:.1} s"), result);
+        passed
+    }
+
+    /// Counts a test that has run, and tells how it went, with a remark.
+    pub fn record(&mut self, name: &str, remark: &str, result: Result<()>) {
+        let remark = match remark {
+            "" => String::new(),
+            remark => format!(" ({remark})"),
+        };
+        match result {
             Ok(()) => {
                 self.passed += 1;
-                println!("ok {name} ({seconds:.1} s)");
+                println!("ok {name}{remark}");
             }
             Err(error) => {
                 self.failed += 1;
-                println!("FAILED {name} ({seconds:.1} s)\n    {}", indent(error));
+                println!("FAILED {name}{remark}\n    {}", indent(&error));
             }
         }
-        result.is_ok()
     }
 
     /// Tells that a test cannot run here, and why.
@@ -62,6 +72,12 @@ impl Report {
             self.skipped += 1;
             println!("SKIPPED {name}: {why}");
         }
+    }
+
+    /// Tells that nothing of a part can run here, and why: one skip, whatever the filter.
+    pub fn skip_all(&mut self, part: &str, why: &str) {
+        self.skipped += 1;
+        println!("SKIPPED {part}: {why}");
     }
 
     /// Adds tests that another runner counted.

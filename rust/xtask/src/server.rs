@@ -98,7 +98,7 @@ impl Server {
 }
 
 /// A developer's own settings must not change what is tested.
-fn without_settings(command: &mut Command) {
+pub fn without_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("NORAY_") {
             command.env_remove(name);

@@ -1,67 +1,30 @@
-//! Debian's Godot, unpacked into a folder of its own with all the libraries it needs.
-//!
-//! Debian 12 has no Godot 4, but the suite `sid` has. Its packages need sid's own C library, so
-//! they are not installed: `apt-get` downloads them by a configuration of its own, which does
-//! not touch the machine's, and Godot is started by the unpacked loader. No root rights needed.
+//! Debian's Godot, unpacked into a folder of its own with all the libraries it needs: Debian 12
+//! itself has no Godot 4, but the suite `sid` has.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
-use crate::progress::Progress;
-use crate::{files, process};
+use crate::debian::{self, Machine, Wanted};
+use crate::files;
 
-const SUITE: &str = "sid";
-
-/// What draws windows, in software, for a machine without a graphics card.
-const GRAPHICS: &[&str] = &[
-    "libgl1",
-    "libglx-mesa0",
-    "libegl1",
-    "libegl-mesa0",
-    "libgl1-mesa-dri",
-];
-
-/// Where Debian keeps the keys that its archive is signed with.
-const KEYRINGS: &[&str] = &[
-    "/usr/share/keyrings/debian-archive-keyring.gpg",
-    "/usr/share/keyrings/debian-archive-keyring.pgp",
-];
-
-/// What differs between processors.
-struct Machine {
-    /// The folder of libraries, below `usr/lib`.
-    libraries: &'static str,
-    /// Where the loader may lie in the unpacked folder.
-    loaders: &'static [&'static str],
-}
-
-fn machine() -> Result<Machine> {
-    if !cfg!(target_os = "linux") {
-        bail!("they are for Linux only");
-    }
-    match std::env::consts::ARCH {
-        "x86_64" => Ok(Machine {
-            libraries: "x86_64-linux-gnu",
-            loaders: &[
-                "usr/lib64/ld-linux-x86-64.so.2",
-                "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
-                "lib64/ld-linux-x86-64.so.2",
-            ],
-        }),
-        "aarch64" => Ok(Machine {
-            libraries: "aarch64-linux-gnu",
-            loaders: &[
-                "usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1",
-                "usr/lib/ld-linux-aarch64.so.1",
-                "lib/ld-linux-aarch64.so.1",
-            ],
-        }),
-        other => bail!("they are not used on {other}"),
-    }
-}
+/// Godot (about 160 MB with its libraries), if possible with what draws windows in software,
+/// for a machine without a graphics card.
+const WANTED: Wanted = Wanted {
+    name: "Godot and its libraries",
+    packages: &[
+        &[
+            "godot",
+            "libgl1",
+            "libglx-mesa0",
+            "libegl1",
+            "libegl-mesa0",
+            "libgl1-mesa-dri",
+        ],
+        &["godot"],
+    ],
+};
 
 fn folder(store: &Path) -> PathBuf {
     store.join(format!("debian-{}", std::env::consts::ARCH))
@@ -75,112 +38,14 @@ pub fn fetched(store: &Path) -> Option<PathBuf> {
 
 /// Downloads and unpacks the packages into `store`. The caller holds the store's lock.
 pub fn fetch(store: &Path) -> Result<PathBuf> {
-    let machine = machine()?;
-    let keyring = KEYRINGS
-        .iter()
-        .find(|file| Path::new(file).is_file())
-        .ok_or_else(|| anyhow!("this is no Debian: {} is not there", KEYRINGS[0]))?;
-    let mirrors = mirrors()?;
-
-    // A whole copy appears under its name in one step; what an interrupted fetch left is redone.
     let folder = folder(store);
-    let part = folder.with_extension("part");
-    files::remove_folder(&part)?;
-    let result = fill(&part, &machine, keyring, &mirrors).and_then(|()| {
-        files::remove_folder(&folder)?;
-        fs::rename(&part, &folder)
-            .with_context(|| format!("cannot rename {} to {}", part.display(), folder.display()))
-    });
-    if result.is_err() {
-        let _ = files::remove_folder(&part);
-    }
-    result.map(|()| folder.join("godot"))
+    debian::fetch(&folder, &WANTED, finish)?;
+    Ok(folder.join("godot"))
 }
 
-/// The mirrors that this machine gets its own packages from.
-fn mirrors() -> Result<Vec<String>> {
-    let output = Command::new("apt-get")
-        .args(["indextargets", "--format", "$(REPO_URI) $(LABEL)"])
-        .arg("Created-By: Packages")
-        .stdin(Stdio::null())
-        .output()
-        .context("this machine has no apt-get")?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("apt-get does not tell its mirrors: {}", said.trim());
-    }
-    let mirrors = choose_mirrors(&String::from_utf8_lossy(&output.stdout));
-    if mirrors.is_empty() {
-        bail!("apt-get is set up with no mirror of Debian");
-    }
-    Ok(mirrors)
-}
-
-/// How this machine gets packages: by which proxy, say. The rest of its settings stays away,
-/// above all the commands that they run after each update.
-fn transport() -> Result<String> {
-    let output = Command::new("apt-config")
-        .arg("dump")
-        .stdin(Stdio::null())
-        .output()
-        .context("this machine has no apt-config")?;
-    Ok(transport_settings(&String::from_utf8_lossy(&output.stdout)))
-}
-
-fn transport_settings(dump: &str) -> String {
-    dump.lines()
-        .filter(|line| {
-            // Not which other lists there are: the programs in packages, icons of shops.
-            line.starts_with("Acquire::") && !line.starts_with("Acquire::IndexTargets")
-        })
-        .flat_map(|line| [line, "\n"])
-        .collect()
-}
-
-/// The mirrors to try out of lines `<uri> [<label>]`: Debian's own first, then those that do
-/// not tell (before the first `apt-get update`); never the security archive, which has no sid.
-fn choose_mirrors(list: &str) -> Vec<String> {
-    let mut known = Vec::new();
-    let mut unknown = Vec::new();
-    for line in list.lines() {
-        let (uri, label) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
-        let security = uri.trim_end_matches('/').ends_with("security");
-        if uri.is_empty() || uri.starts_with("cdrom:") || security {
-            continue;
-        }
-        let list = match label.trim() {
-            "Debian" => &mut known,
-            "" => &mut unknown,
-            _ => continue,
-        };
-        if !list.iter().any(|other| other == uri) {
-            list.push(uri.to_owned());
-        }
-    }
-    known.append(&mut unknown);
-    known
-}
-
-fn fill(part: &Path, machine: &Machine, keyring: &str, mirrors: &[String]) -> Result<()> {
-    let apt = Apt::set_up(&part.join("apt"))?;
-    apt.choose(mirrors, keyring)?;
-    let mut packages = vec!["godot"];
-    packages.extend(GRAPHICS);
-    let title = "downloading Godot and its libraries from Debian (about 160 MB)";
-    if let Err(error) = apt.download(title, &packages) {
-        eprintln!("not with graphics: {error:#}");
-        apt.download(title, &["godot"])?;
-    }
-
+fn finish(part: &Path, machine: &Machine) -> Result<()> {
     let root = part.join("root");
-    unpack(&apt.packages()?, &root)?;
-    files::remove_folder(&apt.folder)?;
-
-    let loader = machine
-        .loaders
-        .iter()
-        .find(|loader| root.join(loader).exists())
-        .ok_or_else(|| anyhow!("the packages hold no loader"))?;
+    let loader = machine.loader(&root)?;
     if !root.join("usr/bin/godot").exists() {
         bail!("the packages hold no usr/bin/godot");
     }
@@ -216,160 +81,4 @@ fn wrapper(machine: &Machine, loader: &str, graphics: bool) -> String {
          --argv0 godot \"$root/usr/bin/godot\" \"$@\"\n"
     ));
     script
-}
-
-/// An `apt-get` with its own configuration, lists and state.
-struct Apt {
-    folder: PathBuf,
-}
-
-impl Apt {
-    fn set_up(folder: &Path) -> Result<Self> {
-        for name in ["lists/partial", "cache/archives/partial"] {
-            files::create_folder(&folder.join(name))?;
-        }
-        let transport = transport()?;
-        let shown = folder.display();
-        let configuration = format!(
-            "{transport}\
-             Dir::Etc::main \"/dev/null\";\n\
-             Dir::Etc::parts \"/dev/null\";\n\
-             Dir::Etc::sourcelist \"{shown}/sources.list\";\n\
-             Dir::Etc::sourceparts \"/dev/null\";\n\
-             Dir::State::Lists \"{shown}/lists\";\n\
-             Dir::State::status \"{shown}/status\";\n\
-             Dir::State::extended_states \"{shown}/extended_states\";\n\
-             Dir::Cache \"{shown}/cache\";\n\
-             #clear Acquire::Languages;\n\
-             Acquire::Languages \"none\";\n\
-             Acquire::Retries \"2\";\n\
-             Acquire::http::Timeout \"20\";\n\
-             Acquire::https::Timeout \"20\";\n\
-             APT::Sandbox::User \"\";\n\
-             APT::Get::Assume-Yes \"true\";\n\
-             APT::Install-Recommends \"false\";\n\
-             APT::Status-Fd \"1\";\n"
-        );
-        for (name, content) in [
-            ("apt.conf", configuration.as_str()),
-            ("status", ""),
-            ("extended_states", ""),
-        ] {
-            let file = folder.join(name);
-            fs::write(&file, content)
-                .with_context(|| format!("cannot write {}", file.display()))?;
-        }
-        Ok(Self {
-            folder: folder.to_path_buf(),
-        })
-    }
-
-    /// Gets the package lists from the first mirror that has the suite.
-    fn choose(&self, mirrors: &[String], keyring: &str) -> Result<()> {
-        let mut refused = Vec::new();
-        for mirror in mirrors {
-            let source = format!("deb [signed-by={keyring}] {mirror} {SUITE} main\n");
-            let file = self.folder.join("sources.list");
-            fs::write(&file, source).with_context(|| format!("cannot write {}", file.display()))?;
-            let title = format!("getting the list of Debian's packages ({SUITE})");
-            // Without the option a failed download is only a warning.
-            match self.run(&title, &["update", "--error-on=any"]) {
-                Ok(()) => return Ok(()),
-                Err(error) => refused.push(format!("{mirror}: {error:#}")),
-            }
-        }
-        bail!("no mirror has the suite {SUITE}: {}", refused.join("; "))
-    }
-
-    fn download(&self, title: &str, packages: &[&str]) -> Result<()> {
-        let mut arguments = vec!["install", "--download-only"];
-        arguments.extend(packages);
-        self.run(title, &arguments)
-    }
-
-    fn packages(&self) -> Result<Vec<PathBuf>> {
-        let mut packages = files::entries(&self.folder.join("cache/archives"))?;
-        packages.retain(|file| file.extension().is_some_and(|ending| ending == "deb"));
-        Ok(packages)
-    }
-
-    fn run(&self, title: &str, arguments: &[&str]) -> Result<()> {
-        let mut progress = Progress::of_things(title, 100);
-        let mut command = Command::new("apt-get");
-        command
-            .env("APT_CONFIG", self.folder.join("apt.conf"))
-            .env("LC_ALL", "C")
-            .arg("--quiet")
-            .args(arguments)
-            .stdout(Stdio::piped());
-        process::run_tool_reading(&mut command, |line| {
-            if let Some(percent) = download_percent(line) {
-                progress.set(percent);
-            }
-        })
-    }
-}
-
-/// The percentage in a line such as `dlstatus:3:41.25:Retrieving file 3 of 121`.
-fn download_percent(line: &str) -> Option<u64> {
-    let percent = line.strip_prefix("dlstatus:")?.split(':').nth(1)?;
-    percent.split('.').next()?.parse().ok()
-}
-
-fn unpack(packages: &[PathBuf], root: &Path) -> Result<()> {
-    files::create_folder(root)?;
-    let mut progress =
-        Progress::of_things("unpacking Godot and its libraries", packages.len() as u64);
-    for (done, package) in packages.iter().enumerate() {
-        progress.set(done as u64);
-        process::run_tool(Command::new("dpkg").arg("-x").arg(package).arg(root))
-            .with_context(|| format!("cannot unpack {}", package.display()))?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debians_own_mirror_comes_first() {
-        let list = "http://tools.example.com/repo Tools\n\
-                    http://unknown.example.com/debian/ \n\
-                    http://mirror.example.com/debian/ Debian\n\
-                    http://mirror.example.com/debian/ Debian\n\
-                    http://mirror.example.com/debian-security/ Debian-Security\n\
-                    http://unknown.example.com/debian-security\n\
-                    cdrom:[Debian]/ Debian\n";
-        assert_eq!(
-            choose_mirrors(list),
-            [
-                "http://mirror.example.com/debian/",
-                "http://unknown.example.com/debian/"
-            ]
-        );
-        assert!(choose_mirrors("\n").is_empty());
-    }
-
-    #[test]
-    fn a_proxy_is_taken_over_but_no_command() {
-        let dump = "APT::Update::Post-Invoke:: \"rm -f /tmp/x\";\n\
-                    Acquire::http::Proxy \"http://proxy.example.com:3128\";\n\
-                    Acquire::https::Proxy \"DIRECT\";\n\
-                    Acquire::IndexTargets::deb::DEP-11::MetaKey \"x\";\n\
-                    Dir::Cache \"var/cache/apt\";\n";
-        assert_eq!(
-            transport_settings(dump),
-            "Acquire::http::Proxy \"http://proxy.example.com:3128\";\n\
-             Acquire::https::Proxy \"DIRECT\";\n"
-        );
-    }
-
-    #[test]
-    fn percentages_are_read() {
-        let line = "dlstatus:3:41.25:Retrieving file 3 of 121 (12s remaining)";
-        assert_eq!(download_percent(line), Some(41));
-        assert_eq!(download_percent("Get:1 http://mirror godot"), None);
-        assert_eq!(download_percent("dlstatus:"), None);
-    }
 }

@@ -1,0 +1,308 @@
+//! The lab: players in network namespaces behind real Linux NATs, with real Godots as players.
+//!
+//! Homes and routers stand around a world with noray servers in it. In most homes one player
+//! hosts or joins for the whole run, so that a cell of the matrix takes no longer than a join.
+
+mod board;
+mod cases;
+pub mod flood;
+mod goals;
+mod matrix;
+mod places;
+mod players;
+mod proc;
+mod routers;
+mod servers;
+mod tools;
+mod topology;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow};
+
+use self::board::Board;
+use self::cases::Case;
+use self::matrix::{Cell, LOSS, Stage, cells};
+use self::places::{Place, Site};
+use self::players::{Players, Way};
+use self::servers::{Kind, LabServer};
+use self::tools::Tools;
+use self::topology::{Home, Lab, Machine};
+use crate::cargo::Profile;
+use crate::godot::{self, Godot};
+use crate::report::Report;
+use crate::scenario::Others;
+use crate::{addon, engine, files, paths};
+
+/// Which of the machines for servers has the one that is killed.
+const SERVER_TO_KILL: usize = 2;
+
+/// What all players and cases use.
+struct World<'a> {
+    lab: &'a Lab,
+    players: Players<'a>,
+    servers: BTreeMap<Site, LabServer>,
+    hosts: BTreeMap<Place, Home>,
+    joining: BTreeMap<Place, Home>,
+    ours: Kind,
+    project: PathBuf,
+    logs: PathBuf,
+}
+
+impl World<'_> {
+    /// A server's address, as players name it.
+    fn server(&self, site: Site) -> Result<String> {
+        self.servers
+            .get(&site)
+            .map(LabServer::address)
+            .with_context(|| format!("the {site} does not run"))
+    }
+
+    /// The game that players of a kind run.
+    fn project(&self, _way: Way) -> &Path {
+        &self.project
+    }
+
+    /// The machine of the player that hosts in a kind of place, or that joins from there.
+    fn machine(&self, place: Place, hosts: bool) -> Result<Machine> {
+        let homes = if hosts { &self.hosts } else { &self.joining };
+        homes
+            .get(&place)
+            .and_then(|home| home.players.first())
+            .cloned()
+            .with_context(|| format!("there is no place: {place}"))
+    }
+}
+
+/// Plays the matrix and the special cases, and prints the tables and the sum. Returns whether
+/// all goals were reached.
+pub fn run(filter: Option<String>, others: &Others) -> Result<bool> {
+    let mut report = Report::new(filter);
+    let tools = match Tools::find() {
+        Ok(tools) => tools,
+        Err(error) => {
+            report.skip_all("natlab", &format!("{error:#}"));
+            return Ok(report.finish());
+        }
+    };
+    let godot = godot::find()?;
+    println!("Godot {}", godot.version);
+    addon::run(Profile::Debug, &[])?;
+    play(&tools, &godot, others, &mut report)?;
+    Ok(report.finish())
+}
+
+fn play(tools: &Tools, godot: &Godot, others: &Others, report: &mut Report) -> Result<()> {
+    let board = Board::new(report);
+    let wanted = |cells: Vec<Cell>| -> Vec<Cell> {
+        cells
+            .into_iter()
+            .filter(|cell| board.wants(&cell.name()))
+            .collect()
+    };
+    let _lock = files::Lock::wait(&paths::target()?.join("natlab").join("lock"))?;
+    let project = stage(godot)?;
+    let ours = Kind::ours()?;
+    let lab = Lab::new(tools, SERVER_TO_KILL + 1)?;
+
+    let mut servers = BTreeMap::new();
+    let kinds = [
+        (Site::Ours, Some(ours.clone())),
+        (Site::Public, others.noray.clone().map(Kind::Public)),
+    ];
+    for ((site, kind), machine) in kinds.into_iter().zip(lab.servers()) {
+        if let Some(kind) = kind {
+            servers.insert(site, LabServer::start(tools, machine, &kind)?);
+        }
+    }
+    let sites: Vec<Site> = servers.keys().copied().collect();
+    let folder = paths::target()?.join("natlab");
+    let logs = folder.join("logs");
+    files::remove_folder(&logs)?;
+    files::create_folder(&logs)?;
+    let mut world = World {
+        lab: &lab,
+        players: Players {
+            godot,
+            tools,
+            folder: folder.join("control"),
+        },
+        servers,
+        hosts: BTreeMap::new(),
+        joining: BTreeMap::new(),
+        ours,
+        project,
+        logs,
+    };
+
+    let quiet: BTreeMap<Site, Vec<Cell>> = of_sites(&sites, |site| {
+        wanted(cells(site, Way::Call, false).collect())
+    });
+    let lossy: BTreeMap<Site, Vec<Cell>> = of_sites(&sites, |site| {
+        wanted(cells(site, Way::Call, true).collect())
+    });
+    let plain: BTreeMap<Site, Vec<Cell>> = of_sites(&sites, |site| {
+        wanted(cells(site, Way::Plain, false).collect())
+    });
+    for place in Place::ALL {
+        let all = || {
+            quiet
+                .values()
+                .chain(lossy.values())
+                .chain(plain.values())
+                .flatten()
+        };
+        if all().any(|cell| cell.host == place) {
+            let home = place.make(&lab, &format!("host-{}", place.key()))?;
+            world.hosts.insert(place, home);
+        }
+        if all().any(|cell| cell.joining == place) {
+            let home = place.make(&lab, &format!("join-{}", place.key()))?;
+            world.joining.insert(place, home);
+        }
+    }
+    let wanted = |cases: Vec<Case>| -> Vec<Case> {
+        cases
+            .into_iter()
+            .filter(|case| board.wants(&case.name))
+            .collect()
+    };
+    let longest = wanted(cases::longest());
+    let long = wanted(cases::long(&sites));
+    let still = wanted(cases::quiet(&sites));
+    play_all(
+        &world,
+        &board,
+        [&quiet, &lossy, &plain],
+        [&longest, &long, &still],
+    );
+
+    for site in Site::ALL {
+        if !sites.contains(&site) {
+            board.skip(
+                &format!("natlab::{}", site.key()),
+                "no copy of the public server was named (--noray DIR)",
+            );
+        }
+    }
+    board.print();
+    for (site, server) in world.servers {
+        board.test(
+            &format!("natlab::{}::server_runs_to_the_end", site.key()),
+            server.stop(),
+        );
+    }
+    Ok(())
+}
+
+/// What takes longest begins first; what is measured in fractions of a second has the machine
+/// for itself.
+fn play_all(
+    world: &World,
+    board: &Board,
+    [quiet, lossy, plain]: [&BTreeMap<Site, Vec<Cell>>; 3],
+    [longest, long, still]: [&[Case]; 3],
+) {
+    thread::scope(|scope| {
+        for case in longest {
+            scope.spawn(|| case.play(world, board));
+        }
+        // Everything at 0 % loss first.
+        let stages: Vec<_> = quiet
+            .iter()
+            .filter_map(|(&site, cells)| {
+                let lossy = lossy.get(&site).map_or(&[][..], Vec::as_slice);
+                let all: Vec<Cell> = cells.iter().chain(lossy).copied().collect();
+                if all.is_empty() {
+                    return None;
+                }
+                match Stage::open(world, site, Way::Call, &all) {
+                    Ok(stage) => {
+                        if let Some(longest) = stage.warm_up() {
+                            board.remark(
+                                &format!("a game's first join, connecting and registering included ({site})"),
+                                &format!("{} at most", goals::seconds(longest)),
+                            );
+                        }
+                        stage.play(world, board, cells, false);
+                        Some((site, stage))
+                    }
+                    Err(error) => {
+                        not_opened(board, &all, &error);
+                        None
+                    }
+                }
+            })
+            .collect();
+        for case in still {
+            case.play(world, board);
+        }
+
+        for case in long {
+            scope.spawn(|| case.play(world, board));
+        }
+        let homes: Vec<Ipv4Addr> = world
+            .hosts
+            .values()
+            .chain(world.joining.values())
+            .map(|home| home.outside)
+            .collect();
+        if let Err(error) = world.lab.lose(LOSS, &homes) {
+            board.test("natlab::loss", Err(error));
+        }
+        thread::scope(|scope| {
+            for (site, stage) in &stages {
+                if let Some(cells) = lossy.get(site) {
+                    scope.spawn(|| stage.play(world, board, cells, true));
+                }
+            }
+        });
+        if let Err(error) = world.lab.lose(0, &[]) {
+            board.test("natlab::loss", Err(error));
+        }
+        for (_, stage) in stages {
+            stage.close(board);
+        }
+
+        for (&site, cells) in plain {
+            if cells.is_empty() {
+                continue;
+            }
+            scope.spawn(move || match Stage::open(world, site, Way::Plain, cells) {
+                Ok(stage) => {
+                    stage.play(world, board, cells, true);
+                    stage.close(board);
+                }
+                Err(error) => not_opened(board, cells, &error),
+            });
+        }
+    });
+}
+
+fn not_opened(board: &Board, cells: &[Cell], error: &anyhow::Error) {
+    for cell in cells {
+        board.cell(*cell, cell.goal(), Err(anyhow!("{error:#}")));
+    }
+}
+
+fn of_sites<T>(sites: &[Site], each: impl Fn(Site) -> T) -> BTreeMap<Site, T> {
+    sites.iter().map(|&site| (site, each(site))).collect()
+}
+
+/// Makes the players' game anew, with our addon, and imports it.
+fn stage(godot: &Godot) -> Result<PathBuf> {
+    let folder = paths::target()?.join("natlab").join("game");
+    files::remove_folder(&folder)?;
+    files::mirror(&paths::game_templates().join("natlab"), &folder, &|_| false)?;
+    addon::stage_in(&folder)?;
+    engine::import(godot, &folder)?;
+    Ok(folder)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,203 @@
+//! Kinds of routers, and the rules that make a Linux machine behave like one of them.
+//!
+//! The terms are RFC 4787's. Linux's own masquerade keeps ports, which most home routers do, or
+//! takes a random one for each destination. A mapping to a port of its own that all destinations
+//! share is made of two tables: `ports` (inside port to outside port) and `owners` (outside port
+//! to inside address and port), both of which forget what was not used for a while.
+
+use std::net::Ipv4Addr;
+
+/// Seconds without a packet after which a router forgets a mapping: the shortest that is common.
+pub const UDP_TIMEOUT: u32 = 30;
+
+/// What a router does to the source port.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mapping {
+    /// Endpoint-independent; keeps the port.
+    Preserving,
+    /// Endpoint-independent; a random port, another one when the mapping was forgotten.
+    Changing,
+    /// Address- and port-dependent; a random port for each destination.
+    Symmetric,
+}
+
+/// A router's behaviour.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Router {
+    mapping: Mapping,
+    /// Endpoint-independent filtering: a mapped port takes packets from anyone. Otherwise only
+    /// from where something was sent to (address- and port-dependent filtering).
+    open: bool,
+    /// Players behind it reach each other by their outside addresses.
+    hairpin: bool,
+    /// Lets UDP through to the noray servers alone, until [`gate`] opens it.
+    shut: bool,
+}
+
+/// What Linux calls port-preserving masquerade; no hairpin.
+pub const HOME: Router = Router {
+    mapping: Mapping::Preserving,
+    open: false,
+    hairpin: false,
+    shut: false,
+};
+
+/// As [`HOME`], but with a random port for each mapping.
+pub const HOME_CHANGING_PORTS: Router = Router {
+    mapping: Mapping::Changing,
+    ..HOME
+};
+
+/// As [`HOME_CHANGING_PORTS`], with hairpin.
+pub const HOME_HAIRPIN: Router = Router {
+    hairpin: true,
+    ..HOME_CHANGING_PORTS
+};
+
+/// Full cone.
+pub const FULL_CONE: Router = Router {
+    open: true,
+    hairpin: true,
+    ..HOME_CHANGING_PORTS
+};
+
+/// Many mobile networks and company routers.
+pub const SYMMETRIC: Router = Router {
+    mapping: Mapping::Symmetric,
+    ..HOME
+};
+
+/// As [`HOME`], but all UDP that is not the noray server's is dropped.
+pub const RELAY_ONLY: Router = Router { shut: true, ..HOME };
+
+impl Router {
+    /// The rules for `nft`. The router's interfaces are `lan` and `wan`; `outside` is its
+    /// address on `wan`, and `inside` the network on `lan`.
+    pub fn rules(self, outside: Ipv4Addr, inside: &str, servers: &[Ipv4Addr]) -> String {
+        let changing = self.mapping == Mapping::Changing;
+        let mut rules = String::from("flush ruleset\ntable ip lab {\n");
+        if changing {
+            rules.push_str(&format!(
+                "map ports {{ type inet_service : inet_service; \
+                 flags dynamic,timeout; timeout {UDP_TIMEOUT}s; size 65535; }}\n\
+                 map owners {{ type inet_service : ipv4_addr . inet_service; \
+                 flags dynamic,timeout; timeout {UDP_TIMEOUT}s; size 65535; }}\n"
+            ));
+        }
+
+        // What is for the router itself is dropped: answered or let in, the first unexpected
+        // packet would claim the port in the connection table, and the punch through it would
+        // leave from another one.
+        rules.push_str(
+            "chain input { type filter hook input priority filter; policy drop; \
+             iifname \"lo\" accept; }\n",
+        );
+
+        rules.push_str(&set_of("servers", servers));
+        rules.push_str(&gate_chain(self.shut));
+        rules.push_str(
+            "chain forward { type filter hook forward priority filter; policy drop;\n\
+             meta l4proto udp ip saddr != @servers ip daddr != @servers jump gate\n\
+             ct state established,related accept\n\
+             iifname \"lan\" oifname \"wan\" accept\n",
+        );
+        if self.open || self.hairpin {
+            // Only what the chain `in` gave a new destination.
+            rules.push_str("ct status dnat accept\n");
+        }
+        rules.push_str("}\n");
+
+        if changing {
+            // An update of what is there only makes it younger.
+            rules.push_str(&format!(
+                "chain before {{ type filter hook postrouting priority srcnat - 10;\n\
+                 ip saddr {inside} update @ports \
+                 {{ udp sport : numgen random mod 20000 offset 30000 }}\n}}\n\
+                 chain after {{ type filter hook postrouting priority srcnat + 10;\n\
+                 ip saddr {outside} ct direction original update @owners \
+                 {{ udp sport : ct original ip saddr . ct original proto-src }}\n\
+                 ip saddr {outside} ct direction reply update @owners \
+                 {{ udp sport : ct reply ip saddr . ct reply proto-src }}\n}}\n"
+            ));
+            rules.push_str("chain in { type nat hook prerouting priority dstnat;\n");
+            for (wanted, interface) in [(self.open, "wan"), (self.hairpin, "lan")] {
+                if wanted {
+                    rules.push_str(&format!(
+                        "iifname \"{interface}\" ip daddr {outside} meta l4proto udp \
+                         dnat ip to udp dport map @owners\n"
+                    ));
+                }
+            }
+            rules.push_str("}\n");
+        }
+
+        rules.push_str("chain out { type nat hook postrouting priority srcnat;\n");
+        if changing {
+            rules.push_str(&format!(
+                "ip saddr {inside} meta l4proto udp snat ip to {outside} : udp sport map @ports\n"
+            ));
+        }
+        let random = match self.mapping {
+            Mapping::Symmetric => " random,fully-random",
+            Mapping::Preserving | Mapping::Changing => "",
+        };
+        rules.push_str(&format!(
+            "ip saddr {inside} oifname \"wan\" masquerade{random}\n}}\n}}\n"
+        ));
+        rules
+    }
+}
+
+/// Rules that shut a router for all UDP but the noray servers', or open it, also for what
+/// flows already.
+pub fn gate(shut: bool) -> String {
+    format!(
+        "flush chain ip lab gate\ntable ip lab {{\n{}}}\n",
+        gate_chain(shut)
+    )
+}
+
+fn gate_chain(shut: bool) -> String {
+    let rule = if shut { "drop;" } else { "" };
+    format!("chain gate {{ {rule} }}\n")
+}
+
+/// The rules of the world between the routers: what comes from or goes to a lossy address is
+/// lost in `percent` of a hundred cases, at random.
+pub fn world(percent: u8) -> String {
+    format!(
+        "flush ruleset\ntable ip lab {{\n\
+         set lossy {{ type ipv4_addr; }}\n\
+         chain lose {{ numgen random mod 100 < {percent} drop; }}\n\
+         chain forward {{ type filter hook forward priority filter; policy accept;\n\
+         ip saddr @lossy goto lose\n\
+         ip daddr @lossy goto lose\n}}\n}}\n"
+    )
+}
+
+/// Makes exactly these addresses of the world lossy.
+pub fn lossy(addresses: &[Ipv4Addr]) -> String {
+    let mut rules = String::from("flush set ip lab lossy\n");
+    if !addresses.is_empty() {
+        rules.push_str(&format!(
+            "add element ip lab lossy {{ {} }}\n",
+            list(addresses)
+        ));
+    }
+    rules
+}
+
+fn set_of(name: &str, addresses: &[Ipv4Addr]) -> String {
+    if addresses.is_empty() {
+        return format!("set {name} {{ type ipv4_addr; }}\n");
+    }
+    format!(
+        "set {name} {{ type ipv4_addr; elements = {{ {} }}; }}\n",
+        list(addresses)
+    )
+}
+
+fn list(addresses: &[Ipv4Addr]) -> String {
+    let shown: Vec<String> = addresses.iter().map(Ipv4Addr::to_string).collect();
+    shown.join(", ")
+}

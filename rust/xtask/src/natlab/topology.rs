@@ -1,0 +1,371 @@
+//! Machines and networks in namespaces: a world in the middle, servers and homes around it.
+//!
+//! All homes use the same private network, as most do. Addresses of the world are those that are
+//! kept for documentation (RFC 5737); none leaves the namespaces, which have no way out.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use anyhow::{Context, Result, bail};
+
+use super::routers::{self, Router, UDP_TIMEOUT};
+use super::tools::Tools;
+use crate::process;
+
+/// What the names of all our namespaces begin with; the id of the run's process follows.
+const PREFIX: &str = "nl";
+
+/// The network in every home.
+const HOME_NETWORK: &str = "192.168.1";
+
+/// The network between two routers in a row.
+const CARRIER_NETWORK: &str = "100.64.0";
+
+/// Every namespace forwards what is not for itself and knows no wrong side to come from. A
+/// player's own machine forwards nothing, for want of a second interface.
+const SETTINGS: &str = "\
+    for setting in ip_forward conf/all/rp_filter conf/default/rp_filter; do\n\
+    case $setting in ip_forward) value=1 ;; *) value=0 ;; esac\n\
+    echo $value > /proc/sys/net/ipv4/$setting\n\
+    done\n";
+
+/// The tools of the run that is to be cleaned up when we are interrupted.
+static RUNNING: Mutex<Option<Tools>> = Mutex::new(None);
+
+/// A namespace of this run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Machine {
+    /// The namespace's name.
+    pub namespace: String,
+    /// Its address on its own network.
+    pub address: Ipv4Addr,
+}
+
+/// Players' machines at one place, and the routers between them and the world.
+pub struct Home {
+    /// The address that the world sees.
+    pub outside: Ipv4Addr,
+    /// The players' machines.
+    pub players: Vec<Machine>,
+    /// The innermost router.
+    router: Option<String>,
+}
+
+/// The world. It and all that is attached to it is gone when this is dropped.
+pub struct Lab {
+    tools: Tools,
+    links: AtomicU16,
+    servers: Vec<Machine>,
+}
+
+impl Lab {
+    /// Makes the world with this many machines for servers, after cleaning up what dead runs
+    /// left.
+    pub fn new(tools: &Tools, servers: usize) -> Result<Self> {
+        remove_left_overs(tools)?;
+        process::when_interrupted(|| {
+            let running = RUNNING
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .clone();
+            if let Some(tools) = running {
+                remove(&tools, std::process::id());
+            }
+        });
+        *RUNNING
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(tools.clone());
+        let mut lab = Self {
+            tools: tools.clone(),
+            links: AtomicU16::new(0),
+            servers: Vec::new(),
+        };
+        lab.make(&lab.name("world"))
+            .context("cannot make a network namespace")?;
+        tools
+            .nft(&lab.name("world"), &routers::world(0))
+            .context("cannot give a namespace rules")?;
+        for number in 0..servers {
+            let namespace = lab.name(&format!("server{number}"));
+            lab.make(&namespace)?;
+            let address = lab.attach(&namespace)?;
+            lab.servers.push(Machine { namespace, address });
+        }
+        Ok(lab)
+    }
+
+    /// The programs that work on namespaces.
+    pub fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    /// The machines for servers.
+    pub fn servers(&self) -> &[Machine] {
+        &self.servers
+    }
+
+    /// A place where players have addresses of the world: one machine.
+    pub fn public(&self, name: &str) -> Result<Home> {
+        let namespace = self.name(name);
+        self.make(&namespace)?;
+        let outside = self.attach(&namespace)?;
+        Ok(Home {
+            outside,
+            players: vec![Machine {
+                namespace,
+                address: outside,
+            }],
+            router: None,
+        })
+    }
+
+    /// A home with this router and some players' machines. `outer` is a second router between
+    /// it and the world.
+    pub fn home(
+        &self,
+        name: &str,
+        router: Router,
+        outer: Option<Router>,
+        players: u8,
+    ) -> Result<Home> {
+        let inner = self.name(&format!("{name}-router"));
+        self.make(&inner)?;
+        let (outside, wan) = match outer {
+            None => {
+                let outside = self.attach(&inner)?;
+                (outside, outside)
+            }
+            Some(outer) => {
+                let carrier = self.name(&format!("{name}-carrier"));
+                self.make(&carrier)?;
+                let outside = self.attach(&carrier)?;
+                let wan = host_of(CARRIER_NETWORK, 2)?;
+                self.lan(&carrier, CARRIER_NETWORK)?;
+                self.plug(&carrier, &inner, "wan", CARRIER_NETWORK, 2)?;
+                self.route(&carrier, outer, outside, CARRIER_NETWORK)?;
+                (outside, wan)
+            }
+        };
+        self.lan(&inner, HOME_NETWORK)?;
+        self.route(&inner, router, wan, HOME_NETWORK)?;
+        let mut machines = Vec::new();
+        for number in 0..players {
+            let namespace = self.name(&format!("{name}-{number}"));
+            self.make(&namespace)?;
+            self.plug(&inner, &namespace, "eth0", HOME_NETWORK, number + 2)?;
+            machines.push(Machine {
+                namespace,
+                address: host_of(HOME_NETWORK, number + 2)?,
+            });
+        }
+        Ok(Home {
+            outside,
+            players: machines,
+            router: Some(inner),
+        })
+    }
+
+    /// Shuts a home's router for all UDP but the servers', or opens it.
+    pub fn shut(&self, home: &Home, shut: bool) -> Result<()> {
+        match &home.router {
+            Some(router) => self.tools.nft(router, &routers::gate(shut)),
+            None => bail!("there is no router"),
+        }
+    }
+
+    /// Lets this share of what comes from and goes to these addresses get lost.
+    pub fn lose(&self, percent: u8, addresses: &[Ipv4Addr]) -> Result<()> {
+        let rules = routers::world(percent) + &routers::lossy(addresses);
+        self.tools.nft(&self.name("world"), &rules)
+    }
+
+    fn name(&self, what: &str) -> String {
+        format!("{PREFIX}{}-{what}", std::process::id())
+    }
+
+    fn make(&self, namespace: &str) -> Result<()> {
+        self.tools.ip(None, &format!("netns add {namespace}\n"))?;
+        self.tools.ip(Some(namespace), "link set lo up\n")?;
+        self.tools.shell(namespace, SETTINGS)
+    }
+
+    /// Connects a machine to the world and returns its address there.
+    fn attach(&self, namespace: &str) -> Result<Ipv4Addr> {
+        let number = self.links.fetch_add(1, Ordering::Relaxed);
+        let [in_world, address] = link_addresses(number)?;
+        let world = self.name("world");
+        self.tools.ip(
+            None,
+            &format!(
+                "link add wan netns {namespace} type veth peer name link{number} netns {world}\n"
+            ),
+        )?;
+        self.tools.ip(
+            Some(&world),
+            &format!(
+                "address add {in_world}/31 dev link{number}\n\
+                 link set link{number} up\n"
+            ),
+        )?;
+        self.tools.ip(
+            Some(namespace),
+            &format!(
+                "address add {address}/31 dev wan\n\
+                 link set wan up\n\
+                 route add default via {in_world}\n"
+            ),
+        )?;
+        Ok(address)
+    }
+
+    /// Gives a router the switch that its players are plugged into.
+    fn lan(&self, router: &str, network: &str) -> Result<()> {
+        // Without snooping multicast reaches everyone, as on a home's switch.
+        self.tools.ip(
+            Some(router),
+            &format!(
+                "link add lan type bridge forward_delay 0 stp_state 0 mcast_snooping 0\n\
+                 address add {network}.1/24 dev lan\n\
+                 link set lan up\n"
+            ),
+        )
+    }
+
+    fn plug(
+        &self,
+        router: &str,
+        machine: &str,
+        interface: &str,
+        network: &str,
+        host: u8,
+    ) -> Result<()> {
+        self.tools.ip(
+            None,
+            &format!(
+                "link add {interface} netns {machine} type veth peer name plug{host} netns {router}\n"
+            ),
+        )?;
+        self.tools.ip(
+            Some(router),
+            &format!("link set plug{host} master lan\nlink set plug{host} up\n"),
+        )?;
+        self.tools.ip(
+            Some(machine),
+            &format!(
+                "address add {network}.{host}/24 dev {interface}\n\
+                 link set {interface} up\n\
+                 route add default via {network}.1\n"
+            ),
+        )
+    }
+
+    fn route(
+        &self,
+        namespace: &str,
+        router: Router,
+        outside: Ipv4Addr,
+        network: &str,
+    ) -> Result<()> {
+        let servers: Vec<Ipv4Addr> = self.servers.iter().map(|server| server.address).collect();
+        let rules = router.rules(outside, &format!("{network}.0/24"), &servers);
+        self.tools.nft(namespace, &rules)?;
+        // The settings appear with the first rule that needs the connection table.
+        self.tools.shell(
+            namespace,
+            &format!(
+                "echo {UDP_TIMEOUT} > /proc/sys/net/netfilter/nf_conntrack_udp_timeout\n\
+                 echo {UDP_TIMEOUT} > /proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream\n"
+            ),
+        )
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        remove(&self.tools, std::process::id());
+        *RUNNING
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    }
+}
+
+/// The two ends of a link to the world.
+fn link_addresses(number: u16) -> Result<[Ipv4Addr; 2]> {
+    // Three networks of 128 links each.
+    const NETWORKS: [[u8; 3]; 3] = [[203, 0, 113], [198, 51, 100], [192, 0, 2]];
+    let [.., low] = (number % 128 * 2).to_be_bytes();
+    let network = NETWORKS.get(usize::from(number / 128));
+    let [a, b, c] = *network.context("the world has no more addresses")?;
+    Ok([Ipv4Addr::new(a, b, c, low), Ipv4Addr::new(a, b, c, low + 1)])
+}
+
+fn host_of(network: &str, host: u8) -> Result<Ipv4Addr> {
+    Ok(format!("{network}.{host}").parse()?)
+}
+
+/// Removes the namespaces of runs whose process is gone, with what still runs in them.
+fn remove_left_overs(tools: &Tools) -> Result<()> {
+    let mut dead: Vec<u32> = tools
+        .namespaces()?
+        .iter()
+        .filter_map(|name| run_of(name))
+        .filter(|&run| !is_xtask(run) || run == std::process::id())
+        .collect();
+    dead.sort_unstable();
+    dead.dedup();
+    for run in dead {
+        eprintln!("removing the network that run {run} left behind");
+        remove(tools, run);
+    }
+    Ok(())
+}
+
+/// The process of the run that a namespace belongs to.
+fn run_of(namespace: &str) -> Option<u32> {
+    let (run, _) = namespace.strip_prefix(PREFIX)?.split_once('-')?;
+    run.parse().ok()
+}
+
+/// Whether a process of this kind has the id: another one may have it by now.
+fn is_xtask(id: u32) -> bool {
+    fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "xtask")
+}
+
+/// Ends what runs in a run's namespaces, and removes them. Goes on when one resists.
+fn remove(tools: &Tools, run: u32) {
+    let Ok(names) = tools.namespaces() else {
+        return;
+    };
+    for name in names.iter().filter(|name| run_of(name) == Some(run)) {
+        for process in tools.processes(name) {
+            process::kill(process);
+        }
+        if let Err(error) = tools.ip(None, &format!("netns delete {name}\n")) {
+            eprintln!("{name} stays: {error:#}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_have_addresses_of_their_own() {
+        let all: std::collections::BTreeSet<_> =
+            (0..384).flat_map(|n| link_addresses(n).unwrap()).collect();
+        assert_eq!(all.len(), 768);
+        assert_eq!(link_addresses(1).unwrap()[1].to_string(), "203.0.113.3");
+        assert!(link_addresses(384).is_err());
+    }
+
+    #[test]
+    fn only_our_namespaces_are_ours() {
+        assert_eq!(run_of("nl17-world"), Some(17));
+        for other in ["nl-world", "nlab17-x", "noray-bench", "nl17"] {
+            assert_eq!(run_of(other), None, "{other}");
+        }
+    }
+}
