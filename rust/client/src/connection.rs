@@ -1,41 +1,22 @@
 //! The connection to a noray server: a task, and the handle that a game holds.
 
-use std::{
-    collections::VecDeque,
-    future::pending,
-    io,
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{io, net::SocketAddr, time::Duration};
 
 use noray_protocol::{
-    command::{ConnectKind, PlayerCommand, ServerCommand, ServerLine},
-    defaults::{ANSWER_TIMEOUT, COMMAND_PORT, MAX_LINE, REGISTRAR_PORT},
+    command::{ConnectKind, ServerLine},
+    defaults::{ANSWER_TIMEOUT, COMMAND_PORT, REGISTER_INTERVAL, REGISTER_TIMEOUT, REGISTRAR_PORT},
     id::{OpenId, PrivateId},
-    line::{Framing, LineDecoder},
-    requests::{ConnectFailure, Requests},
+    requests::ConnectFailure,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    runtime::Handle,
-    sync::mpsc,
-    task::JoinSet,
-    time::{sleep_until, timeout},
-};
+use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{debug, info, warn};
 
 use crate::{
-    defaults::{
-        COMMAND_QUEUE, CONNECT_TIMEOUT, EVENT_QUEUE, MIN_REGISTER_INTERVAL, READ_CHUNK,
-        REGISTER_INTERVAL, REGISTER_TIMEOUT, SEND_TIMEOUT,
-    },
-    dial::{DialError, dial},
-    registrar::{RegisterError, register},
+    defaults::{COMMAND_QUEUE, CONNECT_TIMEOUT, EVENT_QUEUE},
+    dial::DialError,
+    link::LinkHandle,
+    registrar::RegisterError,
+    session,
 };
 
 /// Where to connect to, and how long to wait.
@@ -100,8 +81,25 @@ pub enum Event {
     Registered(Result<u16, RegisterError>),
     /// A connect request came to nothing.
     ConnectFailed(ConnectFailure),
+    /// This player is registered through its link, and can host and join; or cannot be. Comes again
+    /// after each [`Self::Lost`].
+    Ready(Result<(), ReadyError>),
+    /// The connection is lost, and is being made again, since a game goes on. [`Self::Connected`]
+    /// comes again.
+    Lost(DisconnectReason),
     /// The connection is lost; the last event.
     Disconnected(DisconnectReason),
+}
+
+/// Why a player cannot host or join.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadyError {
+    /// The server gave no OpenID and PrivateID.
+    #[error("the server does not answer: is it a noray server?")]
+    NoIdentity,
+    /// The address could not be registered.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
 }
 
 /// Why a connection ended by itself.
@@ -116,6 +114,9 @@ pub enum DisconnectReason {
     /// The server does not take what is sent to it.
     #[error("the server does not take commands any more")]
     Stuck,
+    /// UDP came back after a while, perhaps from another address than the registered one.
+    #[error("the registered address may be a wrong one by now")]
+    AddressInDoubt,
 }
 
 /// Why a command was not taken.
@@ -129,10 +130,12 @@ pub enum SendError {
     Full,
 }
 
-enum Command {
+#[derive(Debug)]
+pub(crate) enum Command {
     RegisterHost,
     Connect(ConnectKind, OpenId),
     RegisterRemote(PrivateId, RegisterOptions),
+    Play(LinkHandle, u16),
 }
 
 /// A connection to a server, or the attempt at one. Dropping it ends it.
@@ -150,7 +153,7 @@ impl Connection {
         let (command_sender, command_receiver) = mpsc::channel(COMMAND_QUEUE);
         let (event_sender, event_receiver) = mpsc::channel(EVENT_QUEUE);
         let cancel = CancellationToken::new();
-        let task = run(options, command_receiver, event_sender);
+        let task = session::run(options, command_receiver, event_sender);
         runtime.spawn(cancel.clone().run_until_cancelled_owned(task));
         Self {
             commands: command_sender,
@@ -205,6 +208,19 @@ impl Connection {
         self.send(Command::RegisterRemote(pid, options))
     }
 
+    /// Lets this player host and join through `link`.
+    ///
+    /// Gets an identity and registers the link's address, each once; what is there already is used,
+    /// that of [`Self::register_remote`] too, whose port the link then takes. What the server
+    /// announces goes to the link, and while the link is used a lost connection is made again.
+    /// Ends with [`Event::Ready`].
+    ///
+    /// # Errors
+    /// See [`SendError`]; nothing is done then.
+    pub fn play(&self, link: LinkHandle, registrar_port: u16) -> Result<(), SendError> {
+        self.send(Command::Play(link, registrar_port))
+    }
+
     fn send(&self, command: Command) -> Result<(), SendError> {
         self.commands
             .try_send(command)
@@ -212,225 +228,5 @@ impl Connection {
                 mpsc::error::TrySendError::Full(_) => SendError::Full,
                 mpsc::error::TrySendError::Closed(_) => SendError::Disconnected,
             })
-    }
-}
-
-async fn run(
-    options: ConnectOptions,
-    commands: mpsc::Receiver<Command>,
-    events: mpsc::Sender<Event>,
-) {
-    debug!(host = options.host, port = options.port, "connecting");
-    let last = match dial(&options.host, options.port, options.timeout).await {
-        Err(error) => Event::NotConnected(error),
-        Ok(stream) => match Session::open(stream, &options, events.clone()).await {
-            Err(error) => Event::Disconnected(error.into()),
-            Ok(None) => return,
-            Ok(Some(session)) => match session.run(commands).await {
-                Some(reason) => Event::Disconnected(reason),
-                None => return,
-            },
-        },
-    };
-    // Fails when the game let go of the connection meanwhile: nobody to tell.
-    let _ = events.send(last).await;
-}
-
-/// The task's state while it is connected.
-struct Session {
-    server: SocketAddr,
-    reader: OwnedReadHalf,
-    writer: OwnedWriteHalf,
-    decoder: LineDecoder,
-    framing: Framing,
-    requests: Requests,
-    /// Until when each `register-host` that was sent waits for its PrivateID.
-    identities: VecDeque<Instant>,
-    answer_timeout: Duration,
-    registrations: JoinSet<Result<u16, RegisterError>>,
-    events: mpsc::Sender<Event>,
-}
-
-/// The game let go of the connection.
-struct Abandoned;
-
-/// Why the session ended: a reason to tell, or nobody to tell it to.
-type Ended = Result<DisconnectReason, Abandoned>;
-
-impl From<mpsc::error::SendError<Event>> for Abandoned {
-    fn from(_: mpsc::error::SendError<Event>) -> Self {
-        Self
-    }
-}
-
-impl Session {
-    /// `None` when nobody waits for the connection any more.
-    async fn open(
-        stream: TcpStream,
-        options: &ConnectOptions,
-        events: mpsc::Sender<Event>,
-    ) -> io::Result<Option<Self>> {
-        let server = stream.peer_addr()?;
-        info!(%server, "connected");
-        if events.send(Event::Connected(server)).await.is_err() {
-            return Ok(None);
-        }
-        let (reader, writer) = stream.into_split();
-        Ok(Some(Self {
-            server,
-            reader,
-            writer,
-            decoder: LineDecoder::new(Framing::Plain, MAX_LINE),
-            framing: Framing::Plain,
-            requests: Requests::new(options.answer_timeout),
-            identities: VecDeque::new(),
-            answer_timeout: options.answer_timeout,
-            registrations: JoinSet::new(),
-            events,
-        }))
-    }
-
-    /// Runs until the connection ends; `None` when the game let go of it.
-    async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Option<DisconnectReason> {
-        let mut chunk = [0; READ_CHUNK];
-        loop {
-            let deadline = self.next_deadline();
-            let step = tokio::select! {
-                read = self.reader.read(&mut chunk) => match read {
-                    Ok(0) => Err(Ok(DisconnectReason::Closed)),
-                    Ok(length) => self.receive(&chunk[..length]).await,
-                    Err(error) => Err(Ok(error.into())),
-                },
-                command = commands.recv() => match command {
-                    Some(command) => self.obey(command).await,
-                    None => Err(Err(Abandoned)),
-                },
-                Some(result) = self.registrations.join_next() => {
-                    let result = result.unwrap_or(Err(RegisterError::Disconnected));
-                    self.tell(Event::Registered(result)).await
-                }
-                () = wait_until(deadline) => self.expire().await,
-            };
-            if let Err(ended) = step {
-                self.fail_open_requests().await;
-                return ended.ok();
-            }
-        }
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        let identity = self.identities.front().copied();
-        self.requests
-            .next_deadline()
-            .into_iter()
-            .chain(identity)
-            .min()
-    }
-
-    async fn receive(&mut self, bytes: &[u8]) -> Result<(), Ended> {
-        self.decoder.push(bytes);
-        while let Some(line) = self.decoder.next_line() {
-            let line = match line {
-                Ok(line) => line,
-                Err(error) => {
-                    warn!(%error, "from the server");
-                    continue;
-                }
-            };
-            let Some(line) = ServerLine::parse(&line, self.framing) else {
-                continue;
-            };
-            match &line.command {
-                ServerCommand::Greeting(version) => {
-                    debug!(version, "the server greets");
-                    self.framing = Framing::Quoted;
-                    self.decoder.set_framing(Framing::Quoted);
-                }
-                ServerCommand::SetPrivateId(_) => drop(self.identities.pop_front()),
-                _ => {}
-            }
-            let reaction = self.requests.receive(&line.command);
-            if !reaction.internal {
-                self.tell(Event::Line(line)).await?;
-            }
-            if let Some(text) = reaction.send {
-                self.write(&text).await?;
-            }
-            if let Some(failure) = reaction.failure {
-                self.tell(Event::ConnectFailed(failure)).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn obey(&mut self, command: Command) -> Result<(), Ended> {
-        match command {
-            Command::RegisterHost => {
-                self.identities
-                    .push_back(Instant::now() + self.answer_timeout);
-                self.write(&format!("{}\n", PlayerCommand::RegisterHost))
-                    .await
-            }
-            Command::Connect(kind, oid) => match self.requests.request(Instant::now(), kind, oid) {
-                Ok(text) => self.write(&text).await,
-                Err(failure) => self.tell(Event::ConnectFailed(failure)).await,
-            },
-            Command::RegisterRemote(pid, options) => {
-                let registrar = SocketAddr::new(self.server.ip(), options.registrar_port);
-                let interval = options.interval.max(MIN_REGISTER_INTERVAL);
-                self.registrations.spawn(async move {
-                    register(registrar, &pid, options.timeout, interval).await
-                });
-                Ok(())
-            }
-        }
-    }
-
-    async fn write(&mut self, text: &str) -> Result<(), Ended> {
-        match timeout(SEND_TIMEOUT, self.writer.write_all(text.as_bytes())).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Ok(error.into())),
-            Err(_) => Err(Ok(DisconnectReason::Stuck)),
-        }
-    }
-
-    async fn tell(&self, event: Event) -> Result<(), Ended> {
-        self.events
-            .send(event)
-            .await
-            .map_err(|error| Err(error.into()))
-    }
-
-    async fn expire(&mut self) -> Result<(), Ended> {
-        let now = Instant::now();
-        for failure in self.requests.expire(now) {
-            self.tell(Event::ConnectFailed(failure)).await?;
-        }
-        if let Some(text) = self.requests.unsent() {
-            self.write(&text).await?;
-        }
-        while self
-            .identities
-            .pop_front_if(|until| now >= *until)
-            .is_some()
-        {
-            self.tell(Event::NoIdentity).await?;
-        }
-        Ok(())
-    }
-
-    async fn fail_open_requests(&mut self) {
-        for failure in self.requests.abandon() {
-            if self.tell(Event::ConnectFailed(failure)).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-async fn wait_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline.into()).await,
-        None => pending().await,
     }
 }

@@ -39,12 +39,47 @@ pub const EVENT_QUEUE: usize = 256;
 /// Bytes read at one time: far more than a frame's worth of lines.
 pub const READ_CHUNK: usize = 4096;
 
-/// How long a registration waits for the registrar, as today's clients do.
-pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(8);
-
-/// Pause between repeats of a registration, as today's clients do.
-pub const REGISTER_INTERVAL: Duration = Duration::from_millis(100);
-
 /// Shortest pause between repeats of a registration, whatever a game asks for: a
 /// registrar needs no more than 50 datagrams a second of one player.
 pub const MIN_REGISTER_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Commands that may wait for the link: what a server can announce in a moment.
+pub const LINK_COMMAND_QUEUE: usize = 1024;
+
+/// Events of the link that may wait for the game's next frame: a few for each of the players that
+/// ENet can hold.
+pub const LINK_EVENT_QUEUE: usize = 8192;
+
+/// What the link and its connection may have to say to each other at one time.
+pub const LINK_MESSAGE_QUEUE: usize = 64;
+
+/// Longest datagram that is taken from outside. ENet's are 4096 bytes at most, and the loopback
+/// interface alone lets longer ones through.
+pub const MAX_DATAGRAM: usize = 8192;
+
+/// Longest datagram that is taken from ENet, which is its own limit.
+pub const ENET_DATAGRAM: usize = 4096;
+
+/// Datagrams that the link takes in before it looks at anything else, so that a flood cannot hold
+/// it.
+pub const DATAGRAMS_PER_TURN: usize = 64;
+
+/// How often the link looks whom the game still talks to: far more often than it gives up on
+/// anyone.
+pub const USE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the link sleeps when nothing is due.
+pub const IDLE_WAKE: Duration = Duration::from_secs(3600);
+
+/// How long a host is looked for in the local network: multicast DNS asks three times in that.
+pub const LAN_SEARCH: Duration = Duration::from_secs(5);
+
+/// First pause before a lost connection is made again, while a game goes on; doubled each time.
+pub const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+
+/// Longest such pause.
+pub const MAX_RECONNECT_PAUSE: Duration = Duration::from_secs(30);
+
+/// Pause after the system refused to give what came in: an error that stays must not take a whole
+/// thread.
+pub const ERROR_PAUSE: Duration = Duration::from_millis(5);

@@ -14,10 +14,18 @@
 mod connection;
 pub mod defaults;
 mod dial;
+mod lan;
+mod link;
+mod play;
 mod registrar;
+mod session;
 
 pub use connection::{
-    ConnectOptions, Connection, DisconnectReason, Event, RegisterOptions, SendError,
+    ConnectOptions, Connection, DisconnectReason, Event, ReadyError, RegisterOptions, SendError,
 };
 pub use dial::DialError;
+pub use link::{
+    HostOptions, JoinError, JoinOptions, JoinProgress, Link, LinkEvent, LinkHandle, RemoteId,
+    RemoteSnapshot, RemoteStats,
+};
 pub use registrar::RegisterError;

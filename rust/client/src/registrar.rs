@@ -2,15 +2,16 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use noray_protocol::id::PrivateId;
+use noray_protocol::{
+    defaults::REGISTER_TIMEOUT,
+    id::PrivateId,
+    link::{ACCEPTED, RegistrationFailure},
+};
 use tokio::{
     net::UdpSocket,
     time::{Instant, sleep_until, timeout_at},
 };
 use tracing::debug;
-
-/// What a registrar answers to a PrivateID that it knows.
-const ACCEPTED: &[u8] = b"OK";
 
 /// Why an address was not registered.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,18 @@ pub enum RegisterError {
     /// The connection to the server ended before the registrar answered.
     #[error("the connection to the server ended")]
     Disconnected,
+}
+
+impl RegisterError {
+    pub(crate) fn from_failure(failure: RegistrationFailure, registrar: SocketAddr) -> Self {
+        match failure {
+            RegistrationFailure::Refused => Self::Refused,
+            RegistrationFailure::TimedOut => Self::TimedOut {
+                registrar,
+                after: REGISTER_TIMEOUT,
+            },
+        }
+    }
 }
 
 /// Sends the PrivateID each `interval` until the registrar answers, and gives the

@@ -49,3 +49,114 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Stands for a time-out that ends beyond what an `Instant` can name: nobody
 /// waits for a year.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Pause between checks to one address while a way is being opened. RFC 8445, section 14.3, bounds
+/// a repeated check from below; half of today's clients' pause, since checks and plain handshake
+/// datagrams take turns until it is known which the other side speaks.
+pub const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Pause between checks of one session to any address: `Ta` of RFC 8445, section 14.2.
+pub const CHECK_PACE: Duration = Duration::from_millis(20);
+
+/// How long checks go out each [`CHECK_INTERVAL`]; then half as often.
+pub const CHECK_EARLY: Duration = Duration::from_secs(1);
+
+/// How long a way is tried, as today's clients do: the other side hears of it within a fraction of
+/// that.
+pub const CHECK_WINDOW: Duration = HANDSHAKE_TIMEOUT;
+
+/// How long a joining player tries a relay. It is a way to a server that is known to answer, so it
+/// opens at once or not at all.
+pub const RELAY_WINDOW: Duration = Duration::from_secs(5);
+
+/// Pause between checks of the way that carries the game: enough to see it die within
+/// [`WAY_TIMEOUT`], and little beside a game's own traffic.
+pub const ACTIVE_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Pause between checks of a way that is kept in reserve. Below the 30 s after which routers forget
+/// a mapping and servers free a relay.
+pub const RESERVE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long an answer may take before the way is checked more often. A slow mobile network's round
+/// trip.
+pub const SUSPECT_AFTER: Duration = Duration::from_millis(300);
+
+/// Pause between checks of a way whose answer is late.
+pub const SUSPECT_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A way without an answer for so long is closed. With a fifth of all packets lost each way, all of
+/// the dozen checks in that time go unanswered once in 200,000.
+pub const WAY_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Checks that must have gone unanswered before a way counts as closed, however long that takes:
+/// a game that was stopped for a while comes back to a way that it did not check.
+pub const MIN_UNANSWERED: u32 = 3;
+
+/// Head start of the direct ways before the server is asked for a relay, which costs its owner
+/// traffic. Most direct ways open within a third of it.
+pub const RELAY_HEAD_START: Duration = Duration::from_millis(800);
+
+/// How long a host that has answered with plain handshake datagrams alone may yet turn out to
+/// speak checks: its first answer can be lost.
+pub const PLAIN_PEER_GRACE: Duration = Duration::from_millis(250);
+
+/// Pause before the server is asked again for a direct way while a relay carries the game; doubled
+/// each time up to [`MAX_REASK_INTERVAL`].
+pub const REASK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Longest such pause: routers change seldom, and each request makes both players send.
+pub const MAX_REASK_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Pause before the server is asked again for any way while none works: time for one to open.
+pub const LOST_REASK_INTERVAL: Duration = Duration::from_secs(3);
+
+/// How long a whole `join` may take when the game does not say.
+pub const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Addresses that are tried for one other player: its own, the ones that its datagrams come from,
+/// and relays.
+pub const MAX_WAYS: usize = 12;
+
+/// Announced players that a host opens its router for at one time: more than it has places, for
+/// players who knock at several addresses.
+pub const MAX_GUESTS: usize = 1024;
+
+/// Sessions of one host that no way was proven for: they cost memory, and one datagram begins one.
+pub const MAX_UNPROVEN_SESSIONS: usize = 256;
+
+/// How long a session that no way is proven for, or that no game was carried on, is kept.
+pub const UNUSED_SESSION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a player's entry is kept to whom the game sends nothing: ENet gives up on a player after
+/// half of that, and a game that was stopped meanwhile comes back within it.
+pub const SILENT_GAME_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a player's entry stays after the game has let go of it: time for ENet's last packets.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// Relay ports behind an announced one that may be the next that a server of generation 2 opens,
+/// for a player whose address it does not know.
+pub const NEIGHBOUR_PORTS: u16 = 4;
+
+/// Datagrams to each of those: they open our own router, and reach nobody when the port is unused.
+pub const NEIGHBOUR_DATAGRAMS: u32 = 3;
+
+/// Silence towards the registrar after which it is sent a datagram: `Tr` of RFC 8445, section 11.
+/// Routers keep an idle mapping for 30 s or more.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Pause before a keepalive that was not answered is repeated.
+pub const KEEPALIVE_RETRY: Duration = Duration::from_secs(1);
+
+/// Pause between keepalives while UDP does not get out: soon enough for a player who waits, and
+/// little for a server that is down.
+pub const KEEPALIVE_LOST_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Unanswered keepalives after which UDP counts as not getting out.
+pub const KEEPALIVE_RETRIES: u32 = 5;
+
+/// How long a registration waits for the registrar, as today's clients do.
+pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Pause between repeats of a registration, as today's clients do.
+pub const REGISTER_INTERVAL: Duration = Duration::from_millis(100);

@@ -6,6 +6,7 @@
 //! id           OpenIDs and PrivateIDs
 //! requests     which `connect` is answered by which line, and which by none
 //! handshake    the packets that open the way between two players
+//! link         the socket between players: checks, paths, joining
 //! host_table   who is on a server
 //! relay_table  which packet goes where
 //! defaults     ports, limits and times that all sides share
@@ -20,5 +21,6 @@ pub mod handshake;
 pub mod host_table;
 pub mod id;
 pub mod line;
+pub mod link;
 pub mod relay_table;
 pub mod requests;

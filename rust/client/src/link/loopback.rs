@@ -1,0 +1,81 @@
+//! ENet's side of the link: a socket on the loopback address for each other player.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, UdpSocket as StdUdpSocket},
+    sync::Arc,
+};
+
+use socket2::SockRef;
+use tokio::{net::UdpSocket, time::sleep};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::debug;
+
+use super::{actor::Outside, stats::RemoteStats};
+use crate::defaults::{ENET_DATAGRAM, ERROR_PAUSE};
+
+/// Stands for another player on the loopback address. Dropping it closes its socket.
+#[derive(Debug)]
+pub(super) struct Loopback {
+    socket: Arc<UdpSocket>,
+    pub(super) port: u16,
+    pub(super) stats: RemoteStats,
+    /// What `stats` had counted when it was looked at last.
+    pub(super) seen_sent: u64,
+    pump: Option<DropGuard>,
+}
+
+impl Loopback {
+    /// A socket that ENet does not talk to yet.
+    pub(super) fn open(stats: RemoteStats) -> io::Result<Self> {
+        let socket = StdUdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.set_nonblocking(true)?;
+        let port = socket.local_addr()?.port();
+        Ok(Self {
+            socket: Arc::new(UdpSocket::from_std(socket)?),
+            port,
+            stats,
+            seen_sent: 0,
+            pump: None,
+        })
+    }
+
+    /// Talks to the ENet on this port, and to nobody else.
+    pub(super) fn connect(&mut self, enet_port: u16, outside: Arc<Outside>) -> io::Result<()> {
+        let enet = SocketAddr::from((Ipv4Addr::LOCALHOST, enet_port));
+        SockRef::from(&*self.socket).connect(&enet.into())?;
+        let cancel = CancellationToken::new();
+        let task = pump(Arc::clone(&self.socket), self.stats.clone(), outside);
+        tokio::spawn(cancel.clone().run_until_cancelled_owned(task));
+        self.pump = Some(cancel.drop_guard());
+        Ok(())
+    }
+
+    /// Hands ENet a datagram of the other player's. One that the system does not take is a lost
+    /// packet.
+    pub(super) fn deliver(&self, bytes: &[u8]) {
+        self.stats.count_received(bytes.len());
+        // Not by the runtime, which sends nothing before it has seen the socket ready.
+        if let Err(error) = SockRef::from(&*self.socket).send(bytes) {
+            debug!(%error, "a datagram for ENet is lost");
+        }
+    }
+}
+
+/// Sends what ENet says to the other player.
+async fn pump(socket: Arc<UdpSocket>, stats: RemoteStats, outside: Arc<Outside>) {
+    let mut buffer = vec![0; ENET_DATAGRAM];
+    loop {
+        match socket.recv(&mut buffer).await {
+            Ok(length) => {
+                stats.count_sent(length);
+                outside.send(stats.destination(), &buffer[..length]);
+            }
+            // The system tells that ENet is not there (yet, or any more).
+            Err(error) => {
+                debug!(%error, "receiving from ENet");
+                sleep(ERROR_PAUSE).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What a connection does for the game that its link carries: an identity, its registration, and
+//! requests for the link's joins.
+
+use noray_protocol::{
+    command::ConnectKind,
+    id::OpenId,
+    requests::{ConnectError, ConnectFailure},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    defaults::LINK_MESSAGE_QUEUE,
+    link::{LinkHandle, ToConnection},
+};
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// The server has not given an identity.
+    NeedsIdentity,
+    /// The identity's address is being registered.
+    Registering,
+    /// All is done.
+    Ready,
+    /// The server did not do its part.
+    Failed,
+}
+
+#[derive(Debug)]
+pub(crate) struct Play {
+    pub(crate) link: LinkHandle,
+    pub(crate) registrar_port: u16,
+    pub(crate) messages: mpsc::Receiver<ToConnection>,
+    pub(crate) stage: Stage,
+    /// The link's requests that have no answer yet.
+    asks: Vec<(ConnectKind, OpenId)>,
+}
+
+impl Play {
+    pub(crate) fn new(link: LinkHandle, registrar_port: u16) -> Self {
+        let (sender, messages) = mpsc::channel(LINK_MESSAGE_QUEUE);
+        link.attach(sender);
+        Self {
+            link,
+            registrar_port,
+            messages,
+            stage: Stage::NeedsIdentity,
+            asks: Vec::new(),
+        }
+    }
+
+    /// The connection is lost; the next one begins anew.
+    pub(crate) fn begin_again(&mut self) {
+        self.link.set_server(None);
+        self.stage = Stage::NeedsIdentity;
+        self.asks.clear();
+    }
+
+    pub(crate) fn asked(&mut self, kind: ConnectKind, oid: OpenId) {
+        self.asks.push((kind, oid));
+    }
+
+    /// The server answered a request of this kind; perhaps the link's.
+    pub(crate) fn answered(&mut self, kind: ConnectKind) {
+        if let Some(index) = self.asks.iter().position(|ask| ask.0 == kind) {
+            self.asks.remove(index);
+        }
+    }
+
+    /// Takes the failure of a request of the link's; gives back any other.
+    pub(crate) fn take_failure(&mut self, failure: ConnectFailure) -> Option<ConnectFailure> {
+        let ours = self
+            .asks
+            .iter()
+            .position(|(kind, oid)| *kind == failure.kind && oid.as_str() == failure.oid);
+        let Some(index) = ours else {
+            return Some(failure);
+        };
+        self.asks.remove(index);
+        self.link.refused(failure.kind, failure.error);
+        None
+    }
+
+    /// Tells the link that a request cannot even be sent.
+    pub(crate) fn refuse(&self, kind: ConnectKind, error: ConnectError) {
+        self.link.refused(kind, error);
+    }
+}

@@ -1,0 +1,275 @@
+//! The datagrams with which two links check the ways between them.
+//!
+//! ```text
+//! $rwx;<50 hex digits>
+//! ```
+//!
+//! The first four bytes are a handshake datagram of [`crate::handshake`], for the way that the
+//! datagram goes; what follows has none of its letters in it, so that a peer that knows nothing
+//! else reads it as one. It cannot be one of ENet's, which would be for a peer beyond the 1,134th
+//! and lack the proof.
+//!
+//! The digits stand for: version, note and way (1 byte), the session (8), a question and an answer
+//! (4 each, big endian, 0 for none), and the proof (8). A question is any number; whoever gets it
+//! sends it back as the answer, to the address that it came from. The answer proves that both
+//! directions of that way work.
+//!
+//! The proof is SipHash-2-4 over all that comes before and the sender's side, keyed by the host's
+//! OpenID: only who knows that, and so may ask the server to be connected, can make one. The side
+//! keeps a datagram from being sent back to its own sender.
+
+use std::{fmt, hash::Hasher};
+
+use siphasher::sip::SipHasher24;
+use siphasher::sip128::{Hasher128, SipHasher24 as SipHasher24Wide};
+
+use crate::{
+    handshake::{PACKET_LENGTH, Status},
+    id::OpenId,
+};
+
+/// Length of a check in bytes.
+pub const DATAGRAM_LENGTH: usize = PACKET_LENGTH + 1 + 2 * BODY;
+
+/// Bytes before the proof.
+const SIGNED: usize = 17;
+/// Bytes that the digits stand for.
+const BODY: usize = SIGNED + 8;
+const SEPARATOR: u8 = b';';
+/// In the upper half of the first byte. Peers of another version are peers that know the
+/// handshake alone.
+const VERSION: u8 = 1;
+/// Keeps keys made of OpenIDs here apart from those that another program could make of them.
+const DOMAIN: [u8; 16] = *b"noray link key 1";
+
+/// The ways between two players, the best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Way {
+    /// Within the local network.
+    Lan,
+    /// To the address that the other player's router shows outside.
+    Direct,
+    /// Through the noray server.
+    Relay,
+}
+
+/// Names the meeting of a host and a joining player, whatever addresses they come from. Chosen at
+/// random by the joining player.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct SessionId(pub [u8; 8]);
+
+/// Which end of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The player who hosts.
+    Hosting,
+    /// The player who joins.
+    Joining,
+}
+
+impl Side {
+    /// The other end.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Hosting => Self::Joining,
+            Self::Joining => Self::Hosting,
+        }
+    }
+}
+
+/// What a datagram says beyond its check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Note {
+    /// Nothing.
+    None,
+    /// The host has no place left.
+    Full,
+    /// The sender has left the session.
+    Bye,
+}
+
+/// The key that a host's OpenID gives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Key([u8; 16]);
+
+impl Key {
+    /// For players who know the plain handshake alone: nothing is proven with it.
+    pub(super) const NONE: Self = Self([0; 16]);
+
+    /// The key of the host with this OpenID.
+    #[must_use]
+    pub fn new(oid: &OpenId) -> Self {
+        let mut hasher = SipHasher24Wide::new_with_key(&DOMAIN);
+        hasher.write(oid.as_str().as_bytes());
+        Self(hasher.finish128().as_bytes())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// A check, with or without a question and an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Datagram {
+    /// What the sender knows of the way that it sends this on.
+    pub status: Status,
+    /// What else it says.
+    pub note: Note,
+    /// The kind of way that the sender takes it for.
+    pub way: Way,
+    /// The session that it belongs to.
+    pub session: SessionId,
+    /// To be sent back as [`Self::answer`]; 0 for none.
+    pub question: u32,
+    /// The question that it answers; 0 for none.
+    pub answer: u32,
+}
+
+impl Datagram {
+    /// The bytes that go out.
+    #[must_use]
+    pub fn encode(&self, key: &Key, side: Side) -> [u8; DATAGRAM_LENGTH] {
+        let mut body = [0; BODY];
+        body[0] = VERSION << 4 | self.note.code() << 2 | self.way.code();
+        body[1..9].copy_from_slice(&self.session.0);
+        body[9..13].copy_from_slice(&self.question.to_be_bytes());
+        body[13..17].copy_from_slice(&self.answer.to_be_bytes());
+        let proof = prove(key, side, &self.status.packet(), &body[..SIGNED]);
+        body[SIGNED..].copy_from_slice(&proof);
+
+        let mut bytes = [SEPARATOR; DATAGRAM_LENGTH];
+        bytes[..PACKET_LENGTH].copy_from_slice(&self.status.packet());
+        for (digits, byte) in bytes[PACKET_LENGTH + 1..].chunks_exact_mut(2).zip(body) {
+            digits.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+        }
+        bytes
+    }
+}
+
+/// A datagram whose proof is not checked yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Unproven {
+    datagram: Datagram,
+    signed: [u8; SIGNED],
+    proof: [u8; 8],
+}
+
+impl Unproven {
+    /// Reads a check; `None` when the bytes are something else, or of another version.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != DATAGRAM_LENGTH || bytes[PACKET_LENGTH] != SEPARATOR {
+            return None;
+        }
+        let status = Status::parse(&bytes[..PACKET_LENGTH])?;
+        let mut body = [0; BODY];
+        for (byte, digits) in body
+            .iter_mut()
+            .zip(bytes[PACKET_LENGTH + 1..].chunks_exact(2))
+        {
+            *byte = value(digits[0])? << 4 | value(digits[1])?;
+        }
+        if body[0] >> 4 != VERSION {
+            return None;
+        }
+        let mut signed = [0; SIGNED];
+        signed.copy_from_slice(&body[..SIGNED]);
+        let mut proof = [0; 8];
+        proof.copy_from_slice(&body[SIGNED..]);
+        let mut session = [0; 8];
+        session.copy_from_slice(&body[1..9]);
+        let number =
+            |at: usize| u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]]);
+        Some(Self {
+            datagram: Datagram {
+                status,
+                note: Note::from_code(body[0] >> 2 & 3)?,
+                way: Way::from_code(body[0] & 3)?,
+                session: SessionId(session),
+                question: number(9),
+                answer: number(13),
+            },
+            signed,
+            proof,
+        })
+    }
+
+    /// The session that it claims to belong to.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.datagram.session
+    }
+
+    /// The datagram, when whoever made it knows the key and is on this side.
+    #[must_use]
+    pub fn prove(&self, key: &Key, side: Side) -> Option<Datagram> {
+        let proof = prove(key, side, &self.datagram.status.packet(), &self.signed);
+        (proof == self.proof).then_some(self.datagram)
+    }
+}
+
+fn prove(key: &Key, side: Side, status: &[u8; PACKET_LENGTH], signed: &[u8]) -> [u8; 8] {
+    let mut hasher = SipHasher24::new_with_key(&key.0);
+    hasher.write(status);
+    hasher.write(&[side.code()]);
+    hasher.write(signed);
+    hasher.finish().to_be_bytes()
+}
+
+/// Of the digits of a number no letter is one of the handshake's.
+fn digit(value: u8) -> u8 {
+    b"0123456789abcdef"[usize::from(value & 0xf)]
+}
+
+fn value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl Side {
+    fn code(self) -> u8 {
+        match self {
+            Self::Hosting => 0,
+            Self::Joining => 1,
+        }
+    }
+}
+
+impl Way {
+    fn code(self) -> u8 {
+        match self {
+            Self::Lan => 0,
+            Self::Direct => 1,
+            Self::Relay => 2,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<Self> {
+        [Self::Lan, Self::Direct, Self::Relay]
+            .into_iter()
+            .find(|way| way.code() == code)
+    }
+}
+
+impl Note {
+    fn code(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Full => 1,
+            Self::Bye => 2,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<Self> {
+        [Self::None, Self::Full, Self::Bye]
+            .into_iter()
+            .find(|note| note.code() == code)
+    }
+}

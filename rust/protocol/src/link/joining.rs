@@ -1,0 +1,178 @@
+//! The ways to a host, tried side by side, and tried again when they get lost.
+
+use std::{net::SocketAddr, time::Instant};
+
+use super::{
+    datagram::Way,
+    link::{Ask, Event, Join, JoinError, JoinProgress, Joined, Link, RemoteId, ServerKind},
+    remote::Peer,
+};
+use crate::{
+    command::ConnectKind,
+    defaults::{LOST_REASK_INTERVAL, MAX_REASK_INTERVAL, REASK_INTERVAL, RELAY_HEAD_START},
+};
+
+impl Join {
+    /// When something is to be done about it, with or without the server.
+    pub(super) fn next_step(&self, server: Option<ServerKind>) -> Instant {
+        let end = self.began + self.config.timeout;
+        match self.asked {
+            Some(asked) if self.relay == Ask::NotYet && server.is_some() => {
+                let relay = if matches!(self.direct, Ask::Refused(_)) {
+                    asked
+                } else {
+                    asked + RELAY_HEAD_START
+                };
+                relay.min(end)
+            }
+            _ => end,
+        }
+    }
+}
+
+impl Link {
+    /// Asks for the host that is being joined, once the server can be asked.
+    pub(super) fn ask_for_join(&mut self, now: Instant) {
+        let (Some(join), true) = (&mut self.join, self.server.is_some()) else {
+            return;
+        };
+        if join.asked.is_some() {
+            return;
+        }
+        join.asked = Some(now);
+        self.asker = Some(join.remote);
+        let (kind, ask) = if join.config.force_relay {
+            (ConnectKind::Relay, &mut join.relay)
+        } else {
+            (ConnectKind::Nat, &mut join.direct)
+        };
+        *ask = Ask::Asked;
+        self.asks.push_back((kind, join.config.oid.clone()));
+        self.events.push_back(Event::Progress(JoinProgress::Asking));
+    }
+
+    pub(super) fn try_address(
+        &mut self,
+        now: Instant,
+        id: RemoteId,
+        way: Way,
+        address: SocketAddr,
+    ) {
+        if let Some(remote) = self.remotes.get_mut(&id) {
+            remote.try_address(now, way, address);
+        }
+    }
+
+    /// Whether it was the join that runs whose way opened.
+    pub(super) fn join_opened(&mut self, now: Instant, id: RemoteId) -> bool {
+        let Some(join) = self.join.take_if(|join| join.remote == id) else {
+            return false;
+        };
+        self.joined.insert(
+            id,
+            Joined {
+                oid: join.config.oid,
+                force_relay: join.config.force_relay,
+                next: now + REASK_INTERVAL,
+                pause: REASK_INTERVAL,
+            },
+        );
+        self.events.push_back(Event::JoinOpen(id));
+        true
+    }
+
+    pub(super) fn host_is_full(&mut self, now: Instant, id: RemoteId) {
+        if self.join.as_ref().is_some_and(|join| join.remote == id) {
+            self.fail_join(now, JoinError::HostFull);
+        }
+    }
+
+    pub(super) fn fail_join(&mut self, _now: Instant, error: JoinError) {
+        if let Some(join) = self.join.take() {
+            self.events.push_back(Event::JoinFailed(error));
+            self.remove(join.remote);
+        }
+    }
+
+    pub(super) fn tick_join(&mut self, now: Instant) {
+        let Some(join) = &mut self.join else {
+            return;
+        };
+        if now.saturating_duration_since(join.began) >= join.config.timeout {
+            let timeout = join.config.timeout;
+            self.fail_join(now, JoinError::TimedOut(timeout));
+            return;
+        }
+        if join.asked.is_some()
+            && join.relay == Ask::NotYet
+            && self.server.is_some()
+            && now >= join.next_step(self.server)
+        {
+            join.relay = Ask::Asked;
+            self.asker = Some(join.remote);
+            self.asks
+                .push_back((ConnectKind::Relay, join.config.oid.clone()));
+            return;
+        }
+        // Hopeless when every request was answered and nothing is tried any more.
+        let open = |ask: &Ask| matches!(ask, Ask::Asked);
+        let trying = self
+            .remotes
+            .get(&join.remote)
+            .is_some_and(|remote| remote.is_trying(now));
+        if join.relay == Ask::NotYet || open(&join.direct) || open(&join.relay) || trying {
+            return;
+        }
+        if let Some(reason) = join.server_lost.take() {
+            self.fail_join(now, JoinError::ServerSilent(reason));
+            return;
+        }
+        let mut reasons = Vec::new();
+        for (ask, way) in [(&join.direct, "directly"), (&join.relay, "by relay")] {
+            match ask {
+                Ask::Announced => reasons.push(format!("{way}, nothing came back from it")),
+                Ask::Refused(reason) => reasons.push(format!("{way}, {reason}")),
+                Ask::NotYet | Ask::Asked => {}
+            }
+        }
+        let error = JoinError::HostUnreachable(reasons.join("; "));
+        self.fail_join(now, error);
+    }
+
+    /// Asks again for players who were joined, when their way is lost or could be better.
+    pub(super) fn tick_joined(&mut self, now: Instant) {
+        let can_ask = self.server.is_some();
+        for (id, joined) in &mut self.joined {
+            if now < joined.next {
+                continue;
+            }
+            let Some(remote) = self.remotes.get(id) else {
+                joined.next = now + MAX_REASK_INTERVAL;
+                continue;
+            };
+            let lost = !remote.is_open();
+            let relayed = remote.active().is_some_and(|path| path.way == Way::Relay);
+            if lost {
+                joined.pause = REASK_INTERVAL;
+                joined.next = now + LOST_REASK_INTERVAL;
+            } else if relayed {
+                joined.pause = (joined.pause * 2).min(MAX_REASK_INTERVAL);
+                joined.next = now + joined.pause;
+            } else {
+                joined.pause = REASK_INTERVAL;
+                joined.next = now + REASK_INTERVAL;
+            }
+            if !can_ask || remote.peer == Peer::Plain || remote.leaving.is_some() {
+                continue;
+            }
+            if (lost || relayed) && !joined.force_relay {
+                self.asker = Some(*id);
+                (self.asks).push_back((ConnectKind::Nat, joined.oid.clone()));
+            }
+            if lost {
+                self.asker = Some(*id);
+                (self.asks).push_back((ConnectKind::Relay, joined.oid.clone()));
+            }
+        }
+    }
+}

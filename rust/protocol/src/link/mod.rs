@@ -1,0 +1,66 @@
+//! The link between players: one UDP socket that speaks and hears, for as long as the game lasts.
+//!
+//! ```text
+//! link          all other players: what goes in and out
+//! strangers     who may come in, and which address is whose
+//! joining       the ways to a host, tried side by side
+//! remote        one other player: the paths to it, and which of them carries the game
+//! path          one address: its checks, whether it works, how well
+//! registration  the registrar, and keepalives to it
+//! datagram      what two links send each other beside the game's own datagrams
+//! ```
+//!
+//! # Ways in
+//!
+//! A host answers two kinds of strangers: whoever proves by a check that it knows the host's
+//! OpenID, from any address; and whoever speaks the plain handshake from an IP address that the
+//! server announced within the last [`CHECK_WINDOW`](crate::defaults::CHECK_WINDOW). The port may
+//! be another than the announced one: behind a symmetric NAT, and on a public server's relay, it is.
+//! Nothing else is answered or passed on. Each datagram of a stranger is answered by at most one
+//! of the same size or less, so that nobody can be flooded by way of us.
+//!
+//! # Which way
+//!
+//! All known addresses are checked side by side. Those that answer carry the game: the best kind
+//! first, the older one of two equals. A path whose answers stay away is closed, and the next best
+//! takes over; so a path that is kept in reserve is checked now and then as well. Each side chooses
+//! for what it sends, and takes the game's datagrams from every address that has proven itself.
+//!
+//! A player that knows the plain handshake alone stays at the address that it has: its ENet would
+//! take another one for another player.
+
+mod datagram;
+mod joining;
+#[expect(clippy::module_inception)]
+mod link;
+mod path;
+mod registration;
+mod remote;
+mod strangers;
+
+use std::net::SocketAddr;
+
+pub use datagram::{DATAGRAM_LENGTH, Datagram, Key, Note, SessionId, Side, Unproven, Way};
+pub use link::{
+    Event, HostConfig, JoinConfig, JoinError, JoinProgress, Link, RemoteId, Report, ServerKind,
+};
+pub use path::Quality;
+pub use registration::{ACCEPTED, RegistrationFailure};
+
+/// A datagram to send.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Transmit {
+    /// To whom.
+    pub to: SocketAddr,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Transmit {
+    fn new(to: SocketAddr, bytes: &[u8]) -> Self {
+        Self {
+            to,
+            bytes: bytes.to_vec(),
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! One other player: the paths to it, and which of them carries the game.
+
+use std::{net::SocketAddr, time::Instant};
+
+use super::{
+    Transmit,
+    datagram::{Datagram, Key, Note, SessionId, Side, Way},
+    path::{Path, Quality},
+};
+use crate::{
+    defaults::{CHECK_PACE, CHECK_WINDOW, MAX_WAYS, PLAIN_PEER_GRACE, RELAY_WINDOW},
+    handshake::{Outcome, Status},
+};
+
+/// What the other side speaks beside ENet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Peer {
+    /// Nothing has told yet.
+    Unknown,
+    /// The handshake alone, as today's clients do: it stays at the address that it has.
+    Plain,
+    /// Checks.
+    Checks,
+}
+
+/// The paths to one other player.
+#[derive(Debug)]
+pub(super) struct Remote {
+    /// Our side.
+    pub(super) side: Side,
+    key: Key,
+    pub(super) session: SessionId,
+    pub(super) peer: Peer,
+    pub(super) paths: Vec<Path>,
+    /// Where the game goes.
+    active: Option<SocketAddr>,
+    next_number: u32,
+    next_check: Instant,
+    pub(super) began: Instant,
+    /// When the game last sent something to the other player.
+    pub(super) used: Option<Instant>,
+    /// When it is removed.
+    pub(super) leaving: Option<Instant>,
+}
+
+impl Remote {
+    pub(super) fn new(now: Instant, side: Side, key: Key, session: SessionId, peer: Peer) -> Self {
+        Self {
+            side,
+            key,
+            session,
+            peer,
+            paths: Vec::new(),
+            active: None,
+            next_number: 0,
+            next_check: now,
+            began: now,
+            used: None,
+            leaving: None,
+        }
+    }
+
+    /// A host's entry for a player that knows the handshake alone, at `address`.
+    pub(super) fn plain(now: Instant, way: Way, address: SocketAddr) -> Self {
+        let mut path = Path::new(now, way, address, CHECK_WINDOW);
+        path.heard = true;
+        Self {
+            paths: vec![path],
+            active: Some(address),
+            ..Self::new(
+                now,
+                Side::Hosting,
+                Key::NONE,
+                SessionId::default(),
+                Peer::Plain,
+            )
+        }
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The path that carries the game.
+    pub(super) fn active(&self) -> Option<&Path> {
+        let active = self.active?;
+        self.paths.iter().find(|path| path.address == active)
+    }
+
+    /// Whether a path of it works.
+    pub(super) fn is_open(&self) -> bool {
+        self.peer == Peer::Plain || self.paths.iter().any(Path::is_open)
+    }
+
+    /// Whether a path of it ever worked.
+    pub(super) fn was_open(&self) -> bool {
+        self.active.is_some()
+    }
+
+    pub(super) fn quality(&self) -> Quality {
+        self.active().map(Path::quality).unwrap_or_default()
+    }
+
+    /// Whether any address is still being tried.
+    pub(super) fn is_trying(&self, now: Instant) -> bool {
+        self.paths.iter().any(|path| !path.is_over(now))
+    }
+
+    /// Tries an address, or tries it again. Not for plain peers that a game goes to.
+    pub(super) fn try_address(&mut self, now: Instant, way: Way, address: SocketAddr) {
+        if self.peer == Peer::Plain && self.active.is_some() {
+            return;
+        }
+        let window = match (way, self.side) {
+            (Way::Relay, Side::Joining) => RELAY_WINDOW,
+            _ => CHECK_WINDOW,
+        };
+        match self.find(address) {
+            Some(path) => path.renew(now, window),
+            None => {
+                self.add(Path::new(now, way, address, window));
+            }
+        }
+    }
+
+    /// Takes a proven datagram from `from`, and answers it. Whether the address belongs to
+    /// this player now: it does not while there are too many.
+    pub(super) fn hear(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &Datagram,
+        out: &mut Vec<Transmit>,
+    ) -> bool {
+        if self.find(from).is_none() && !self.add(Path::new(now, datagram.way, from, CHECK_WINDOW))
+        {
+            return false;
+        }
+        self.peer = Peer::Checks;
+        let next_number = self.next_number.wrapping_add(1).max(1);
+        let (key, side, session) = (self.key, self.side, self.session);
+        let Some(path) = self.find(from) else {
+            return false;
+        };
+        path.heard = true;
+        if datagram.answer != 0 {
+            path.hear_answer(now, datagram.answer);
+        }
+        if datagram.question == 0 {
+            return true;
+        }
+        let question = if path.is_open() { 0 } else { next_number };
+        if question != 0 {
+            path.asked(now, question);
+        }
+        let reply = Datagram {
+            status: path.status(),
+            note: Note::None,
+            way: path.way,
+            session,
+            question,
+            answer: datagram.question,
+        };
+        out.push(Transmit::new(from, &reply.encode(&key, side)));
+        if question != 0 {
+            self.next_number = question;
+        }
+        true
+    }
+
+    /// Takes a plain handshake datagram from an address that is being tried.
+    pub(super) fn hear_plain(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &[u8],
+        out: &mut Vec<Transmit>,
+    ) {
+        if self.peer == Peer::Checks {
+            return;
+        }
+        let Some(path) = self.find(from) else {
+            return;
+        };
+        path.plain.receive(bytes);
+        let step = path.plain.step(now);
+        // Done, it still answers who has missed the last packets.
+        let copies = if path.plain_done.is_some() {
+            1
+        } else {
+            step.copies
+        };
+        for _ in 0..copies {
+            out.push(Transmit::new(from, &step.packet));
+        }
+        if step.outcome == Some(Outcome::Connected) {
+            path.plain_done.get_or_insert(now);
+        }
+    }
+
+    /// Sends what is due and lets go of what is over. Whether the last path that worked has closed.
+    pub(super) fn tick(&mut self, now: Instant, out: &mut Vec<Transmit>) -> bool {
+        if self.peer == Peer::Plain && self.active.is_some() {
+            return false;
+        }
+        let mut closed = false;
+        for path in &mut self.paths {
+            closed |= path.expire(now, CHECK_WINDOW);
+        }
+        let active = self.active;
+        (self.paths).retain(|path| !path.is_over(now) || Some(path.address) == active);
+        self.check(now, out);
+        closed && !self.is_open()
+    }
+
+    /// Sends the check that is due first.
+    fn check(&mut self, now: Instant, out: &mut Vec<Transmit>) {
+        if now < self.next_check {
+            return;
+        }
+        let active = self.active;
+        let next = self
+            .paths
+            .iter_mut()
+            .filter_map(|path| Some((path.due(now, Some(path.address) == active)?, path)))
+            .filter(|(due, _)| *due <= now)
+            .min_by_key(|(due, _)| *due);
+        let Some((_, path)) = next else {
+            return;
+        };
+        self.next_check = now + CHECK_PACE;
+        let plain = match self.peer {
+            Peer::Unknown => {
+                path.plain_turn = !path.plain_turn;
+                // Once the plain handshake is done, all that is left to learn is whether the peer
+                // speaks checks.
+                !path.plain_turn && path.plain_done.is_none()
+            }
+            Peer::Plain => true,
+            Peer::Checks => false,
+        };
+        if plain {
+            let step = path.plain.step(now);
+            out.push(Transmit::new(path.address, &step.packet));
+            path.sent(now);
+        } else {
+            self.next_number = self.next_number.wrapping_add(1).max(1);
+            let check = Datagram {
+                status: path.status(),
+                note: Note::None,
+                way: path.way,
+                session: self.session,
+                question: self.next_number,
+                answer: 0,
+            };
+            out.push(Transmit::new(
+                path.address,
+                &check.encode(&self.key, self.side),
+            ));
+            path.asked(now, self.next_number);
+        }
+    }
+
+    /// Says goodbye on every path that works.
+    pub(super) fn say_goodbye(&self, out: &mut Vec<Transmit>) {
+        if self.peer != Peer::Checks {
+            return;
+        }
+        for path in self.paths.iter().filter(|path| path.is_open()) {
+            let bye = Datagram {
+                status: Status::BLIND,
+                note: Note::Bye,
+                way: path.way,
+                session: self.session,
+                question: 0,
+                answer: 0,
+            };
+            let bytes = bye.encode(&self.key, self.side);
+            for _ in 0..crate::defaults::HANDSHAKE_LAST_PACKETS {
+                out.push(Transmit::new(path.address, &bytes));
+            }
+        }
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        if self.peer == Peer::Plain && self.active.is_some() {
+            return None;
+        }
+        let check = self
+            .paths
+            .iter()
+            .filter_map(|path| path.due(now, Some(path.address) == self.active))
+            .min()
+            .map(|due| due.max(self.next_check));
+        let grace = match self.peer {
+            Peer::Unknown => (self.paths.iter())
+                .filter_map(|path| path.plain_done)
+                .map(|done| done + PLAIN_PEER_GRACE)
+                .min(),
+            _ => None,
+        };
+        check.into_iter().chain(grace).min()
+    }
+
+    /// Picks the path that carries the game: the best of those that work; the present one while
+    /// none does. Whether it is another than before.
+    pub(super) fn select(&mut self, now: Instant) -> bool {
+        if self.peer == Peer::Plain && self.active.is_some() {
+            return false;
+        }
+        let current = self.active().filter(|path| path.is_open());
+        let best = match self.peer {
+            Peer::Unknown | Peer::Plain => self.paths.iter().find(|path| {
+                path.plain_done
+                    .is_some_and(|done| now.saturating_duration_since(done) >= PLAIN_PEER_GRACE)
+            }),
+            Peer::Checks => self
+                .paths
+                .iter()
+                .filter(|path| path.is_open())
+                .min_by_key(|path| path.way),
+        };
+        let Some(best) = best else {
+            return false;
+        };
+        if current.is_some_and(|current| current.way <= best.way) {
+            return false;
+        }
+        let changed = self.active != Some(best.address);
+        self.active = Some(best.address);
+        if self.peer == Peer::Unknown {
+            self.peer = Peer::Plain;
+        }
+        changed
+    }
+
+    fn find(&mut self, address: SocketAddr) -> Option<&mut Path> {
+        self.paths.iter_mut().find(|path| path.address == address)
+    }
+
+    /// Whether there was room, or a path that neither works nor was heard of gave way.
+    fn add(&mut self, path: Path) -> bool {
+        if self.paths.len() >= MAX_WAYS {
+            let Some(useless) = self.paths.iter().position(|path| {
+                !path.is_open() && !path.heard && Some(path.address) != self.active
+            }) else {
+                return false;
+            };
+            self.paths.swap_remove(useless);
+        }
+        self.paths.push(path);
+        true
+    }
+}

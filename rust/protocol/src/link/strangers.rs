@@ -1,0 +1,322 @@
+//! Who may come in, and which address is whose.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Instant,
+};
+
+use super::{
+    Transmit,
+    datagram::{Datagram, Note, SessionId, Side, Unproven, Way},
+    link::{Event, Guest, Hint, Link, RemoteId},
+    remote::{Peer, Remote},
+};
+use crate::{
+    defaults::{
+        CHECK_WINDOW, HANDSHAKE_INTERVAL, MAX_GUESTS, MAX_UNPROVEN_SESSIONS, NEIGHBOUR_DATAGRAMS,
+        NEIGHBOUR_PORTS, SILENT_GAME_TIMEOUT, UNUSED_SESSION_TIMEOUT,
+    },
+    handshake::{Handshake, Outcome, Status},
+};
+
+/// Until when a host keeps a player's entry that its game does not use.
+pub(super) fn unused_until(remote: &Remote) -> Option<Instant> {
+    (remote.side == Side::Hosting).then(|| match remote.used {
+        None => remote.began + UNUSED_SESSION_TIMEOUT,
+        Some(used) => used + SILENT_GAME_TIMEOUT,
+    })
+}
+
+impl Link {
+    pub(super) fn receive_check(&mut self, now: Instant, from: SocketAddr, unproven: &Unproven) {
+        let session = unproven.session();
+        let known = self.by_session.get(&session).copied();
+        let Some(id) = known else {
+            self.receive_new_session(now, from, session, unproven);
+            return;
+        };
+        let Some(remote) = self.remotes.get_mut(&id) else {
+            return;
+        };
+        let Some(datagram) = unproven.prove(&remote.key(), remote.side.other()) else {
+            return;
+        };
+        let relay_only = self.host.is_some_and(|host| host.force_relay);
+        if remote.side == Side::Hosting && relay_only && datagram.way != Way::Relay {
+            return;
+        }
+        match datagram.note {
+            Note::None => self.hear(now, from, id, &datagram),
+            Note::Full => self.host_is_full(now, id),
+            Note::Bye => self.release(now, id),
+        }
+    }
+
+    fn receive_new_session(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        session: SessionId,
+        unproven: &Unproven,
+    ) {
+        let Some(host) = self.host else {
+            return;
+        };
+        let Some(datagram) = unproven.prove(&host.key, Side::Joining) else {
+            return;
+        };
+        if datagram.note != Note::None || (host.force_relay && datagram.way != Way::Relay) {
+            return;
+        }
+        if self.players() >= host.max_clients {
+            let full = Datagram {
+                status: Status::default(),
+                note: Note::Full,
+                question: 0,
+                answer: datagram.question,
+                ..datagram
+            };
+            let bytes = full.encode(&host.key, Side::Hosting);
+            self.out.push(Transmit::new(from, &bytes));
+            return;
+        }
+        self.make_room_for_session();
+        let id = self.new_id();
+        let remote = Remote::new(now, Side::Hosting, host.key, session, Peer::Checks);
+        self.remotes.insert(id, remote);
+        self.by_session.insert(session, id);
+        self.hear(now, from, id, &datagram);
+    }
+
+    /// The oldest session that no way was proven for gives way to a new one: a real player proves
+    /// its way within a few round trips.
+    fn make_room_for_session(&mut self) {
+        let unproven = || {
+            (self.remotes.iter())
+                .filter(|(_, remote)| remote.side == Side::Hosting && !remote.was_open())
+        };
+        if unproven().count() >= MAX_UNPROVEN_SESSIONS {
+            let oldest = unproven().min_by_key(|(_, remote)| remote.began);
+            if let Some(oldest) = oldest.map(|(id, _)| *id) {
+                self.remove(oldest);
+            }
+        }
+    }
+
+    fn hear(&mut self, now: Instant, from: SocketAddr, id: RemoteId, datagram: &Datagram) {
+        let Some(remote) = self.remotes.get_mut(&id) else {
+            return;
+        };
+        if remote.hear(now, from, datagram, &mut self.out) {
+            // The newest session that proves itself has the address: a game that was started again.
+            self.by_address.insert(from, id);
+            self.guests.remove(&from);
+            if datagram.answer != 0 {
+                self.events.push_back(Event::Measured(id));
+            }
+        }
+        self.select(now, id);
+    }
+
+    /// Lets the best path of a player carry its game.
+    pub(super) fn select(&mut self, now: Instant, id: RemoteId) {
+        let Some(remote) = self.remotes.get_mut(&id) else {
+            return;
+        };
+        if remote.select(now) {
+            if let Some(path) = remote.active() {
+                self.by_address.insert(path.address, id);
+            }
+            if !self.join_opened(now, id) {
+                self.events.push_back(Event::Moved(id));
+            }
+        }
+    }
+
+    pub(super) fn receive_plain(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        if let Some(id) = self.plain_target(now, from) {
+            if let Some(remote) = self.remotes.get_mut(&id) {
+                remote.hear_plain(now, from, bytes, &mut self.out);
+            }
+            return;
+        }
+        if !self.guests.contains_key(&from) {
+            // Behind a symmetric NAT, or on a public server's relay, a player's datagrams come from
+            // another port than the announced one.
+            let Some(way) = self.announced_ip(now, from.ip()) else {
+                return;
+            };
+            self.expect_guest(now, way, from);
+        }
+        if let Some(guest) = self.guests.get_mut(&from) {
+            guest.handshake.receive(bytes);
+            guest.heard = true;
+            // Done, it still answers who has missed the last packets.
+            send_handshake(now, from, guest, &mut self.out);
+        }
+    }
+
+    /// The joined player, or the one being joined, whom a plain datagram from this address
+    /// concerns.
+    fn plain_target(&mut self, now: Instant, from: SocketAddr) -> Option<RemoteId> {
+        let known = self.by_address.get(&from).copied();
+        if known.is_some_and(|id| self.remotes.contains_key(&id)) {
+            return known;
+        }
+        let (id, way) = self.remotes.iter().find_map(|(id, remote)| {
+            let tried = remote.paths.iter().filter(|path| !path.is_over(now));
+            let same = |path: &&super::path::Path| path.address == from;
+            let near = |path: &&super::path::Path| path.address.ip() == from.ip();
+            let open_to_others = remote.side == Side::Joining && remote.peer == Peer::Unknown;
+            let path = (tried.clone().find(same))
+                .or_else(|| tried.clone().find(|path| open_to_others && near(path)))?;
+            Some((*id, path.way))
+        })?;
+        self.try_address(now, id, way, from);
+        Some(id)
+    }
+
+    /// Whose game a datagram from this address belongs to.
+    pub(super) fn owner(&mut self, now: Instant, from: SocketAddr) -> Option<RemoteId> {
+        if let Some(id) = self.by_address.get(&from) {
+            return Some(*id);
+        }
+        // A player that knows the handshake alone begins its game.
+        let guest = self.guests.get(&from).filter(|guest| guest.heard)?;
+        let way = guest.way;
+        if self.players() >= self.host?.max_clients {
+            return None;
+        }
+        self.guests.remove(&from);
+        let id = self.new_id();
+        self.remotes.insert(id, Remote::plain(now, way, from));
+        self.by_address.insert(from, id);
+        self.events.push_back(Event::Moved(id));
+        Some(id)
+    }
+
+    /// Opens our router for a player whom the server announced.
+    pub(super) fn expect_guest(&mut self, now: Instant, way: Way, address: SocketAddr) {
+        let owner = self.by_address.get(&address).copied();
+        if let Some(remote) = owner.and_then(|id| self.remotes.get_mut(&id))
+            && remote.is_open()
+            && remote.leaving.is_none()
+        {
+            remote.try_address(now, way, address);
+            return;
+        }
+        if self.guests.len() >= MAX_GUESTS && !self.guests.contains_key(&address) {
+            let oldest = self.guests.iter().min_by_key(|(_, guest)| guest.until);
+            if let Some(oldest) = oldest.map(|(address, _)| *address) {
+                self.guests.remove(&oldest);
+            }
+        }
+        let handshake = Handshake::new(now, CHECK_WINDOW, HANDSHAKE_INTERVAL);
+        let guest = Guest {
+            way,
+            until: now + CHECK_WINDOW,
+            handshake,
+            heard: false,
+            done: false,
+        };
+        self.guests.insert(address, guest);
+        self.next_guests = Some(now);
+    }
+
+    /// The way that the server announced for this IP address lately.
+    fn announced_ip(&self, now: Instant, ip: IpAddr) -> Option<Way> {
+        self.guests
+            .iter()
+            .filter(|(address, guest)| address.ip() == ip && now < guest.until)
+            .map(|(_, guest)| guest.way)
+            .max()
+    }
+
+    pub(super) fn tick_guests(&mut self, now: Instant) {
+        if self.next_guests.is_none_or(|next| now < next) {
+            return;
+        }
+        self.guests.retain(|_, guest| now < guest.until);
+        for (address, guest) in self.guests.iter_mut().filter(|(_, guest)| !guest.done) {
+            send_handshake(now, *address, guest, &mut self.out);
+        }
+        self.next_guests = (!self.guests.is_empty()).then_some(now + HANDSHAKE_INTERVAL);
+    }
+
+    pub(super) fn hint_neighbours(&mut self, now: Instant, relay: SocketAddr) {
+        self.hints.clear();
+        for offset in 1..=NEIGHBOUR_PORTS {
+            if let Some(port) = relay.port().checked_add(offset) {
+                self.hints.push(Hint {
+                    address: SocketAddr::new(relay.ip(), port),
+                    left: NEIGHBOUR_DATAGRAMS,
+                    next: now,
+                });
+            }
+        }
+    }
+
+    pub(super) fn tick_hints(&mut self, now: Instant) {
+        for hint in &mut self.hints {
+            if now >= hint.next {
+                hint.left -= 1;
+                hint.next = now + HANDSHAKE_INTERVAL;
+                let packet = Status::default().packet();
+                self.out.push(Transmit::new(hint.address, &packet));
+            }
+        }
+        self.hints.retain(|hint| hint.left > 0);
+    }
+
+    pub(super) fn tick_remote(&mut self, now: Instant, id: RemoteId) {
+        let Some(remote) = self.remotes.get_mut(&id) else {
+            return;
+        };
+        if unused_until(remote).is_some_and(|until| now >= until) {
+            remote.leaving.get_or_insert(now);
+        }
+        if remote.leaving.is_some_and(|leaving| now >= leaving) {
+            self.remove(id);
+            return;
+        }
+        let lost = remote.tick(now, &mut self.out);
+        self.select(now, id);
+        if lost && let Some(joined) = self.joined.get_mut(&id) {
+            joined.next = now;
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: RemoteId) {
+        let Some(remote) = self.remotes.remove(&id) else {
+            return;
+        };
+        remote.say_goodbye(&mut self.out);
+        self.by_session.remove(&remote.session);
+        self.by_address.retain(|_, owner| *owner != id);
+        self.joined.remove(&id);
+        if self.asker == Some(id) {
+            self.asker = None;
+        }
+        self.events.push_back(Event::Removed(id));
+    }
+
+    /// Players who are in, or whose way is open.
+    fn players(&self) -> usize {
+        self.hosted()
+            .filter(|remote| remote.is_open() && remote.leaving.is_none())
+            .count()
+    }
+
+    fn hosted(&self) -> impl Iterator<Item = &Remote> {
+        (self.remotes.values()).filter(|remote| remote.side == Side::Hosting)
+    }
+}
+
+fn send_handshake(now: Instant, to: SocketAddr, guest: &mut Guest, out: &mut Vec<Transmit>) {
+    let step = guest.handshake.step(now);
+    let copies = if guest.done { 1 } else { step.copies };
+    guest.done |= step.outcome == Some(Outcome::Connected);
+    for _ in 0..copies {
+        out.push(Transmit::new(to, &step.packet));
+    }
+}
