@@ -7,7 +7,7 @@ use std::{
 
 use noray_client::{
     ConnectOptions, Connection, Event, HostOptions, JoinError, JoinOptions, Link, LinkEvent,
-    RemoteId, RemoteStats,
+    RegisterOptions, RemoteId, RemoteStats,
 };
 use noray_protocol::{command::ServerCommand, id::OpenId, link::Way};
 use noray_server::{Config, Server};
@@ -19,6 +19,7 @@ struct Player {
     connection: Connection,
     link: Link,
     registrar_port: u16,
+    identity: Option<OpenId>,
 }
 
 impl Player {
@@ -29,6 +30,7 @@ impl Player {
             connection: Connection::open(&Handle::current(), options),
             link: Link::open(&Handle::current()),
             registrar_port: server.registrar_address().port(),
+            identity: None,
         }
     }
 
@@ -40,6 +42,7 @@ impl Player {
         self.ready().await
     }
 
+    /// Waits until it is registered; gives the OpenID that came meanwhile.
     async fn ready(&mut self) -> OpenId {
         let mut oid = None;
         loop {
@@ -63,12 +66,7 @@ impl Player {
     }
 
     async fn host(&mut self, enet: &UdpSocket, max_clients: usize) -> OpenId {
-        self.link.host(HostOptions {
-            enet_port: enet.local_addr().unwrap().port(),
-            max_clients,
-            force_relay: false,
-            lan: false,
-        });
+        self.link.host(host_options(enet, max_clients));
         self.play().await
     }
 
@@ -127,15 +125,27 @@ async fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     (buffer[..length].to_vec(), from)
 }
 
-fn server() -> Server {
-    let config = Config {
+fn host_options(enet: &UdpSocket, max_clients: usize) -> HostOptions {
+    HostOptions {
+        enet_port: enet.local_addr().unwrap().port(),
+        max_clients,
+        force_relay: false,
+        lan: false,
+    }
+}
+
+fn config() -> Config {
+    Config {
         socket_host: Ipv4Addr::LOCALHOST.into(),
         socket_port: 0,
         udp_host: Ipv4Addr::LOCALHOST,
         registrar_port: 0,
         ..Config::default()
-    };
-    Server::start(config, &Handle::current()).unwrap()
+    }
+}
+
+fn server() -> Server {
+    Server::start(config(), &Handle::current()).unwrap()
 }
 
 async fn meet(force_relay: bool) -> Way {
@@ -201,4 +211,221 @@ async fn a_full_host_says_so() {
     second.play().await;
     second.join(oid, false);
     assert_eq!(second.failed().await, JoinError::HostFull);
+}
+
+/// Takes part in a game: what one side's ENet says, the other's hears.
+async fn talk(from: &UdpSocket, port: u16, to: &UdpSocket) -> SocketAddr {
+    from.send_to(b"hello", (Ipv4Addr::LOCALHOST, port))
+        .await
+        .unwrap();
+    let (bytes, source) = receive(to).await;
+    assert_eq!(bytes, b"hello");
+    source
+}
+
+#[tokio::test]
+async fn a_plainly_registered_port_becomes_the_links() {
+    let server = server();
+    let enet = enet().await;
+    let mut host = Player::connect(&server);
+    host.connection.register_host().unwrap();
+    let (oid, pid) = loop {
+        let Some(Event::Line(line)) = host.connection.wait_event().await else {
+            continue;
+        };
+        match line.command {
+            ServerCommand::SetOpenId(id) => host.identity = OpenId::new(&id).ok(),
+            ServerCommand::SetPrivateId(pid) => break (host.identity.take().unwrap(), pid),
+            _ => {}
+        }
+    };
+    let options = RegisterOptions {
+        registrar_port: host.registrar_port,
+        ..RegisterOptions::default()
+    };
+    host.connection.register_remote(pid, options).unwrap();
+    let Some(Event::Registered(Ok(port))) = host.connection.wait_event().await else {
+        panic!("not registered")
+    };
+    host.link.host(host_options(&enet, 4));
+    (host.connection)
+        .play(host.link.handle(), host.registrar_port)
+        .unwrap();
+    let Some(Event::Registered(Ok(taken))) = host.connection.wait_event().await else {
+        panic!("not registered")
+    };
+    assert_eq!(taken, port);
+    assert_eq!(server.stats().players, 1, "the identity is the same");
+
+    let mut guest = Player::connect(&server);
+    guest.play().await;
+    guest.join(oid, false);
+    guest.joined().await;
+}
+
+/// The game's own socket keeps the port: the link needs one of its own, and so an identity.
+#[tokio::test]
+async fn a_registered_port_that_the_game_uses_is_left_to_it() {
+    let server = server();
+    let enet = enet().await;
+    let mut host = Player::connect(&server);
+    host.connection.register_host().unwrap();
+    let pid = loop {
+        if let Some(Event::Line(line)) = host.connection.wait_event().await
+            && let ServerCommand::SetPrivateId(pid) = line.command
+        {
+            break pid;
+        }
+    };
+    let options = RegisterOptions {
+        registrar_port: host.registrar_port,
+        ..RegisterOptions::default()
+    };
+    host.connection.register_remote(pid, options).unwrap();
+    let Some(Event::Registered(Ok(port))) = host.connection.wait_event().await else {
+        panic!("not registered")
+    };
+    let _game = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))
+        .await
+        .unwrap();
+    let oid = host.host(&enet, 4).await;
+    let mut guest = Player::connect(&server);
+    guest.play().await;
+    guest.join(oid, false);
+    guest.joined().await;
+}
+
+#[tokio::test]
+async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards() {
+    let first = server();
+    let (port, registrar) = (
+        first.command_address().port(),
+        first.registrar_address().port(),
+    );
+    let (host_enet, guest_enet) = (enet().await, enet().await);
+    let mut host = Player::connect(&first);
+    let oid = host.host(&host_enet, 4).await;
+    let mut guest = Player::connect(&first);
+    guest.play().await;
+    guest.join(oid.clone(), false);
+    let (remote, host_port, ..) = guest.joined().await;
+    (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
+    let source = talk(&guest_enet, host_port, &host_enet).await;
+
+    first.stop();
+    drop(first);
+    loop {
+        match timeout(PATIENCE, host.connection.wait_event())
+            .await
+            .unwrap()
+        {
+            Some(Event::Lost(_)) => break,
+            Some(Event::Line(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(talk(&guest_enet, host_port, &host_enet).await, source);
+
+    let again = loop {
+        let config = Config {
+            socket_port: port,
+            registrar_port: registrar,
+            ..config()
+        };
+        match Server::start(config, &Handle::current()) {
+            Ok(server) => break server,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let oid_now = host.ready().await;
+    assert_eq!(talk(&guest_enet, host_port, &host_enet).await, source);
+    let mut late = Player::connect(&again);
+    late.play().await;
+    late.join(oid_now, false);
+    late.joined().await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_without_a_game_is_the_end() {
+    let server = server();
+    let mut player = Player::connect(&server);
+    player.play().await;
+    server.stop();
+    let last = timeout(PATIENCE, player.connection.wait_event()).await;
+    assert!(matches!(last, Ok(Some(Event::Disconnected(_)))), "{last:?}");
+}
+
+#[tokio::test]
+async fn a_join_is_cancelled_at_any_time() {
+    let server = server();
+    let mut guest = Player::connect(&server);
+    guest.join(OpenId::new("anybody").unwrap(), false);
+    guest.link.cancel_join();
+    assert_eq!(guest.failed().await, JoinError::Cancelled);
+    guest.play().await;
+    guest.join(OpenId::new("anybody").unwrap(), false);
+    guest.link.cancel_join();
+    assert_eq!(guest.failed().await, JoinError::Cancelled);
+}
+
+#[tokio::test]
+async fn a_join_that_nobody_makes_ready_times_out() {
+    let server = server();
+    let mut guest = Player::connect(&server);
+    let limit = Duration::from_millis(200);
+    guest.link.join(JoinOptions {
+        oid: OpenId::new("anybody").unwrap(),
+        timeout: limit,
+        force_relay: false,
+        lan: false,
+    });
+    assert_eq!(guest.failed().await, JoinError::TimedOut(limit));
+}
+
+/// Each entry has a socket: those that stay would use up a process's descriptors.
+#[tokio::test]
+async fn players_who_come_and_go_leave_nothing_behind() {
+    let server = server();
+    let (host_enet, guest_enet) = (enet().await, enet().await);
+    let mut host = Player::connect(&server);
+    let oid = host.host(&host_enet, 2).await;
+    let mut guest = Player::connect(&server);
+    guest.play().await;
+    for _ in 0..3 {
+        guest.join(oid.clone(), false);
+        let (remote, port, _, stats) = guest.joined().await;
+        (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
+        talk(&guest_enet, port, &host_enet).await;
+        let LinkEvent::GuestUp {
+            remote: seen,
+            stats: of_guest,
+            ..
+        } = host.link_event().await
+        else {
+            panic!("no guest came")
+        };
+        guest.link.release(remote);
+        host.link.release(seen);
+        loop {
+            match host.link_event().await {
+                LinkEvent::Gone { remote } if remote == seen => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        loop {
+            match guest.link_event().await {
+                LinkEvent::Gone { remote: gone } if gone == remote => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(!stats.snapshot().alive && !of_guest.snapshot().alive);
+    }
+    host.link.stop_hosting();
+    timeout(PATIENCE, async {
+        while host.link.is_used() || guest.link.is_used() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .expect("nobody is left");
 }
