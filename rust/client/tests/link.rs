@@ -406,17 +406,12 @@ async fn players_who_come_and_go_leave_nothing_behind() {
         };
         guest.link.release(remote);
         host.link.release(seen);
-        loop {
-            match host.link_event().await {
-                LinkEvent::Gone { remote } if remote == seen => break,
-                other => panic!("{other:?}"),
-            }
-        }
-        loop {
-            match guest.link_event().await {
-                LinkEvent::Gone { remote: gone } if gone == remote => break,
-                other => panic!("{other:?}"),
-            }
+        for (player, who) in [(&mut host, seen), (&mut guest, remote)] {
+            let event = player.link_event().await;
+            assert!(
+                matches!(event, LinkEvent::Gone { remote } if remote == who),
+                "{event:?}"
+            );
         }
         assert!(!stats.snapshot().alive && !of_guest.snapshot().alive);
     }
