@@ -14,6 +14,10 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ConnectionId(pub u64);
 
+/// One identity on the server, from its registration to its end; never given twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct PlayerId(pub u64);
+
 /// Why a player gets no further identity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RegisterError {
@@ -29,9 +33,11 @@ pub enum RegisterError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RemoteRegistration {
     /// The player's external address is known from now on.
-    First,
-    /// It was known already and stays as it was.
+    First(PlayerId),
+    /// It was known already and is the same.
     Repeat,
+    /// It was another one; this one, proven last, is this player's from now on.
+    Moved(PlayerId),
     /// No player has this PrivateID.
     UnknownPrivateId,
 }
@@ -39,6 +45,8 @@ pub enum RemoteRegistration {
 /// One of two players that are to meet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Endpoint {
+    /// The identity.
+    pub player: PlayerId,
     /// Where the player is told about the other.
     pub connection: ConnectionId,
     /// Its registered external address.
@@ -56,6 +64,7 @@ pub struct Introduction {
 
 #[derive(Debug)]
 struct Player {
+    id: PlayerId,
     connection: ConnectionId,
     private_id: PrivateId,
     remote: Option<SocketAddrV4>,
@@ -72,6 +81,7 @@ pub struct HostTable {
     by_private_id: HashMap<PrivateId, OpenId>,
     /// In the order of registration; never an empty list.
     by_connection: HashMap<ConnectionId, Vec<OpenId>>,
+    next_id: u64,
 }
 
 impl HostTable {
@@ -83,6 +93,7 @@ impl HostTable {
             players: HashMap::new(),
             by_private_id: HashMap::new(),
             by_connection: HashMap::new(),
+            next_id: 0,
         }
     }
 
@@ -114,27 +125,32 @@ impl HostTable {
         self.players.insert(
             open_id,
             Player {
+                id: PlayerId(self.next_id),
                 connection,
                 private_id,
                 remote: None,
             },
         );
+        self.next_id += 1;
         Ok(())
     }
 
-    /// Keeps `from` as the external address of the player with this PrivateID,
-    /// unless it has one: the first address seen stays.
+    /// Keeps `from` as the external address of the player with this PrivateID.
+    ///
+    /// The newest address counts, since nobody but the player knows the PrivateID: its
+    /// router may have been restarted, or its machine have changed networks. (The public
+    /// server keeps the first.)
     pub fn register_remote(&mut self, private_id: &str, from: SocketAddrV4) -> RemoteRegistration {
         let player = PrivateId::new(private_id)
             .and_then(|private_id| self.by_private_id.get(&private_id))
             .and_then(|open_id| self.players.get_mut(open_id));
-        match player {
-            None => RemoteRegistration::UnknownPrivateId,
-            Some(player) if player.remote.is_some() => RemoteRegistration::Repeat,
-            Some(player) => {
-                player.remote = Some(from);
-                RemoteRegistration::First
-            }
+        let Some(player) = player else {
+            return RemoteRegistration::UnknownPrivateId;
+        };
+        match player.remote.replace(from) {
+            None => RemoteRegistration::First(player.id),
+            Some(before) if before == from => RemoteRegistration::Repeat,
+            Some(_) => RemoteRegistration::Moved(player.id),
         }
     }
 
@@ -157,23 +173,28 @@ impl HostTable {
             .ok_or(RefusalReason::NoIdentity)?;
         let remote = player.remote.ok_or(RefusalReason::PlayerUnregistered)?;
         Ok(Introduction {
-            player: Endpoint { connection, remote },
+            player: Endpoint {
+                player: player.id,
+                connection,
+                remote,
+            },
             host: Endpoint {
+                player: host.id,
                 connection: host.connection,
                 remote: host_remote,
             },
         })
     }
 
-    /// Forgets all players of a connection and says how many there were.
-    pub fn disconnect(&mut self, connection: ConnectionId) -> usize {
+    /// Forgets all players of a connection and says which there were.
+    pub fn disconnect(&mut self, connection: ConnectionId) -> Vec<PlayerId> {
         let open_ids = self.by_connection.remove(&connection).unwrap_or_default();
-        for open_id in &open_ids {
-            if let Some(player) = self.players.remove(open_id) {
-                self.by_private_id.remove(&player.private_id);
-            }
-        }
-        open_ids.len()
+        let players = open_ids.iter().filter_map(|open_id| {
+            let player = self.players.remove(open_id)?;
+            self.by_private_id.remove(&player.private_id);
+            Some(player.id)
+        });
+        players.collect()
     }
 
     /// How many players there are.
@@ -217,9 +238,13 @@ mod tests {
 
     /// The same rules as a list that is searched from the front.
     #[derive(Default)]
-    struct Model(Vec<ModelPlayer>);
+    struct Model {
+        players: Vec<ModelPlayer>,
+        registered: u64,
+    }
 
     struct ModelPlayer {
+        id: PlayerId,
         connection: u64,
         open_id: u8,
         private_id: u8,
@@ -233,15 +258,22 @@ mod tests {
             open_id: u8,
             private_id: u8,
         ) -> Result<(), RegisterError> {
-            let own = self.0.iter().filter(|p| p.connection == connection).count();
+            let own = self
+                .players
+                .iter()
+                .filter(|p| p.connection == connection)
+                .count();
             if own >= MAX_PER_CONNECTION {
                 return Err(RegisterError::TooMany);
             }
             let taken = |p: &ModelPlayer| p.open_id == open_id || p.private_id == private_id;
-            if self.0.iter().any(taken) {
+            if self.players.iter().any(taken) {
                 return Err(RegisterError::IdInUse);
             }
-            self.0.push(ModelPlayer {
+            let id = PlayerId(self.registered);
+            self.registered += 1;
+            self.players.push(ModelPlayer {
+                id,
                 connection,
                 open_id,
                 private_id,
@@ -251,14 +283,12 @@ mod tests {
         }
 
         fn register_remote(&mut self, private_id: u8, port: u16) -> RemoteRegistration {
-            match self.0.iter_mut().find(|p| p.private_id == private_id) {
+            match self.players.iter_mut().find(|p| p.private_id == private_id) {
                 None => RemoteRegistration::UnknownPrivateId,
                 Some(player) => match player.remote.replace(port) {
-                    None => RemoteRegistration::First,
-                    first => {
-                        player.remote = first;
-                        RemoteRegistration::Repeat
-                    }
+                    None => RemoteRegistration::First(player.id),
+                    Some(before) if before == port => RemoteRegistration::Repeat,
+                    Some(_) => RemoteRegistration::Moved(player.id),
                 },
             }
         }
@@ -269,13 +299,13 @@ mod tests {
             connection: u64,
             open_id: u8,
         ) -> Result<[(u64, u16); 2], RefusalReason> {
-            let Some(host) = self.0.iter().find(|p| p.open_id == open_id) else {
+            let Some(host) = self.players.iter().find(|p| p.open_id == open_id) else {
                 return Err(RefusalReason::UnknownHost);
             };
             let Some(host_port) = host.remote else {
                 return Err(RefusalReason::HostUnregistered);
             };
-            let Some(player) = self.0.iter().find(|p| p.connection == connection) else {
+            let Some(player) = self.players.iter().find(|p| p.connection == connection) else {
                 return Err(RefusalReason::NoIdentity);
             };
             let Some(port) = player.remote else {
@@ -284,10 +314,9 @@ mod tests {
             Ok([(host.connection, host_port), (connection, port)])
         }
 
-        fn disconnect(&mut self, connection: u64) -> usize {
-            let before = self.0.len();
-            self.0.retain(|p| p.connection != connection);
-            before - self.0.len()
+        fn disconnect(&mut self, connection: u64) -> Vec<PlayerId> {
+            let gone = |p: &mut ModelPlayer| p.connection == connection;
+            self.players.extract_if(.., gone).map(|p| p.id).collect()
         }
     }
 
@@ -339,8 +368,8 @@ mod tests {
                         model.disconnect(connection)
                     ),
                 }
-                prop_assert_eq!(table.len(), model.0.len());
-                prop_assert_eq!(table.is_empty(), model.0.is_empty());
+                prop_assert_eq!(table.len(), model.players.len());
+                prop_assert_eq!(table.is_empty(), model.players.is_empty());
                 // Nothing may stay behind when a player is gone.
                 prop_assert_eq!(table.by_private_id.len(), table.players.len());
                 prop_assert_eq!(
@@ -353,18 +382,23 @@ mod tests {
     }
 
     #[test]
-    fn the_first_address_is_kept() {
+    fn the_newest_address_counts() {
         let mut table = HostTable::new(1);
         let connection = ConnectionId(1);
         table
             .register(connection, open_id(1), private_id(1))
             .unwrap();
         let register = |table: &mut HostTable, port| table.register_remote("pid1", address(port));
-        assert_eq!(register(&mut table, 7), RemoteRegistration::First);
-        assert_eq!(register(&mut table, 8), RemoteRegistration::Repeat);
+        let first = register(&mut table, 7);
+        assert_eq!(register(&mut table, 7), RemoteRegistration::Repeat);
         let met = table.introduce(connection, &open_id(1)).unwrap();
         assert_eq!(met.player.remote, address(7));
         assert_eq!(met.player, met.host, "a player may ask for itself");
+        assert_eq!(first, RemoteRegistration::First(met.player.player));
+        let moved = RemoteRegistration::Moved(met.player.player);
+        assert_eq!(register(&mut table, 8), moved);
+        let met = table.introduce(connection, &open_id(1)).unwrap();
+        assert_eq!(met.host.remote, address(8));
     }
 
     #[test]

@@ -12,7 +12,6 @@ use noray_protocol::{
     host_table::Introduction,
     id::OpenId,
     line::{Framing, LineDecoder, LineError},
-    relay_table::RelaysFull,
 };
 use tokio::{
     io::AsyncWriteExt,
@@ -25,7 +24,6 @@ use crate::{
     defaults::{ACCEPT_PAUSE, BYTES_PER_LINE, READ_CHUNK},
     directory::{Directory, Member},
     outbox::OutboxFull,
-    relay::Relays,
     sockets::prepare_connection,
     throttle::Throttle,
 };
@@ -35,7 +33,6 @@ use crate::{
 pub(crate) struct Commands {
     pub(crate) config: Config,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) relays: Arc<Relays>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -296,11 +293,8 @@ impl Session {
                 addresses.map(|address| ServerCommand::ConnectNat(address.into()))
             }
             ConnectKind::Relay => {
-                let remotes = [introduction.player.remote, introduction.host.remote];
-                let ports = self.commands.relays.open_pair(remotes).await;
-                ports
-                    .map_err(|RelaysFull| RefusalReason::RelaysFull)?
-                    .map(ServerCommand::ConnectRelay)
+                let ports = self.member.relay(&introduction).await?;
+                ports.map(ServerCommand::ConnectRelay)
             }
         };
         self.member.tell(&introduction, &host, &player)?;

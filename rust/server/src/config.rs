@@ -292,6 +292,8 @@ impl Config {
             max_global_traffic: self.max_global_traffic,
             max_lifetime: self.max_lifetime_duration,
             max_lifetime_traffic: self.max_lifetime_traffic,
+            address_hold: defaults::ADDRESS_HOLD,
+            max_links: defaults::MAX_LINKS,
         }
     }
 }

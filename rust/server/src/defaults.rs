@@ -129,6 +129,15 @@ pub const REGISTRAR_BUFFER: usize = 1024 * 1024;
 /// enough for lost players, too few to shoot at someone through it.
 pub const MAX_REFUSALS_PER_SECOND: u32 = 1000;
 
+/// How long after its last packet a relayed player's address counts as in use, so that
+/// no other is taken for it. ENet sends twice a second or more, the handshake ten times:
+/// with a fifth of all packets lost, all of four are lost once in 600.
+pub const ADDRESS_HOLD: Duration = Duration::from_secs(2);
+
+/// Players that one relayed player may be linked with: at 128 KiB/s, more would be left
+/// with less than 512 bytes a second each.
+pub const MAX_LINKS: usize = 256;
+
 /// How long a relay port that another program has is left alone.
 pub const PORT_RETRY: Duration = Duration::from_secs(60);
 

@@ -15,9 +15,10 @@ use noray_protocol::{
         ConnectionId, Endpoint, HostTable, Introduction, RegisterError, RemoteRegistration,
     },
     id::{OpenId, PrivateId},
+    relay_table::OpenError,
 };
 
-use crate::{config::Config, defaults::ID_TRIES, ids::random_text, outbox::Outbox};
+use crate::{config::Config, defaults::ID_TRIES, ids::random_text, outbox::Outbox, relay::Relays};
 
 /// What the server counts; read from any thread without waiting.
 #[derive(Debug, Default)]
@@ -47,7 +48,8 @@ pub(crate) enum IdentityError {
     Random(#[from] getrandom::Error),
 }
 
-/// All connections and players. One lock, held for look-ups and never across I/O.
+/// All connections and players. One lock, held for look-ups and never across I/O; the
+/// relays' lock may be taken under it.
 #[derive(Debug)]
 pub(crate) struct Directory {
     max_connections: usize,
@@ -56,6 +58,7 @@ pub(crate) struct Directory {
     open_id: IdForm,
     private_id: IdForm,
     counters: Arc<Counters>,
+    relays: Arc<Relays>,
     state: Mutex<State>,
 }
 
@@ -87,7 +90,7 @@ impl IdForm {
 }
 
 impl Directory {
-    pub(crate) fn new(config: &Config, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(config: &Config, counters: Arc<Counters>, relays: Arc<Relays>) -> Self {
         let form = |length, charset: &str| IdForm {
             length,
             charset: charset.chars().collect(),
@@ -99,6 +102,7 @@ impl Directory {
             open_id: form(config.open_id_length, &config.open_id_charset),
             private_id: form(config.private_id_length, &config.private_id_charset),
             counters,
+            relays,
             state: Mutex::new(State {
                 hosts: HostTable::new(config.max_hosts_per_connection),
                 connections: HashMap::new(),
@@ -143,13 +147,21 @@ impl Directory {
         })
     }
 
-    /// Keeps the external address of the player with this PrivateID.
+    /// Keeps the external address of the player with this PrivateID; its relay moves
+    /// along.
     pub(crate) fn register_remote(
         &self,
         private_id: &str,
         from: SocketAddrV4,
     ) -> RemoteRegistration {
-        self.state().hosts.register_remote(private_id, from)
+        let mut state = self.state();
+        let registration = state.hosts.register_remote(private_id, from);
+        if let RemoteRegistration::First(player) | RemoteRegistration::Moved(player) = registration
+        {
+            // Under the lock, so that the address that was proven last comes last.
+            self.relays.register(player, from);
+        }
+        registration
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -202,6 +214,20 @@ impl Member {
         self.directory.state().hosts.introduce(self.id, host)
     }
 
+    /// Opens and links the relays of an introduction; their ports, the player's first.
+    pub(crate) async fn relay(
+        &self,
+        introduction: &Introduction,
+    ) -> Result<[u16; 2], RefusalReason> {
+        let players = [introduction.player.player, introduction.host.player];
+        let ports = self.directory.relays.open_pair(players).await;
+        ports.map_err(|error| match error {
+            OpenError::Full => RefusalReason::RelaysFull,
+            // The player who asks is here.
+            OpenError::Unregistered => RefusalReason::UnknownHost,
+        })
+    }
+
     /// Where the two players of an introduction find each other: the player's address
     /// for the host, and the host's for the player.
     pub(crate) fn addresses(&self, introduction: &Introduction) -> [SocketAddrV4; 2] {
@@ -245,7 +271,8 @@ impl Drop for Member {
     fn drop(&mut self) {
         let mut state = self.directory.state();
         state.connections.remove(&self.id);
-        state.hosts.disconnect(self.id);
+        let players = state.hosts.disconnect(self.id);
+        self.directory.relays.disown(&players);
         if let Some(from_address) = state.per_address.get_mut(&self.address) {
             *from_address -= 1;
             if *from_address == 0 {

@@ -84,8 +84,12 @@ impl Registrar {
             Err(_) => RemoteRegistration::UnknownPrivateId,
         };
         let answer = match registration {
-            RemoteRegistration::First => {
+            RemoteRegistration::First(_) => {
                 tracing::debug!(%from, "player registered its address");
+                OK
+            }
+            RemoteRegistration::Moved(_) => {
+                tracing::debug!(%from, "player registered another address");
                 OK
             }
             RemoteRegistration::Repeat => OK,

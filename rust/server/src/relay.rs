@@ -1,18 +1,20 @@
 //! The relays' sockets: one task for each open relay port.
 //!
-//! What goes where is decided by [`RelayTable`]; here are its ports, bound when a
-//! relay opens and closed when it expires.
+//! What goes where is decided by `noray-protocol`'s [`RelayTable`]; here are its ports,
+//! bound when a relay opens and closed when it expires.
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
     io,
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
-use noray_protocol::relay_table::{Opened, RelayTable, RelaysFull};
+use noray_protocol::{
+    host_table::PlayerId,
+    relay_table::{Forward, OpenError, RelayTable, Reservation},
+};
 use tokio::{net::UdpSocket, runtime::Handle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -37,24 +39,24 @@ pub(crate) struct Relays {
     tasks: TaskTracker,
     stop: CancellationToken,
     counters: Arc<Counters>,
+    /// Locked when relays open, close and move, never for a packet.
     state: Mutex<State>,
 }
 
-/// Locked for each packet, and for binding a port: never while waiting.
 #[derive(Debug)]
 struct State {
-    table: RelayTable,
-    /// By port; each open relay has one.
-    sockets: HashMap<u16, RelaySocket>,
+    table: RelayTable<RelaySocket>,
     /// Ports could not be bound for lack of descriptors or memory, and this was logged.
     is_short: bool,
 }
 
 #[derive(Debug)]
 struct RelaySocket {
-    socket: Arc<UdpSocket>,
+    socket: UdpSocket,
     closed: CancellationToken,
 }
+
+type Relay = noray_protocol::relay_table::Relay<RelaySocket>;
 
 impl Relays {
     /// No relays yet. Tasks run on `runtime`, counted by `tasks`, until `stop`.
@@ -65,6 +67,8 @@ impl Relays {
         stop: CancellationToken,
         counters: Arc<Counters>,
     ) -> Self {
+        let limits = config.relay_limits();
+        let table = RelayTable::new(&config.relay_ports, limits, PORT_RETRY, Instant::now());
         Self {
             host: config.udp_host,
             runtime,
@@ -72,24 +76,23 @@ impl Relays {
             stop,
             counters,
             state: Mutex::new(State {
-                table: RelayTable::new(&config.relay_ports, config.relay_limits(), PORT_RETRY),
-                sockets: HashMap::new(),
+                table,
                 is_short: false,
             }),
         }
     }
 
-    /// The ports that stand for two players, opened where there is none.
+    /// The ports that stand for two players, opened where there is none, and linked.
     ///
     /// # Errors
-    /// [`RelaysFull`] when a port is missing for one of them; then neither has a new one.
+    /// See [`OpenError`]; then neither has a new one.
     pub(crate) async fn open_pair(
         self: &Arc<Self>,
-        players: [SocketAddrV4; 2],
-    ) -> Result<[u16; 2], RelaysFull> {
+        players: [PlayerId; 2],
+    ) -> Result<[u16; 2], OpenError> {
         match self.try_open_pair(players) {
             // Relays may be idle that nobody has closed yet.
-            Err(RelaysFull) if self.expire() > 0 => {
+            Err(OpenError::Full) if self.expire() > 0 => {
                 tokio::time::sleep(PORT_CLOSE_WAIT).await;
                 self.try_open_pair(players)
             }
@@ -97,33 +100,58 @@ impl Relays {
         }
     }
 
-    fn try_open_pair(self: &Arc<Self>, players: [SocketAddrV4; 2]) -> Result<[u16; 2], RelaysFull> {
+    fn try_open_pair(self: &Arc<Self>, players: [PlayerId; 2]) -> Result<[u16; 2], OpenError> {
         let mut state = self.state();
-        let first = self.open(&mut state, players[0])?;
-        let second = self.open(&mut state, players[1]);
-        if let (Opened::New(port), Err(RelaysFull)) = (first, second) {
-            self.close(&mut state, port);
+        let mut opened = Vec::new();
+        let result = self.open_and_link(&mut state, players, &mut opened);
+        if result.is_err() {
+            for port in opened {
+                close(&mut state, port);
+            }
         }
         self.counters.relays.store(state.table.len(), Relaxed);
-        Ok([first, second?].map(|(Opened::Before(port) | Opened::New(port))| port))
+        result
     }
 
+    fn open_and_link(
+        self: &Arc<Self>,
+        state: &mut State,
+        players: [PlayerId; 2],
+        opened: &mut Vec<u16>,
+    ) -> Result<[u16; 2], OpenError> {
+        let ports = [
+            self.open(state, players[0], opened)?,
+            self.open(state, players[1], opened)?,
+        ];
+        state.table.link(ports, Instant::now())?;
+        Ok(ports)
+    }
+
+    /// The port of a player's relay; a new one is added to `opened`.
     fn open(
         self: &Arc<Self>,
         state: &mut State,
-        player: SocketAddrV4,
-    ) -> Result<Opened, RelaysFull> {
+        player: PlayerId,
+        opened: &mut Vec<u16>,
+    ) -> Result<u16, OpenError> {
         loop {
             let now = Instant::now();
-            let port = match state.table.open(player, now)? {
-                Opened::New(port) => port,
-                before => return Ok(before),
+            let port = match state.table.reserve(player, now)? {
+                Reservation::Open(relay) => return Ok(relay.port()),
+                Reservation::Bind(port) => port,
             };
-            match self.bind(state, port) {
-                Ok(()) => {
+            match self.bind(port) {
+                Ok(socket) => {
                     state.is_short = false;
-                    tracing::debug!(%player, port, "relay opened");
-                    return Ok(Opened::New(port));
+                    let relay = state.table.insert(port, player, socket, now);
+                    let Some(relay) = relay else {
+                        state.table.give_back(port);
+                        return Err(OpenError::Unregistered);
+                    };
+                    self.tasks.spawn_on(self.clone().run(relay), &self.runtime);
+                    tracing::debug!(port, "relay opened");
+                    opened.push(port);
+                    return Ok(port);
                 }
                 Err(error) if is_ports_fault(&error) => {
                     tracing::debug!(port, %error, "relay port skipped");
@@ -133,22 +161,33 @@ impl Relays {
                     if !std::mem::replace(&mut state.is_short, true) {
                         tracing::warn!(%error, "no relay can be opened for now");
                     }
-                    state.table.close(port);
                     state.table.give_back(port);
-                    return Err(RelaysFull);
+                    return Err(OpenError::Full);
                 }
             }
         }
     }
 
-    fn bind(self: &Arc<Self>, state: &mut State, port: u16) -> io::Result<()> {
-        let socket = bind_udp(SocketAddrV4::new(self.host, port))?;
-        let socket = Arc::new(UdpSocket::from_std(socket)?);
-        let closed = self.stop.child_token();
-        let task = self.clone().run(port, socket.clone(), closed.clone());
-        self.tasks.spawn_on(task, &self.runtime);
-        state.sockets.insert(port, RelaySocket { socket, closed });
-        Ok(())
+    fn bind(&self, port: u16) -> io::Result<RelaySocket> {
+        let _context = self.runtime.enter();
+        Ok(RelaySocket {
+            socket: UdpSocket::from_std(bind_udp(SocketAddrV4::new(self.host, port))?)?,
+            closed: self.stop.child_token(),
+        })
+    }
+
+    /// Notes the address that a player proved.
+    pub(crate) fn register(&self, player: PlayerId, registered: SocketAddrV4) {
+        let mut state = self.state();
+        state.table.register(player, registered, Instant::now());
+    }
+
+    /// Notes that players are gone from the server.
+    pub(crate) fn disown(&self, players: &[PlayerId]) {
+        let mut state = self.state();
+        for player in players {
+            state.table.disown(*player);
+        }
     }
 
     /// Closes idle relays again and again, until the server stops.
@@ -166,23 +205,18 @@ impl Relays {
     fn expire(&self) -> usize {
         let mut state = self.state();
         let expired = state.table.expire(Instant::now());
-        for port in &expired {
-            tracing::debug!(port, "relay expired");
-            self.close(&mut state, *port);
+        for relay in &expired {
+            tracing::debug!(port = relay.port(), "relay expired");
+            relay.socket().closed.cancel();
         }
         self.counters.relays.store(state.table.len(), Relaxed);
         expired.len()
     }
 
-    fn close(&self, state: &mut State, port: u16) {
-        state.table.close(port);
-        if let Some(socket) = state.sockets.remove(&port) {
-            socket.closed.cancel();
-        }
-    }
-
-    /// Forwards what comes to `port`, until the relay is closed.
-    async fn run(self: Arc<Self>, port: u16, socket: Arc<UdpSocket>, closed: CancellationToken) {
+    /// Forwards what comes to a relay's port, until it is closed.
+    async fn run(self: Arc<Self>, relay: Arc<Relay>) {
+        let port = relay.port();
+        let RelaySocket { socket, closed } = relay.socket();
         loop {
             tokio::select! {
                 biased;
@@ -192,7 +226,7 @@ impl Relays {
                     break;
                 },
             }
-            match self.forward_some(port, &socket) {
+            match forward_some(&relay) {
                 Ok(false) => {}
                 Ok(true) => tokio::task::yield_now().await,
                 Err(error) => {
@@ -202,54 +236,15 @@ impl Relays {
             }
         }
         // A packet may be leaving through it on another thread.
-        let mut socket = socket;
-        while let Err(in_use) = Arc::try_unwrap(socket) {
+        let mut relay = relay;
+        while let Err(in_use) = Arc::try_unwrap(relay) {
             if self.stop.is_cancelled() {
                 break;
             }
-            socket = in_use;
+            relay = in_use;
             tokio::task::yield_now().await;
         }
         self.state().table.give_back(port);
-    }
-
-    /// Forwards packets that are there already, but not so many that others wait;
-    /// `true` when there may be more.
-    fn forward_some(&self, port: u16, socket: &UdpSocket) -> io::Result<bool> {
-        BUFFER.with_borrow_mut(|buffer| {
-            for _ in 0..DATAGRAMS_PER_TURN {
-                match socket.try_recv_from(buffer) {
-                    Ok((length, SocketAddr::V4(from))) => {
-                        self.forward(port, from, buffer.get(..length).unwrap_or_default());
-                    }
-                    Ok((_, SocketAddr::V6(_))) => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                    // Windows tells here that an earlier packet found nobody.
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(true)
-        })
-    }
-
-    fn forward(&self, port: u16, from: SocketAddrV4, payload: &[u8]) {
-        let now = Instant::now();
-        let mut state = self.state();
-        let forward = match state.table.forward(port, from, payload.len(), now) {
-            Ok(forward) => forward,
-            Err(reason) => {
-                drop(state);
-                tracing::trace!(port, %from, %reason, "packet dropped");
-                return;
-            }
-        };
-        let out = state.sockets.get(&forward.from_port);
-        let out = out.map(|out| out.socket.clone());
-        drop(state);
-        if let Some(out) = out {
-            send_datagram(&out, payload, forward.to);
-        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -260,6 +255,47 @@ impl Relays {
 impl Drop for Relays {
     fn drop(&mut self) {
         self.counters.relays.store(0, Relaxed);
+    }
+}
+
+fn close(state: &mut State, port: u16) {
+    if let Some(relay) = state.table.close(port) {
+        relay.socket().closed.cancel();
+    }
+}
+
+/// Forwards packets that are there already, but not so many that others wait; `true`
+/// when there may be more.
+fn forward_some(relay: &Relay) -> io::Result<bool> {
+    BUFFER.with_borrow_mut(|buffer| {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            match relay.socket().socket.try_recv_from(buffer) {
+                Ok((length, SocketAddr::V4(from))) => {
+                    forward(relay, from, buffer.get(..length).unwrap_or_default());
+                }
+                Ok((_, SocketAddr::V6(_))) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                // Windows tells here that an earlier packet found nobody.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    })
+}
+
+fn forward(relay: &Relay, from: SocketAddrV4, payload: &[u8]) {
+    match relay.receive(from, payload.len(), Instant::now()) {
+        Ok(Forward { from, to }) => {
+            let out = &from.socket().socket;
+            send_datagram(out, payload, to.first);
+            for copy in to.copies.into_iter().flatten() {
+                send_datagram(out, payload, copy);
+            }
+        }
+        Err(reason) => {
+            tracing::trace!(port = relay.port(), %from, %reason, "packet dropped");
+        }
     }
 }
 

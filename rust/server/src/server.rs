@@ -102,7 +102,6 @@ impl Server {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let counters = Arc::new(Counters::default());
-        let directory = Arc::new(Directory::new(&config, counters.clone()));
         let relays = Arc::new(Relays::new(
             &config,
             runtime.clone(),
@@ -110,14 +109,14 @@ impl Server {
             stop.clone(),
             counters.clone(),
         ));
-        let expiry = (relays.clone()).expire_regularly(config.relay_cleanup_interval);
+        let directory = Arc::new(Directory::new(&config, counters.clone(), relays.clone()));
+        let expiry = relays.expire_regularly(config.relay_cleanup_interval);
         tasks.spawn_on(expiry, runtime);
         let registrar = registrar::run(registrar, directory.clone(), stop.clone());
         tasks.spawn_on(registrar, runtime);
         let commands = Arc::new(Commands {
             config,
             directory,
-            relays,
             tasks: tasks.clone(),
             stop: stop.clone(),
         });

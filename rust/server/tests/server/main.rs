@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! flow       what players do to meet
+//! nat        relays for players behind routers that change ports
 //! refusals   every way in which the server says no
 //! limits     what it does when somebody wants too much, and when relays expire
 //! garbage    senders of nonsense, while others are served
@@ -17,6 +18,8 @@ mod garbage;
 mod harness;
 mod lifecycle;
 mod limits;
+#[cfg(target_os = "linux")]
+mod nat;
 mod refusals;
 #[cfg(all(unix, feature = "cli"))]
 mod unix;

@@ -1,0 +1,74 @@
+//! How much may pass in a time.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+/// A rate of bytes, and how much may pass at once.
+///
+/// What passed is paid for by the time that it takes at this rate. A sender may owe up
+/// to one slice of time; who owes nothing may send a packet of any size, since a short
+/// slice would else shut out large packets for good.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rate {
+    bytes_per_second: u64,
+    slice: u64,
+}
+
+impl Rate {
+    pub(super) fn new(bytes_per_second: u64, slice: Duration) -> Self {
+        Self {
+            bytes_per_second,
+            slice: nanos(slice),
+        }
+    }
+
+    /// Until when all is paid for with `length` bytes more; `None` when they must not
+    /// pass. All times are nanoseconds since the same moment.
+    fn take(self, paid_at: u64, length: u64, now: u64) -> Option<u64> {
+        let cost = u128::from(length) * 1_000_000_000 / u128::from(self.bytes_per_second.max(1));
+        let cost = u64::try_from(cost).unwrap_or(u64::MAX);
+        let then = paid_at.max(now).saturating_add(cost);
+        (paid_at <= now || then <= now.saturating_add(self.slice)).then_some(then)
+    }
+}
+
+/// What one sender has yet to pay for.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    paid_at: u64,
+}
+
+impl Meter {
+    pub(super) fn has_room(&self, length: u64, rate: Rate, now: u64) -> bool {
+        rate.take(self.paid_at, length, now).is_some()
+    }
+
+    /// Counts bytes for which there was room.
+    pub(super) fn count(&mut self, length: u64, rate: Rate, now: u64) {
+        if let Some(paid_at) = rate.take(self.paid_at, length, now) {
+            self.paid_at = paid_at;
+        }
+    }
+}
+
+/// What all senders together have yet to pay for.
+#[derive(Debug, Default)]
+pub(super) struct SharedMeter {
+    paid_at: AtomicU64,
+}
+
+impl SharedMeter {
+    /// Counts bytes if there is room for them.
+    pub(super) fn try_count(&self, length: u64, rate: Rate, now: u64) -> bool {
+        self.paid_at
+            .fetch_update(Relaxed, Relaxed, |paid_at| rate.take(paid_at, length, now))
+            .is_ok()
+    }
+}
+
+/// A time in nanoseconds; 584 years at the most.
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

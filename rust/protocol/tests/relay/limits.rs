@@ -1,0 +1,170 @@
+//! How much may pass.
+
+use std::time::{Duration, Instant};
+
+use noray_protocol::relay_table::{Dropped, PACKET_OVERHEAD, RelayLimits};
+use proptest::prelude::*;
+
+use crate::world::{IDLE, KIB, SLICE, World, at, home, limits};
+
+#[test]
+fn a_player_over_its_bandwidth_is_cut_to_it_and_others_are_not() {
+    let mut world = World::pair(limits());
+    for _ in 0..10 {
+        let passed = (0..100)
+            .filter(|_| world.send_bytes(home(1), 2, 1000).is_ok())
+            .count();
+        assert_eq!(passed, 12, "13,107 bytes in each tenth of a second");
+        let over = world.send_bytes(home(1), 2, 1000);
+        assert_eq!(over, Err(Dropped::IndividualTraffic));
+        assert!(world.send_bytes(home(2), 1, 1000).is_ok());
+        world.wait(SLICE);
+    }
+}
+
+#[test]
+fn a_learned_address_counts_for_its_player() {
+    let world = World::pair(limits());
+    let passed = (0..100)
+        .filter(|_| world.send_bytes(at(1, 6000), 2, 1000).is_ok())
+        .count();
+    assert_eq!(passed, 12);
+    let over = world.send_bytes(at(1, 6000), 2, 1000);
+    assert_eq!(over, Err(Dropped::IndividualTraffic));
+    assert!(world.send_bytes(home(2), 1, 1000).is_ok());
+}
+
+#[test]
+fn copies_count_for_who_gets_them() {
+    let world = World::pair(limits());
+    for port in [6001, 6002] {
+        assert!(world.send_bytes(at(1, port), 2, 0).is_ok());
+    }
+    // 56 bytes are player 1's own packets, and each copy is 1,028.
+    for copied in 0..12 {
+        let (_, to) = world.send_bytes(home(2), 1, 1000).unwrap();
+        assert_eq!(to, [at(1, 6001), at(1, 6002)], "{copied}");
+    }
+    let over = world.send_bytes(home(2), 1, 1000);
+    assert_eq!(over, Err(Dropped::IndividualTraffic));
+    let (_, to) = world.send_bytes(home(2), 1, 600).unwrap();
+    assert_eq!(to, [at(1, 6001), at(1, 6002)]);
+    assert_eq!(
+        world.send_bytes(at(1, 6001), 2, 200),
+        Err(Dropped::IndividualTraffic)
+    );
+}
+
+#[test]
+fn copies_end_before_the_packet_itself() {
+    let world = World::pair(limits());
+    for port in [6001, 6002] {
+        assert!(world.send_bytes(at(1, port), 2, 6000).is_ok());
+    }
+    let (_, to) = world.send_bytes(home(2), 1, 2000).unwrap();
+    assert_eq!(to, [at(1, 6001)]);
+}
+
+#[test]
+fn all_together_are_cut_to_the_global_bandwidth() {
+    let mut world = World::pair(RelayLimits {
+        max_global_traffic: 20_000,
+        ..limits()
+    });
+    assert!(world.send_bytes(home(1), 2, 1500).is_ok());
+    let over = world.send_bytes(home(2), 1, 445);
+    assert_eq!(over, Err(Dropped::GlobalTraffic));
+    assert!(world.send_bytes(home(2), 1, 444).is_ok());
+    world.wait(SLICE);
+    assert!(world.send_bytes(home(2), 1, 445).is_ok());
+}
+
+#[test]
+fn a_packet_larger_than_a_slice_passes_and_is_paid_for() {
+    let mut world = World::pair(limits());
+    assert!(world.send_bytes(home(1), 2, 65_000).is_ok());
+    // 65,000 bytes are 4.96 slices.
+    for slice in 1..4 {
+        world.wait(SLICE);
+        assert!(world.send_bytes(home(1), 2, 5000).is_err(), "{slice}");
+    }
+    world.wait(SLICE);
+    assert!(world.send_bytes(home(1), 2, 400).is_ok());
+    world.wait(SLICE);
+    assert!(world.send_bytes(home(1), 2, 5000).is_ok());
+}
+
+#[test]
+fn a_relay_ends_by_age_and_opens_anew() {
+    let mut world = World::pair(limits());
+    let start = world.now;
+    while world.now < start + limits().max_lifetime {
+        assert!(world.send(home(1), 2).is_ok());
+        assert_eq!(world.expire(), []);
+        world.wait(IDLE / 2);
+    }
+    world.now = start + limits().max_lifetime;
+    assert_eq!(world.send(home(1), 2), Err(Dropped::LifetimeOver));
+    assert_eq!(world.open(1), Ok(1));
+    world.wait(IDLE);
+    assert_eq!(world.expire(), [1, 2]);
+    assert_eq!(world.open(1), Ok(3));
+}
+
+#[test]
+fn a_relay_ends_by_traffic() {
+    let world = World::pair(RelayLimits {
+        max_lifetime_traffic: 1000,
+        ..limits()
+    });
+    assert!(world.send_bytes(home(1), 2, 900).is_ok());
+    let over = world.send_bytes(home(1), 2, 45);
+    assert_eq!(over, Err(Dropped::LifetimeTrafficUsed));
+    assert!(world.send_bytes(home(1), 2, 44).is_ok());
+    assert!(world.send_bytes(home(1), 2, 1).is_err());
+    assert!(world.send_bytes(home(2), 1, 900).is_ok());
+}
+
+#[test]
+fn extreme_limits_and_times_do_no_harm() {
+    let mut world = World::with_ports(
+        &[1, 2],
+        RelayLimits {
+            idle_timeout: Duration::MAX,
+            traffic_interval: Duration::ZERO,
+            max_individual_traffic: u64::MAX,
+            max_global_traffic: 0,
+            max_lifetime: Duration::MAX,
+            max_lifetime_traffic: u64::MAX,
+            address_hold: Duration::MAX,
+            max_links: usize::MAX,
+        },
+    );
+    assert_eq!(world.meet(1, 2), Ok([1, 2]));
+    assert!(world.send_bytes(home(1), 2, usize::MAX).is_ok());
+    // A clock that goes back.
+    let before: Instant = world.now - SLICE;
+    let _ = world.relays[&2].receive(home(1), usize::MAX, before);
+    assert_eq!(world.expire(), []);
+}
+
+proptest! {
+    #[test]
+    fn no_pattern_of_sending_beats_the_bandwidth(
+        packets in proptest::collection::vec((0..50u64, 1..65_507usize, 0..3u16), 1..300)
+    ) {
+        let mut world = World::pair(limits());
+        let start = world.now;
+        let mut sent = 0;
+        for (wait, length, port) in packets {
+            world.wait(Duration::from_millis(wait));
+            if world.send_bytes(at(1, 5001 + port), 2, length).is_ok() {
+                sent += length as u64 + PACKET_OVERHEAD;
+            }
+            // A slice's worth at once, then the rate, and one packet on credit.
+            let passed = (world.now - start).as_millis() as u64;
+            let allowed = 128 * KIB * passed / 1000 + 13_107 + 65_535;
+            prop_assert!(sent <= allowed, "{} bytes in {} ms", sent, passed);
+        }
+    }
+}

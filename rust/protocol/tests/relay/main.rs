@@ -1,0 +1,15 @@
+//! The relay table in simulated time, without sockets.
+//!
+//! ```text
+//! world    a table with players
+//! ports    which relay is where, and when it ends
+//! limits   how much may pass
+//! nat      whose packet it is: symmetric routers, moves, strangers
+//! model    random steps against simple rules
+//! ```
+
+mod limits;
+mod model;
+mod nat;
+mod ports;
+mod world;
