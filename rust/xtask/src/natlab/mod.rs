@@ -10,6 +10,7 @@ mod goals;
 mod matrix;
 mod places;
 mod players;
+mod probe;
 mod proc;
 mod routers;
 mod servers;
@@ -211,6 +212,13 @@ fn play_all(
         for case in longest {
             scope.spawn(|| case.play(world, board));
         }
+        for (name, router) in routers::ALL {
+            let test = format!("natlab::routers::{name}");
+            if board.wants(&test) {
+                scope.spawn(move || board.test(&test, probe::check(world.lab, name, router)));
+            }
+        }
+
         // Everything at 0 % loss first.
         let stages: Vec<_> = quiet
             .iter()

@@ -27,11 +27,11 @@ pub struct Router {
     mapping: Mapping,
     /// Endpoint-independent filtering: a mapped port takes packets from anyone. Otherwise only
     /// from where something was sent to (address- and port-dependent filtering).
-    open: bool,
+    pub open: bool,
     /// Players behind it reach each other by their outside addresses.
-    hairpin: bool,
+    pub hairpin: bool,
     /// Lets UDP through to the noray servers alone, until [`gate`] opens it.
-    shut: bool,
+    pub shut: bool,
 }
 
 /// What Linux calls port-preserving masquerade; no hairpin.
@@ -70,7 +70,27 @@ pub const SYMMETRIC: Router = Router {
 /// As [`HOME`], but all UDP that is not the noray server's is dropped.
 pub const RELAY_ONLY: Router = Router { shut: true, ..HOME };
 
+/// All kinds, by name.
+pub const ALL: [(&str, Router); 6] = [
+    ("home", HOME),
+    ("home_changing_ports", HOME_CHANGING_PORTS),
+    ("home_hairpin", HOME_HAIRPIN),
+    ("full_cone", FULL_CONE),
+    ("symmetric", SYMMETRIC),
+    ("relay_only", RELAY_ONLY),
+];
+
 impl Router {
+    /// Whether all destinations see the same outside port.
+    pub fn is_endpoint_independent(self) -> bool {
+        self.mapping != Mapping::Symmetric
+    }
+
+    /// Whether the outside port is the inside one.
+    pub fn keeps_ports(self) -> bool {
+        self.mapping == Mapping::Preserving
+    }
+
     /// The rules for `nft`. The router's interfaces are `lan` and `wan`; `outside` is its
     /// address on `wan`, and `inside` the network on `lan`.
     pub fn rules(self, outside: Ipv4Addr, inside: &str, servers: &[Ipv4Addr]) -> String {

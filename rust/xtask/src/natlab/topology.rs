@@ -23,13 +23,14 @@ const HOME_NETWORK: &str = "192.168.1";
 /// The network between two routers in a row.
 const CARRIER_NETWORK: &str = "100.64.0";
 
-/// Every namespace forwards what is not for itself and knows no wrong side to come from. A
-/// player's own machine forwards nothing, for want of a second interface.
+/// Every namespace forwards what is not for itself and knows no wrong side to come from; what
+/// passes a switch does not pass the rules of the router that it is in.
 const SETTINGS: &str = "\
-    for setting in ip_forward conf/all/rp_filter conf/default/rp_filter; do\n\
-    case $setting in ip_forward) value=1 ;; *) value=0 ;; esac\n\
-    echo $value > /proc/sys/net/ipv4/$setting\n\
-    done\n";
+    cd /proc/sys/net\n\
+    echo 1 > ipv4/ip_forward\n\
+    echo 0 > ipv4/conf/all/rp_filter\n\
+    echo 0 > ipv4/conf/default/rp_filter\n\
+    test ! -e bridge || echo 0 > bridge/bridge-nf-call-iptables\n";
 
 /// The tools of the run that is to be cleaned up when we are interrupted.
 static RUNNING: Mutex<Option<Tools>> = Mutex::new(None);
