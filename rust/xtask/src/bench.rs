@@ -15,6 +15,10 @@ use crate::{addon, defaults, engine, godot, paths, scan};
 const ROUNDS: usize = 20;
 /// The scene that each measuring process runs.
 const SCENE: &str = "res://tests/bench/bench.tscn";
+/// The scene of the link's benchmark.
+const LINK_SCENE: &str = "res://tests/bench/link.tscn";
+/// How often the link and bare ENet are measured, by turns.
+const LINK_ROUNDS: usize = 3;
 /// The network namespace with a DNS server that never answers.
 const NAMESPACE: &str = "noray-bench";
 
@@ -26,9 +30,10 @@ pub fn run() -> Result<()> {
     let server = Server::start_ours(Profile::Release)?;
     let waits = measure_waits(&godot, &server);
     let idle = measure_idle(&godot, &server);
+    let link = measure_link(&godot, &server);
     server.stop()?;
     let look_up = measure_look_up(&godot);
-    let (waits, idle) = (waits?, idle?);
+    let (waits, idle, (bare, linked)) = (waits?, idle?, link?);
 
     println!("Godot {}, {ROUNDS} rounds, medians\n", godot.version);
     println!("| what | to reach | measured |");
@@ -79,6 +84,34 @@ pub fn run() -> Result<()> {
         "reported",
         &format!("{:.2} MB", size as f64 / 1e6),
     );
+    link_table(&bare, &linked)
+}
+
+/// What the link costs a game, beside bare ENet.
+fn link_table(bare: &Values, linked: &Values) -> Result<()> {
+    println!("\nThe link beside bare ENet, by turns, {LINK_ROUNDS} rounds each\n");
+    println!("| what | bare ENet | through the link | the link's part |");
+    println!("| --- | --- | --- | --- |");
+    for (what, part) in [("median", 0.5), ("99th percentile", 0.99)] {
+        // There and back: two packets.
+        let one_way =
+            |values: &Values| Ok::<_, anyhow::Error>(values.at("round_trip_usec", part)? / 2.0);
+        let (without, with) = (one_way(bare)?, one_way(linked)?);
+        println!(
+            "| a packet's way from ENet to ENet, {what} | {without:.0} µs | {with:.0} µs | {:.0} µs |",
+            with - without
+        );
+    }
+    let processor = |values: &Values| values.median("processor_usec_per_second");
+    match (processor(bare), processor(linked)) {
+        (Ok(without), Ok(with)) => println!(
+            "| processor time of a player at 1,000 packets a second | {:.1} % | {:.1} % | {:.1} % |",
+            without / 1e4,
+            with / 1e4,
+            (with - without) / 1e4
+        ),
+        _ => println!("| processor time of a player | skipped: Linux alone tells it | | |"),
+    }
     Ok(())
 }
 
@@ -99,11 +132,16 @@ impl Values {
     }
 
     fn median(&self, key: &str) -> Result<f64> {
+        self.at(key, 0.5)
+    }
+
+    /// The value below which this part of all lies.
+    fn at(&self, key: &str, part: f64) -> Result<f64> {
         let of_key = self.0.iter().filter(|value| value.0 == key);
         let mut values: Vec<f64> = of_key.map(|value| value.1).collect();
         values.sort_by(f64::total_cmp);
-        match values.get(values.len() / 2) {
-            Some(median) => Ok(*median),
+        match values.get((values.len() as f64 * part) as usize) {
+            Some(value) => Ok(*value),
             None => bail!("nothing was measured of {key}"),
         }
     }
@@ -140,10 +178,45 @@ fn measure_idle(godot: &Godot, server: &Server) -> Result<Values> {
     Ok(Values::of(&finish(game)?))
 }
 
+/// Two processes whose ENet talks through the link, and two whose ENet talks straight.
+fn measure_link(godot: &Godot, server: &Server) -> Result<(Values, Values)> {
+    let (mut bare, mut linked) = (Values(Vec::new()), Values(Vec::new()));
+    for _ in 0..LINK_ROUNDS {
+        for (way, values) in [("bare", &mut bare), ("link", &mut linked)] {
+            let way = format!("--way={way}");
+            let more = [way.clone()];
+            let mut echo = start_in(LINK_SCENE, godot, server, "echo", &more)?;
+            let until = Instant::now() + defaults::GAME_STEP;
+            let target = echo.wait_for(&mut 0, until, |line| {
+                line.strip_prefix("[bench] target ").map(str::to_owned)
+            });
+            let target = match target {
+                Ok(target) => target,
+                Err(missed) => bail!("no echo ({missed}); {}", engine::tail(&echo.stop())),
+            };
+            let more = [way, format!("--target={target}")];
+            let ping = finish(start_in(LINK_SCENE, godot, server, "ping", &more)?);
+            echo.stop();
+            values.0.extend(Values::of(&ping?).0);
+        }
+    }
+    Ok((bare, linked))
+}
+
 fn start(godot: &Godot, server: &Server, role: &str, more: &[String]) -> Result<Game> {
+    start_in(SCENE, godot, server, role, more)
+}
+
+fn start_in(
+    scene: &str,
+    godot: &Godot,
+    server: &Server,
+    role: &str,
+    more: &[String],
+) -> Result<Game> {
     let mut command = engine::headless(godot, &paths::demo_project())?;
     command
-        .args([SCENE, "--", &format!("--role={role}")])
+        .args([scene, "--", &format!("--role={role}")])
         .arg(format!("--port={}", server.port))
         .arg(format!("--registrar-port={}", server.registrar_port))
         .args(more);

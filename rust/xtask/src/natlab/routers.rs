@@ -1,9 +1,10 @@
 //! Kinds of routers, and the rules that make a Linux machine behave like one of them.
 //!
 //! The terms are RFC 4787's. Linux's own masquerade keeps ports, which most home routers do, or
-//! takes a random one for each destination. A mapping to a port of its own that all destinations
-//! share is made of two tables: `ports` (inside port to outside port) and `owners` (outside port
-//! to inside address and port), both of which forget what was not used for a while.
+//! takes a random one for each destination. A random port that all destinations share is made of
+//! two tables, `ports` (inside address and port to outside port) and `owners` (the way back): the
+//! first packet gets its port from Linux, and later ones by the tables, which forget what was not
+//! used for a while.
 
 use std::net::Ipv4Addr;
 
@@ -98,7 +99,7 @@ impl Router {
         let mut rules = String::from("flush ruleset\ntable ip lab {\n");
         if changing {
             rules.push_str(&format!(
-                "map ports {{ type inet_service : inet_service; \
+                "map ports {{ type ipv4_addr . inet_service : inet_service; \
                  flags dynamic,timeout; timeout {UDP_TIMEOUT}s; size 65535; }}\n\
                  map owners {{ type inet_service : ipv4_addr . inet_service; \
                  flags dynamic,timeout; timeout {UDP_TIMEOUT}s; size 65535; }}\n"
@@ -122,24 +123,25 @@ impl Router {
              iifname \"lan\" oifname \"wan\" accept\n",
         );
         if self.open || self.hairpin {
-            // Only what the chain `in` gave a new destination.
+            // Only what the chain `inward` gave a new destination.
             rules.push_str("ct status dnat accept\n");
         }
         rules.push_str("}\n");
 
         if changing {
-            // An update of what is there only makes it younger.
-            rules.push_str(&format!(
-                "chain before {{ type filter hook postrouting priority srcnat - 10;\n\
-                 ip saddr {inside} update @ports \
-                 {{ udp sport : numgen random mod 20000 offset 30000 }}\n}}\n\
-                 chain after {{ type filter hook postrouting priority srcnat + 10;\n\
-                 ip saddr {outside} ct direction original update @owners \
-                 {{ udp sport : ct original ip saddr . ct original proto-src }}\n\
-                 ip saddr {outside} ct direction reply update @owners \
-                 {{ udp sport : ct reply ip saddr . ct reply proto-src }}\n}}\n"
-            ));
-            rules.push_str("chain in { type nat hook prerouting priority dstnat;\n");
+            // What went out tells the port that it got. An update of what is known already only
+            // makes it younger.
+            rules.push_str("chain noted { type filter hook postrouting priority srcnat + 10;\n");
+            for direction in ["original", "reply"] {
+                let inside = format!("ct {direction} ip saddr . ct {direction} proto-src");
+                rules.push_str(&format!(
+                    "ip saddr {outside} ct direction {direction} meta l4proto udp \
+                     update @ports {{ {inside} : udp sport }} \
+                     update @owners {{ udp sport : {inside} }}\n"
+                ));
+            }
+            rules.push_str("}\n");
+            rules.push_str("chain inward { type nat hook prerouting priority dstnat;\n");
             for (wanted, interface) in [(self.open, "wan"), (self.hairpin, "lan")] {
                 if wanted {
                     rules.push_str(&format!(
@@ -151,15 +153,17 @@ impl Router {
             rules.push_str("}\n");
         }
 
-        rules.push_str("chain out { type nat hook postrouting priority srcnat;\n");
+        rules.push_str("chain outward { type nat hook postrouting priority srcnat;\n");
         if changing {
             rules.push_str(&format!(
-                "ip saddr {inside} meta l4proto udp snat ip to {outside} : udp sport map @ports\n"
+                "ip saddr {inside} meta l4proto udp \
+                 snat ip to {outside} : ip saddr . udp sport map @ports\n\
+                 ip saddr {inside} ct status dnat snat ip to {outside} fully-random\n"
             ));
         }
         let random = match self.mapping {
-            Mapping::Symmetric => " random,fully-random",
-            Mapping::Preserving | Mapping::Changing => "",
+            Mapping::Symmetric | Mapping::Changing => " random,fully-random",
+            Mapping::Preserving => "",
         };
         rules.push_str(&format!(
             "ip saddr {inside} oifname \"wan\" masquerade{random}\n}}\n}}\n"

@@ -218,6 +218,8 @@ impl Lab {
                  route add default via {in_world}\n"
             ),
         )?;
+        self.wait_for_link(&world, &format!("link{number}"))?;
+        self.wait_for_link(namespace, "wan")?;
         Ok(address)
     }
 
@@ -259,7 +261,24 @@ impl Lab {
                  link set {interface} up\n\
                  route add default via {network}.1\n"
             ),
-        )
+        )?;
+        self.wait_for_link(router, &format!("plug{host}"))?;
+        self.wait_for_link(router, "lan")?;
+        self.wait_for_link(machine, interface)
+    }
+
+    /// The system raises a link some time after it was told to, and drops packets until then.
+    fn wait_for_link(&self, namespace: &str, interface: &str) -> Result<()> {
+        let script = format!(
+            "for wait in $(seq 500); do\n\
+             test \"$(cat /sys/class/net/{interface}/operstate)\" = up && exit 0\n\
+             sleep 0.01\n\
+             done\n\
+             exit 1\n"
+        );
+        self.tools
+            .shell(namespace, &script)
+            .with_context(|| format!("{interface} in {namespace} stays down"))
     }
 
     fn route(
