@@ -3,7 +3,7 @@
 
 use noray_protocol::{
     command::ConnectKind,
-    id::OpenId,
+    id::{OpenId, PrivateId},
     requests::{ConnectError, ConnectFailure},
 };
 use tokio::sync::mpsc;
@@ -32,6 +32,9 @@ pub(crate) struct Play {
     pub(crate) registrar_port: u16,
     pub(crate) messages: mpsc::Receiver<ToConnection>,
     pub(crate) stage: Stage,
+    /// What the server gave; asked for again after a broken connection, so that an OpenID which
+    /// players have shared stays good.
+    pub(crate) identity: Option<(OpenId, PrivateId)>,
     /// The link's requests that have no answer yet.
     asks: Vec<(ConnectKind, OpenId)>,
 }
@@ -45,6 +48,7 @@ impl Play {
             registrar_port,
             messages,
             stage: Stage::NeedsIdentity,
+            identity: None,
             asks: Vec::new(),
         }
     }

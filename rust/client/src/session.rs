@@ -312,7 +312,7 @@ impl Session {
 
     async fn obey(&mut self, command: Command) -> Result<(), Ended> {
         match command {
-            Command::RegisterHost => self.register_host().await,
+            Command::RegisterHost => self.register_host(None).await,
             Command::Connect(kind, oid) => match self.requests.request(Instant::now(), kind, oid) {
                 Ok(text) => self.write(&text).await,
                 Err(failure) => self.fail(failure).await,
@@ -365,10 +365,14 @@ impl Session {
             return Ok(());
         }
         let (Some(oid), Some(pid)) = (&self.oid, &self.identity) else {
-            if self.identities.is_empty() {
-                return self.register_host().await;
+            if !self.identities.is_empty() {
+                return Ok(());
             }
-            return Ok(());
+            let resume = play
+                .identity
+                .take()
+                .map(|(oid, pid)| PlayerCommand::ResumeHost(oid, pid));
+            return self.register_host(resume).await;
         };
         let registrar = SocketAddr::new(self.server.ip(), play.registrar_port);
         let port = self
@@ -377,6 +381,7 @@ impl Session {
             .filter(|(registered, _)| registered == pid)
             .map(|(_, port)| *port);
         play.stage = Stage::Registering;
+        play.identity = Some((oid.clone(), pid.clone()));
         play.link.set_identity(oid.clone());
         play.link.register(registrar, pid.clone(), port);
         Ok(())
@@ -450,11 +455,12 @@ impl Session {
         }
     }
 
-    async fn register_host(&mut self) -> Result<(), Ended> {
+    async fn register_host(&mut self, resume: Option<PlayerCommand>) -> Result<(), Ended> {
         self.identities
             .push_back(Instant::now() + self.answer_timeout);
-        self.write(&format!("{}\n", PlayerCommand::RegisterHost))
-            .await
+        let commands = resume.into_iter().chain([PlayerCommand::RegisterHost]);
+        let text: String = commands.map(|command| format!("{command}\n")).collect();
+        self.write(&text).await
     }
 
     async fn write(&mut self, text: &str) -> Result<(), Ended> {

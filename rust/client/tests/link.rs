@@ -337,11 +337,15 @@ async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards()
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     };
-    let oid_now = host.ready().await;
+    assert_eq!(
+        host.ready().await,
+        oid,
+        "the OpenID that friends have stays good"
+    );
     assert_eq!(talk(&guest_enet, host_port, &host_enet).await, source);
     let mut late = Player::connect(&again);
     late.play().await;
-    late.join(oid_now, false);
+    late.join(oid, false);
     late.joined().await;
 }
 

@@ -36,11 +36,18 @@ impl ConnectKind {
     }
 }
 
+/// The name of our own command for an identity that shall be given back.
+const RESUME: &str = "resume-host";
+
 /// What a player asks of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PlayerCommand {
     /// `register-host`: give me an OpenID and a PrivateID.
     RegisterHost,
+    /// `resume-host <oid> <pid>`: I had this identity before my connection broke, let me have it
+    /// again. Goes out in one write with a `register-host`, which alone counts for servers that do
+    /// not know this, or will not; one that gives the identity back passes over that.
+    ResumeHost(OpenId, PrivateId),
     /// `connect <oid>` or `connect-relay <oid>`.
     Connect(ConnectKind, Result<OpenId, OpenIdError>),
     /// `echo <text>`: send it back.
@@ -56,6 +63,10 @@ impl PlayerCommand {
         let (name, data) = line.split_once(' ').unwrap_or((line, ""));
         match name {
             "register-host" => Self::RegisterHost,
+            RESUME => data
+                .split_once(' ')
+                .and_then(|(oid, pid)| Some((OpenId::new(oid).ok()?, PrivateId::new(pid)?)))
+                .map_or(Self::Unknown, |(oid, pid)| Self::ResumeHost(oid, pid)),
             "echo" => Self::Echo(data.to_owned()),
             _ => match ConnectKind::from_command(name) {
                 Some(kind) => Self::Connect(kind, OpenId::new(data)),
@@ -66,10 +77,11 @@ impl PlayerCommand {
 }
 
 impl fmt::Display for PlayerCommand {
-    /// The line without its LF.
+    /// The line without its LF; never to be logged, as it can hold a PrivateID.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RegisterHost => f.write_str("register-host"),
+            Self::ResumeHost(oid, pid) => write!(f, "{RESUME} {oid} {}", pid.reveal()),
             Self::Connect(kind, Ok(oid)) => write!(f, "{} {oid}", kind.command()),
             Self::Connect(kind, Err(_)) => f.write_str(kind.command()),
             Self::Echo(text) => write!(f, "echo {text}"),

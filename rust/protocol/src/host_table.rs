@@ -135,6 +135,37 @@ impl HostTable {
         Ok(())
     }
 
+    /// Gives a player who comes back by another connection what it had, when it is still here: its
+    /// old connection is one that broke and has not been noticed. Whether it was.
+    ///
+    /// Its address and its relays stay its own until it registers anew.
+    pub fn move_to(
+        &mut self,
+        connection: ConnectionId,
+        open_id: &OpenId,
+        private_id: &PrivateId,
+    ) -> bool {
+        let own = self.by_connection.get(&connection).map_or(0, Vec::len);
+        let player = self.players.get_mut(open_id);
+        let Some(player) = player.filter(|player| player.private_id == *private_id) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut player.connection, connection);
+        if before == connection || own >= self.max_per_connection {
+            player.connection = before;
+            return before == connection;
+        }
+        if let Entry::Occupied(mut entry) = self.by_connection.entry(before) {
+            entry.get_mut().retain(|own| own != open_id);
+            if entry.get().is_empty() {
+                entry.remove();
+            }
+        }
+        let open_ids = self.by_connection.entry(connection).or_default();
+        open_ids.push(open_id.clone());
+        true
+    }
+
     /// Keeps `from` as the external address of the player with this PrivateID.
     ///
     /// The newest address counts, since nobody but the player knows the PrivateID: its

@@ -10,7 +10,7 @@ use std::{
 use noray_protocol::{
     command::{ConnectKind, PlayerCommand, RefusalReason, ServerCommand},
     host_table::Introduction,
-    id::OpenId,
+    id::{OpenId, PrivateId},
     line::{Framing, LineDecoder, LineError},
 };
 use tokio::{
@@ -136,6 +136,8 @@ struct Session {
     lines: Throttle,
     connects: Throttle,
     is_registered: bool,
+    /// The identity was given back, and a `register-host` that came with the request is to follow.
+    resumed: bool,
     /// When the connection is closed if it is not registered; `None` is never.
     register_by: Option<tokio::time::Instant>,
 }
@@ -149,6 +151,7 @@ impl Session {
             lines: Throttle::new(config.max_lines_per_second, now),
             connects: Throttle::new(config.max_connects_per_second, now),
             is_registered: false,
+            resumed: false,
             register_by: now.checked_add(config.unregistered_timeout).map(Into::into),
             commands,
             stream,
@@ -237,7 +240,10 @@ impl Session {
             Err(LineError::TooLong(_)) => return Ok(()),
         };
         match PlayerCommand::parse(&line) {
+            // Goes out behind a resume, for servers that know none.
+            PlayerCommand::RegisterHost if std::mem::take(&mut self.resumed) => Ok(()),
             PlayerCommand::RegisterHost => self.register(),
+            PlayerCommand::ResumeHost(open_id, private_id) => self.resume(&open_id, private_id),
             PlayerCommand::Connect(kind, Ok(host)) => self.connect(kind, &host).await,
             PlayerCommand::Connect(kind, Err(_)) => {
                 self.refuse(kind, None, RefusalReason::InvalidOpenId)
@@ -261,6 +267,18 @@ impl Session {
                 Ok(())
             }
         }
+    }
+
+    fn resume(&mut self, open_id: &OpenId, private_id: PrivateId) -> Result<(), End> {
+        if !self.member.resume(open_id, &private_id) {
+            tracing::debug!(%open_id, "identity not given back");
+            return Ok(());
+        }
+        tracing::debug!(%open_id, "identity given back");
+        self.is_registered = true;
+        self.resumed = true;
+        self.send(&ServerCommand::SetOpenId(open_id.to_string()))?;
+        self.send(&ServerCommand::SetPrivateId(private_id))
     }
 
     async fn connect(&mut self, kind: ConnectKind, host: &OpenId) -> Result<(), End> {

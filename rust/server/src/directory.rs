@@ -18,7 +18,13 @@ use noray_protocol::{
     relay_table::OpenError,
 };
 
-use crate::{config::Config, defaults::ID_TRIES, ids::random_text, outbox::Outbox, relay::Relays};
+use crate::{
+    config::Config,
+    defaults::ID_TRIES,
+    ids::{open_id_text, random_text},
+    outbox::Outbox,
+    relay::Relays,
+};
 
 /// What the server counts; read from any thread without waiting.
 #[derive(Debug, Default)]
@@ -86,6 +92,16 @@ struct IdForm {
 impl IdForm {
     fn draw(&self) -> Result<String, getrandom::Error> {
         random_text(&self.charset, self.length)
+    }
+
+    /// The OpenID, in this form, of who has this PrivateID.
+    fn of(&self, private_id: &PrivateId) -> String {
+        open_id_text(&self.charset, self.length, private_id)
+    }
+
+    /// Whether a text can have been drawn.
+    fn fits(&self, text: &str) -> bool {
+        text.chars().count() == self.length && text.chars().all(|c| self.charset.contains(&c))
     }
 }
 
@@ -188,25 +204,43 @@ impl Member {
     /// Gives the connection's player a new identity.
     pub(crate) fn register(&self) -> Result<(OpenId, PrivateId), IdentityError> {
         for _ in 0..ID_TRIES {
-            let open_id = OpenId::new(&self.directory.open_id.draw()?);
             let private_id = PrivateId::new(self.directory.private_id.draw()?);
             // The configuration was checked to give ids that fit.
-            let (Ok(open_id), Some(private_id)) = (open_id, private_id) else {
+            let Some(private_id) = private_id else {
                 return Err(IdentityError::NoFreeId);
             };
-            let mut state = self.directory.state();
-            let ids = (open_id.clone(), private_id.clone());
-            match state.hosts.register(self.id, ids.0, ids.1) {
-                Ok(()) => {
-                    let players = state.hosts.len();
-                    self.directory.counters.players.store(players, Relaxed);
-                    return Ok((open_id, private_id));
-                }
+            let Ok(open_id) = OpenId::new(&self.directory.open_id.of(&private_id)) else {
+                return Err(IdentityError::NoFreeId);
+            };
+            match self.enter(&open_id, &private_id) {
+                Ok(()) => return Ok((open_id, private_id)),
                 Err(RegisterError::TooMany) => return Err(IdentityError::TooMany),
                 Err(RegisterError::IdInUse) => {}
             }
         }
         Err(IdentityError::NoFreeId)
+    }
+
+    /// Gives the connection's player back an identity that it had before. Whether it proved to be
+    /// its own, and there was room.
+    pub(crate) fn resume(&self, open_id: &OpenId, private_id: &PrivateId) -> bool {
+        let form = &self.directory.private_id;
+        if !form.fits(private_id.reveal())
+            || self.directory.open_id.of(private_id) != open_id.as_str()
+        {
+            return false;
+        }
+        // The broken connection may not be gone yet.
+        let moved = (self.directory.state().hosts).move_to(self.id, open_id, private_id);
+        moved || self.enter(open_id, private_id).is_ok()
+    }
+
+    fn enter(&self, open_id: &OpenId, private_id: &PrivateId) -> Result<(), RegisterError> {
+        let mut state = self.directory.state();
+        (state.hosts).register(self.id, open_id.clone(), private_id.clone())?;
+        let players = state.hosts.len();
+        self.directory.counters.players.store(players, Relaxed);
+        Ok(())
     }
 
     /// Whom to tell what when this connection asks for `host`.

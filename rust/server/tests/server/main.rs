@@ -6,6 +6,7 @@
 //! refusals   every way in which the server says no
 //! limits     what it does when somebody wants too much, and when relays expire
 //! garbage    senders of nonsense, while others are served
+//! resume     a player who comes back has its OpenID back
 //! lifecycle  start, stop, two at once
 //! binary     the program: settings and exit codes
 //! unix       the program: signals, log, lack of descriptors
@@ -21,5 +22,6 @@ mod limits;
 #[cfg(target_os = "linux")]
 mod nat;
 mod refusals;
+mod resume;
 #[cfg(all(unix, feature = "cli"))]
 mod unix;

@@ -1,0 +1,133 @@
+//! A player whose connection broke has its OpenID back.
+
+use noray_server::Config;
+
+use crate::harness::{Player, TestServer, config, eventually};
+
+/// What a client sends after a broken connection, in one write.
+fn resume(player: &mut Player, oid: &str, pid: &str) {
+    player.send(&format!("resume-host {oid} {pid}\nregister-host"));
+}
+
+/// The identity that comes next, and nothing after it.
+fn identity(player: &mut Player) -> (String, String) {
+    let oid = player.line().strip_prefix("set-oid ").unwrap().to_owned();
+    let pid = player.line().strip_prefix("set-pid ").unwrap().to_owned();
+    player.send("echo end");
+    assert_eq!(player.line(), "echo end");
+    (oid, pid)
+}
+
+#[test]
+fn after_a_broken_connection() {
+    let test = TestServer::start();
+    let before = test.registered();
+    let (oid, pid) = (before.oid.clone(), before.pid.clone());
+    drop(before);
+    eventually("the player is gone", || test.stats().players == 0);
+
+    let mut back = test.player();
+    resume(&mut back, &oid, &pid);
+    assert_eq!(identity(&mut back), (oid.clone(), pid.clone()));
+    assert_eq!(test.stats().players, 1);
+    back.pid = pid;
+    back.register_remote();
+    let mut friend = test.registered();
+    friend.send(&format!("connect {oid}"));
+    assert!(friend.line().starts_with("connect 127.0.0.1:"));
+    assert!(back.line().starts_with("connect 127.0.0.1:"));
+}
+
+/// The server often notices a broken connection only long after the player has.
+#[test]
+fn while_the_broken_connection_still_looks_alive() {
+    let test = TestServer::start();
+    let before = test.registered();
+    let mut back = test.player();
+    resume(&mut back, &before.oid, &before.pid);
+    assert_eq!(
+        identity(&mut back),
+        (before.oid.clone(), before.pid.clone())
+    );
+    let oid = before.oid.clone();
+    drop(before);
+    eventually("the broken one is gone", || test.stats().connections == 1);
+    assert_eq!(
+        test.stats().players,
+        1,
+        "its end does not take the identity along"
+    );
+
+    // The registered address is still there: a friend is told it at once.
+    let mut friend = test.registered();
+    friend.send(&format!("connect {oid}"));
+    assert!(friend.line().starts_with("connect 127.0.0.1:"));
+    assert!(back.line().starts_with("connect 127.0.0.1:"));
+}
+
+/// A server that was started anew has forgotten everything.
+#[test]
+fn from_a_server_that_never_saw_it() {
+    let (oid, pid) = {
+        let test = TestServer::start();
+        let player = test.registered();
+        (player.oid.clone(), player.pid.clone())
+    };
+    let test = TestServer::start();
+    let mut back = test.player();
+    resume(&mut back, &oid, &pid);
+    assert_eq!(identity(&mut back), (oid, pid));
+}
+
+#[test]
+fn nobody_has_anothers() {
+    let test = TestServer::start();
+    let victim = test.registered();
+    let thief = test.registered();
+    let wrong = [
+        // Another's OpenID with one's own PrivateID.
+        (victim.oid.clone(), thief.pid.clone()),
+        // A PrivateID that is too short, too long, or of other characters.
+        (victim.oid.clone(), "x".to_owned()),
+        (victim.oid.clone(), "x".repeat(500)),
+        (victim.oid.clone(), "ü".repeat(victim.pid.len())),
+        ("nobody".to_owned(), thief.pid.clone()),
+    ];
+    for (oid, pid) in wrong {
+        let mut player = test.player();
+        resume(&mut player, &oid, &pid);
+        let fresh = identity(&mut player);
+        assert_ne!(fresh.0, victim.oid, "{oid} {pid}");
+        assert_ne!(fresh.1, pid, "a fresh identity instead");
+    }
+    // The victim is still there.
+    let mut friend = test.registered();
+    friend.send(&format!("connect {}", victim.oid));
+    assert!(friend.line().starts_with("connect 127.0.0.1:"));
+}
+
+#[test]
+fn broken_requests_are_passed_over() {
+    let test = TestServer::start();
+    let mut player = test.player();
+    player.send("resume-host\nresume-host a\nresume-host  b\nresume-host a b c");
+    player.register();
+    assert!(!player.oid.is_empty());
+}
+
+/// It counts as what it is: one more identity of a connection.
+#[test]
+fn the_limit_of_identities_holds() {
+    let test = TestServer::with(Config {
+        max_hosts_per_connection: 1,
+        ..config()
+    });
+    let other = test.registered();
+    let mut player = test.registered();
+    player.send(&format!(
+        "resume-host {} {}\necho end\n",
+        other.oid, other.pid
+    ));
+    assert_eq!(player.line(), "echo end");
+    assert_eq!(test.stats().players, 2);
+}
