@@ -34,3 +34,31 @@ pub(crate) const MAX_SECONDS: f64 = 24.0 * 60.0 * 60.0;
 
 /// How often a script that awaits is woken, and awaits again, while the game quits.
 pub(crate) const LAST_CALLS: usize = 16;
+
+/// Longest wait of `host` and `join` when the game names none. Twice what the slowest way takes,
+/// a relay on a bad line, and no longer than a player looks at a progress bar.
+pub(crate) const MEETING_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Most players that a host can take: ENet's limit.
+pub(crate) const MOST_CLIENTS: i32 = 4095;
+
+/// Most channels that a game may ask for: ENet has 255, and Godot keeps three of them.
+pub(crate) const MAX_CHANNELS: i32 = 252;
+
+/// Most bytes a second that a game may name: what an ENet of Godot's can be told.
+pub(crate) const MAX_BANDWIDTH: i32 = i32::MAX;
+
+/// Longest wait for the game of a host that is reached. It answers within one of its frames and a
+/// round trip, unless it is full.
+pub(crate) const ENTER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pause between two looks at the peers that the game holds: a peer that it let go of still takes
+/// players in for that long.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Free ports that are tried for one ENet client.
+pub(crate) const PORT_ATTEMPTS: usize = 8;
+
+/// Pause between the datagrams that keep a router's mapping: RFC 8445's Tr, half of the 30 s after
+/// which the least patient routers forget.
+pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);

@@ -1,9 +1,11 @@
 //! The one map from our errors to Godot's.
 
 use godot::global::Error;
-use noray_client::{DialError, DisconnectReason, RegisterError, SendError};
+use noray_client::{DialError, DisconnectReason, JoinError, ReadyError, RegisterError, SendError};
 use noray_protocol::{command::RefusalReason, id::OpenIdError, requests::ConnectError};
 use noray_server::StartError;
+
+use crate::meeting::MeetingError;
 
 /// Characters of a server's own text that a message keeps: a sentence.
 const MAX_SERVER_TEXT: usize = 200;
@@ -95,6 +97,58 @@ impl GodotError for StartError {
                 std::io::ErrorKind::AddrInUse => Error::ERR_ALREADY_IN_USE,
                 _ => Error::ERR_CANT_CREATE,
             },
+        }
+    }
+}
+
+impl GodotError for MeetingError {
+    fn code(&self) -> Error {
+        match self {
+            Self::Options(_)
+            | Self::ServerAddress(_)
+            | Self::MaxClients(_)
+            | Self::OpenId(_)
+            | Self::OwnOpenId => Error::ERR_INVALID_PARAMETER,
+            Self::Hosts => Error::ERR_ALREADY_IN_USE,
+            Self::Joins => Error::ERR_BUSY,
+            Self::Thread(_) | Self::ENet(_) => Error::ERR_CANT_CREATE,
+            Self::Server(error) => match error {
+                DialError::NotFound { .. } => Error::ERR_CANT_RESOLVE,
+                // ERR_TIMEOUT is for the time that the game allowed.
+                DialError::Unreachable { .. } | DialError::TimedOut { .. } => {
+                    Error::ERR_CONNECTION_ERROR
+                }
+            },
+            Self::Ready(error) => error.code(),
+            Self::Disconnected => Error::ERR_CONNECTION_ERROR,
+            Self::TimedOut(_) => Error::ERR_TIMEOUT,
+            Self::Join(error) => error.code(),
+            Self::GameSilent => Error::ERR_UNAVAILABLE,
+        }
+    }
+}
+
+impl GodotError for ReadyError {
+    fn code(&self) -> Error {
+        match self {
+            // ERR_TIMEOUT is for the time that the game allowed.
+            Self::NoIdentity | Self::Register(RegisterError::TimedOut { .. }) => {
+                Error::ERR_CONNECTION_ERROR
+            }
+            Self::Register(error) => error.code(),
+        }
+    }
+}
+
+impl GodotError for JoinError {
+    fn code(&self) -> Error {
+        match self {
+            Self::NoSuchHost(_) => Error::ERR_DOES_NOT_EXIST,
+            Self::HostUnreachable(_) => Error::ERR_CANT_CONNECT,
+            Self::HostFull => Error::ERR_CANT_ACQUIRE_RESOURCE,
+            Self::Cancelled => Error::ERR_SKIP,
+            Self::TimedOut(_) => Error::ERR_TIMEOUT,
+            Self::ServerSilent(_) => Error::ERR_CONNECTION_ERROR,
         }
     }
 }

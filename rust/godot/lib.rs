@@ -1,9 +1,18 @@
 //! The extension: the classes that Godot sees.
 //!
 //! ```text
-//! Noray            engine singleton: the connection to a noray server
+//! Noray            engine singleton: a noray server, and games through it
+//! NorayConnection  what is known of another player of such a game
 //! PacketHandshake  static methods that open the way between two players
 //! NorayServer      a noray server inside the game
+//!
+//! session         the connection to the server: its events become signals
+//! meeting         what host and join share: the link, its events
+//! hosting         host: an ENet server, its players
+//! joining         join: an ENet client, step by step
+//! options         the options of both; server_address: name:port
+//! keepalive       datagrams from a game's own ENet socket
+//! enet            Godot's ENet, as we use it
 //!
 //! pump      once a frame on the main thread: events → signals, ends → awaits
 //! request   what an awaited method returns
@@ -19,15 +28,25 @@
 
 mod announced;
 mod autoload;
+mod class_enum;
 mod defaults;
+mod enet;
 mod error;
+mod hosting;
+mod joining;
+mod keepalive;
 mod log;
+mod meeting;
 mod noray;
+mod noray_connection;
 mod noray_server;
+mod options;
 mod packet_handshake;
 mod pump;
 mod request;
 mod runtime;
+mod server_address;
+mod session;
 mod settings;
 
 use godot::{

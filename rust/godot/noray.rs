@@ -1,38 +1,65 @@
 //! The engine singleton `Noray`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use godot::{
     builtin::{Callable, GString, Signal, StringName},
-    classes::Object,
+    classes::{ENetConnection, Object},
     global::Error,
     obj::{Base, Gd, Singleton},
     register::{GodotClass, godot_api},
 };
-use noray_client::{ConnectOptions, Connection, Event, RegisterOptions};
-use noray_protocol::{
-    command::{ConnectKind, ServerCommand, ServerLine},
-    id::{OpenId, PrivateId},
-    requests::ConnectFailure,
-};
+use noray_protocol::command::ConnectKind;
 use tracing::{info, warn};
 
 use crate::{
-    announced,
-    defaults::{EVENTS_PER_FRAME, MAX_SECONDS},
+    defaults::MAX_SECONDS,
     error::{GodotError, without},
+    hosting,
+    joining::{self, JoinStage},
+    keepalive::KeptAlive,
+    meeting::{self, Meeting, MeetingError},
+    noray_connection::{NorayConnection, Path},
+    options::OptionDictionary,
     pump,
     request::Request,
-    runtime, settings,
+    session::{self, Session},
 };
 
 /// Lets players behind home routers and mobile networks meet, through a noray server.
 ///
-/// A noray server gives every player an OpenID, which players share, and tells two
-/// players each other's address. `PacketHandshake` then opens the way through both
-/// routers. Where no direct way exists, the server relays.
+/// A noray server gives every player an OpenID, which players share, and tells two players
+/// each other's address. The extension opens the way through both routers; where no direct way
+/// exists, the server relays.
 ///
-/// A player connects, asks for its ids and registers its address:
+/// A host and a joining player need one call each:
+/// ```gdscript
+/// # host
+/// var peer: ENetMultiplayerPeer = await Noray.host("noray.example.com")
+/// if peer == null:
+///     show_error(Noray.last_error_message)
+///     return
+/// multiplayer.multiplayer_peer = peer
+/// share(Noray.oid)
+///
+/// # joining player
+/// var peer: ENetMultiplayerPeer = await Noray.join(oid, "noray.example.com")
+/// if peer == null:
+///     show_error(Noray.last_error_message)
+///     return
+/// multiplayer.multiplayer_peer = peer
+/// ```
+/// Their `options` are a `Dictionary`; what it does not name has its default, and what is not
+/// known or has another type is refused:
+/// - `force_relay: bool` (false): only go through the server.
+/// - `lan: bool` (the project setting `noray/network/lan`): look for each other in the local
+///   network too.
+/// - `timeout: float` (15): the longest wait in seconds.
+/// - `registrar_port: int` (8809): the server's UDP port for registrations.
+/// - `channels: int`, `in_bandwidth: int`, `out_bandwidth: int` (0): as in
+///   `ENetMultiplayerPeer.create_server` and `create_client`.
+///
+/// A game that does all of it itself connects, asks for its ids and registers its address:
 /// ```gdscript
 /// var err: Error = await Noray.connect_to_host("noray.example.com")
 /// if err != OK:
@@ -43,12 +70,14 @@ use crate::{
 /// ```
 /// Then a host calls `ENetMultiplayerPeer.create_server(Noray.local_port)`, and a joining
 /// player calls `connect_nat` with the host's OpenID. Both get `on_connect_nat` with the
-/// other's address.
+/// other's address, and `PacketHandshake` opens the way.
 ///
 /// Nothing here waits on the main thread. `last_error_message` says in words what went
 /// wrong last.
 ///
-/// Project settings: `noray/network/connect_timeout` (seconds, 8 by default) bounds
+/// Project settings: `noray/network/server` is the server of `host` and `join` calls that name
+/// none; `noray/network/lan` (on by default) lets players look for each other in the local
+/// network; `noray/network/connect_timeout` (seconds, 8 by default) bounds
 /// `connect_to_host`, name look-up included; `noray/network/answer_timeout` (seconds, 5 by
 /// default) is how long `connect_nat` and `connect_relay` wait for a server that answers
 /// nothing at all; `noray/logging/level` (warnings by default) is what reaches Godot's log,
@@ -60,13 +89,13 @@ pub struct Noray {
     ///
     /// It is valid as long as the connection to the server lives.
     #[var(no_set)]
-    oid: GString,
+    pub(crate) oid: GString,
 
     /// The PrivateID that belongs to `oid`. Empty before `on_pid`.
     ///
     /// It is a password: never show, share or log it.
     #[var(no_set)]
-    pid: GString,
+    pub(crate) pid: GString,
 
     /// The UDP port that `register_remote` registered, -1 before.
     ///
@@ -74,83 +103,66 @@ pub struct Noray {
     /// told this port's outside address.
     #[var(no_set)]
     #[init(val = -1)]
-    local_port: i32,
+    pub(crate) local_port: i32,
 
     /// How the server introduced itself, for example `noray v2.0.0`. Empty when it did not:
     /// servers of generation 1 never do.
     #[var(no_set)]
-    server_version: GString,
+    pub(crate) server_version: GString,
+
+    /// What went wrong last, as an `Error`: what `host`, `join` or another call failed with. `OK`
+    /// when nothing ever did.
+    #[var(get, no_set)]
+    #[init(val = Error::OK)]
+    last_error: Error,
 
     /// What went wrong last, in a sentence that a player's log can show. Empty when nothing
     /// ever did.
     #[var(no_set)]
-    last_error_message: GString,
+    pub(crate) last_error_message: GString,
 
-    link: Option<Link>,
-    last_link: u64,
+    pub(crate) session: Option<Session>,
+    pub(crate) last_session: u64,
+    pub(crate) meeting: Option<Meeting>,
+    pub(crate) kept_alive: Vec<KeptAlive>,
     base: Base<Object>,
-}
-
-/// A connection with all that waits for it.
-struct Link {
-    id: u64,
-    connection: Connection,
-    /// The server's address, once it has accepted.
-    server: Option<SocketAddr>,
-    connecting: Option<Request>,
-    /// Calls of `register_host` that have no answer yet.
-    identities: usize,
-    registering: Vec<Request>,
-    /// The PrivateID that is being registered, or was last.
-    registering_for: GString,
-    /// The PrivateID for which `local_port` is registered.
-    registered: Option<GString>,
-}
-
-impl Link {
-    /// Wakes all who await this connection; after the current call has returned.
-    fn abandon(self) {
-        for request in self.connecting.into_iter().chain(self.registering) {
-            pump::end_later(request, Error::ERR_CONNECTION_ERROR);
-        }
-    }
 }
 
 #[godot_api]
 impl Noray {
     /// Emitted for each command from the server, after the specific signal.
     #[signal]
-    fn on_command(command: GString, data: GString);
+    pub(crate) fn on_command(command: GString, data: GString);
 
     /// Emitted when the server has accepted the connection.
     #[signal]
-    fn on_connect_to_host();
+    pub(crate) fn on_connect_to_host();
 
     /// Emitted once when a connection ends: by `disconnect_from_host`, by the server, or
     /// because the link died.
     #[signal]
-    fn on_disconnect_from_host();
+    pub(crate) fn on_disconnect_from_host();
 
     /// Emitted when the server gives an OpenID; with an empty one when `register_host` gets no
     /// answer, so that an `await` of it ends.
     #[signal]
-    fn on_oid(oid: GString);
+    pub(crate) fn on_oid(oid: GString);
 
     /// Emitted when the server gives a PrivateID; with an empty one when `register_host` gets no
     /// answer, because the connection ended or the answer time-out has passed, so that an `await`
     /// of it ends. A `register_remote` that follows then gives the error.
     #[signal]
-    fn on_pid(pid: GString);
+    pub(crate) fn on_pid(pid: GString);
 
     /// Emitted when another player is to be reached directly, at its external address; on
     /// both sides of a `connect_nat`.
     #[signal]
-    fn on_connect_nat(address: GString, port: i32);
+    pub(crate) fn on_connect_nat(address: GString, port: i32);
 
     /// Emitted when another player is to be reached through the server, at a port of it; on
     /// both sides of a `connect_relay`.
     #[signal]
-    fn on_connect_relay(address: GString, port: i32);
+    pub(crate) fn on_connect_relay(address: GString, port: i32);
 
     /// Emitted when a `connect_nat` or `connect_relay` comes to nothing: the server refused,
     /// or it is certain not to answer. `message` says why in words.
@@ -161,7 +173,104 @@ impl Noray {
     /// `ERR_TIMEOUT` (no answer in time) or `ERR_CONNECTION_ERROR` (the connection to the
     /// server was lost). A server of generation 1 never says why.
     #[signal]
-    fn connect_failed(oid: GString, error: Error, message: GString);
+    pub(crate) fn connect_failed(oid: GString, error: Error, message: GString);
+
+    /// Emitted when a `join` gets on, with a sentence that a player can be shown.
+    #[signal]
+    pub(crate) fn join_progressed(stage: JoinStage, message: GString);
+
+    /// Emitted when the game goes another way to a player, because a better one has opened or
+    /// the last one has closed. Nothing is lost by that. A host gets its player's id, a joined
+    /// player gets 1.
+    #[signal]
+    pub(crate) fn path_changed(peer_id: i64, path: Path);
+
+    /// Emitted when the server has given this player another OpenID while it hosts or plays: the
+    /// connection to the server was lost and made anew. Players who are in stay in; new ones
+    /// need the new OpenID.
+    #[signal]
+    pub(crate) fn oid_changed(oid: GString);
+
+    /// Hosts a game. Await it.
+    ///
+    /// Connects to the noray server (`name`, `name:port` or `[v6]:port`; when it is empty, the
+    /// one of the project setting `noray/network/server`), gets an OpenID and registers this
+    /// player's address, each only where that is not done yet. Gives an `ENetMultiplayerPeer`
+    /// that takes up to `max_clients` players; or `null`, and `last_error` is:
+    /// - `ERR_INVALID_PARAMETER`: a bad address, number or option;
+    /// - `ERR_ALREADY_IN_USE`: this player hosts already; `ERR_BUSY`: it is joining;
+    /// - `ERR_CANT_RESOLVE`: the server's name has no address; `ERR_CONNECTION_ERROR`: the server
+    ///   is not reachable, or gives no OpenID; `FAILED`: it refuses the registration;
+    /// - `ERR_TIMEOUT`: not within the option `timeout`;
+    /// - `ERR_CANT_CREATE`: the system gives no socket or no thread.
+    ///
+    /// `oid` is what players need to join. Hosting ends when the peer is closed or the game lets
+    /// go of it. When the connection to the server is lost, the games go on and it is made anew;
+    /// see `oid_changed`.
+    #[func(gd_self)]
+    fn host(
+        mut this: Gd<Self>,
+        #[opt(default = "")] noray: GString,
+        #[opt(default = 32)] max_clients: i64,
+        #[opt(default = &OptionDictionary::default())] options: OptionDictionary,
+    ) -> Signal {
+        hosting::begin(&mut this, &noray, max_clients, &options)
+    }
+
+    /// Joins the host with this OpenID. Await it.
+    ///
+    /// `noray` and `options` as in `host`. Tries all ways at once and takes the first that works;
+    /// `join_progressed` tells how far it is. Gives an `ENetMultiplayerPeer` that is connected;
+    /// give it to `multiplayer.multiplayer_peer` at once, for nothing polls it before. Or gives
+    /// `null`, and `last_error` is:
+    /// - `ERR_DOES_NOT_EXIST`: the server knows no such host;
+    /// - `ERR_CANT_CONNECT`: the host exists, but no way to it opened;
+    /// - `ERR_CANT_ACQUIRE_RESOURCE`: the host is full; `ERR_UNAVAILABLE`: the host is reached,
+    ///   but its game does not answer;
+    /// - `ERR_CANT_RESOLVE`: the server's name has no address; `ERR_CONNECTION_ERROR`: the server
+    ///   is not reachable, or gives no OpenID; `FAILED`: it refuses the registration;
+    /// - `ERR_TIMEOUT`: not within the option `timeout`; `ERR_SKIP`: cancelled;
+    /// - `ERR_INVALID_PARAMETER`: a bad OpenID, the player's own, a bad address or option;
+    /// - `ERR_BUSY`: another join runs; `ERR_ALREADY_IN_USE`: this player hosts;
+    /// - `ERR_CANT_CREATE`: the system gives no socket or no thread.
+    #[func(gd_self)]
+    fn join(
+        mut this: Gd<Self>,
+        oid: GString,
+        #[opt(default = "")] noray: GString,
+        #[opt(default = &OptionDictionary::default())] options: OptionDictionary,
+    ) -> Signal {
+        joining::begin(&mut this, &oid, &noray, &options)
+    }
+
+    /// Ends the `join` that runs, which then gives `null`. Does nothing without one.
+    #[func(gd_self)]
+    fn cancel_join(mut this: Gd<Self>) {
+        joining::cancel(&mut this);
+    }
+
+    /// The connection to another player of a game that `host` or `join` began, by its id in
+    /// `multiplayer`: a host asks for any of its players, a joined player for 1. `null` when
+    /// there is none.
+    #[func]
+    fn get_connection(&self, peer_id: i64) -> Option<Gd<NorayConnection>> {
+        meeting::connection_to(self, peer_id)
+    }
+
+    /// Keeps this player reachable while the game's own ENet has `local_port`: sends a small
+    /// packet to the server every 15 s, so that the router does not forget the port. For a
+    /// host that called `register_remote` and `create_server`; `host` and `join` need it not.
+    /// ```gdscript
+    /// peer.create_server(Noray.local_port)
+    /// Noray.keep_alive(peer.host)
+    /// ```
+    /// Goes on until `connection` is destroyed, or `pid` counts no more. Holds no reference.
+    /// Gives `OK`; `ERR_INVALID_PARAMETER` for a null or destroyed connection;
+    /// `ERR_UNCONFIGURED` when no address is registered.
+    #[func]
+    fn keep_alive(&mut self, connection: Option<Gd<ENetConnection>>) -> Error {
+        self.begin_keepalive(connection)
+    }
 
     /// Connects to the noray server at `address`, a name or an IP address. Await it.
     ///
@@ -176,63 +285,20 @@ impl Noray {
         address: GString,
         #[opt(default = 8890)] port: i64,
     ) -> Signal {
-        Self::end_link(&mut this);
-        let host = address.to_string().trim().to_owned();
-        let Some(port) = valid_port(port).filter(|_| !host.is_empty()) else {
-            let message = format!("cannot connect to '{host}', port {port}: not an address");
-            return Request::ended(this.bind_mut().fail(Error::ERR_INVALID_PARAMETER, message));
-        };
-        let runtime = match runtime::handle() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                let message = format!("no background thread: {error}");
-                return Request::ended(this.bind_mut().fail(Error::ERR_CANT_CREATE, message));
-            }
-        };
-        announced::clear();
-        let (request, signal) = Request::new();
-        let options = ConnectOptions {
-            host,
-            port,
-            timeout: settings::connect_timeout(),
-            answer_timeout: settings::answer_timeout(),
-        };
-        let mut me = this.bind_mut();
-        me.oid = GString::new();
-        me.pid = GString::new();
-        me.local_port = -1;
-        me.server_version = GString::new();
-        me.last_link += 1;
-        let link = Link {
-            id: me.last_link,
-            connection: Connection::open(&runtime, options),
-            server: None,
-            connecting: Some(request),
-            identities: 0,
-            registering: Vec::new(),
-            registering_for: GString::new(),
-            registered: None,
-        };
-        // A handler that heard of the last connection's end can have begun one already.
-        let replaced = me.link.replace(link);
-        drop(me);
-        if let Some(replaced) = replaced {
-            replaced.abandon();
-        }
-        signal
+        session::connect(&mut this, &address, port)
     }
 
     /// Whether a server is connected.
     #[func]
     fn is_connected_to_host(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.server.is_some())
+        self.session.as_ref().is_some_and(Session::is_connected)
     }
 
     /// Ends the connection; whatever awaits it gets `ERR_CONNECTION_ERROR`. Does nothing
     /// without one.
     #[func(gd_self)]
     fn disconnect_from_host(mut this: Gd<Self>) {
-        Self::end_link(&mut this);
+        session::end(&mut this);
     }
 
     /// Asks the server for an OpenID and a PrivateID, which come with `on_oid` and `on_pid`.
@@ -240,14 +306,7 @@ impl Noray {
     /// Joining players need them too. A second call gives a second pair: both OpenIDs work.
     #[func]
     fn register_host(&mut self) -> Error {
-        match self.connected() {
-            Ok(link) => {
-                let sent = link.connection.register_host();
-                link.identities += usize::from(sent.is_ok());
-                self.report(sent)
-            }
-            Err(error) => error,
-        }
+        self.request_identity()
     }
 
     /// Registers this player's outside address with the server. Await it; after `on_pid`.
@@ -257,7 +316,7 @@ impl Noray {
     /// be used by the game; `ERR_CONNECTION_ERROR` without a connection, or when it ends
     /// meanwhile; `ERR_UNAUTHORIZED` without a PrivateID; `FAILED` when the server refuses;
     /// `ERR_TIMEOUT`; `ERR_INVALID_PARAMETER`; `ERR_BUSY` while another PrivateID is being
-    /// registered. Once it is registered, a further call gives `OK` at once and changes nothing.
+    /// registered; `ERR_ALREADY_IN_USE` while a game of `host` or `join` has the port. Once it is registered, a further call gives `OK` at once and changes nothing.
     #[func]
     fn register_remote(
         &mut self,
@@ -281,7 +340,7 @@ impl Noray {
     /// `ERR_BUSY` when too many requests wait.
     #[func]
     fn connect_nat(&mut self, oid: GString) -> Error {
-        self.request(ConnectKind::Nat, &oid)
+        self.request_connect(ConnectKind::Nat, &oid)
     }
 
     /// Asks the server to connect this player and the host with OpenID `oid` through a relay.
@@ -289,7 +348,12 @@ impl Noray {
     /// `connect_nat`.
     #[func]
     fn connect_relay(&mut self, oid: GString) -> Error {
-        self.request(ConnectKind::Relay, &oid)
+        self.request_connect(ConnectKind::Relay, &oid)
+    }
+
+    #[func]
+    fn get_last_error(&self) -> Error {
+        self.last_error
     }
 
     #[func(gd_self)]
@@ -306,41 +370,40 @@ impl Noray {
     fn _leave(_this: Gd<Self>) {
         pump::leave();
     }
+
+    #[func(gd_self)]
+    fn _player_entered(mut this: Gd<Self>, peer_id: i64, host: i64) {
+        hosting::handle_entered(&mut this, peer_id, host);
+    }
+
+    #[func(gd_self)]
+    fn _player_left(mut this: Gd<Self>, peer_id: i64, host: i64) {
+        hosting::handle_left(&mut this, peer_id, host);
+    }
 }
 
 impl Noray {
     /// Begins to run with each frame, as soon as the main loop is there.
     pub(crate) fn start() {
+        JoinStage::register();
+        Path::register();
         Self::singleton().call_deferred("_connect_to_tree", &[]);
     }
 
     /// What happened since the last frame becomes signals.
     pub(crate) fn pump() {
         let mut this = Self::singleton();
-        for _ in 0..EVENTS_PER_FRAME {
-            let (id, event) = {
-                let mut me = this.bind_mut();
-                let Some(link) = &mut me.link else { return };
-                match link.connection.next_event() {
-                    Some(event) => (link.id, event),
-                    None => return,
-                }
-            };
-            Self::handle(&mut this, id, event);
-        }
+        session::pump(&mut this);
+        meeting::pump(&mut this);
+        this.bind_mut().step_keepalives();
     }
 
-    /// The game quits: whoever awaits the connection is woken, and told nothing else.
+    /// The game quits: whoever awaits something is woken, and told nothing else.
     pub(crate) fn leave() {
         let mut this = Self::singleton();
-        let Some(link) = this.bind_mut().link.take() else {
-            return;
-        };
-        let awaits_identity = link.identities > 0;
-        link.abandon();
-        if awaits_identity {
-            Self::emit_no_identity(&mut this);
-        }
+        meeting::leave(&mut this);
+        session::leave(&mut this);
+        this.bind_mut().kept_alive.clear();
     }
 
     /// Lets go of all signal handlers: this object outlives the scripts that they are in.
@@ -360,258 +423,24 @@ impl Noray {
         u16::try_from(Self::singleton().bind().local_port).ok()
     }
 
-    fn handle(this: &mut Gd<Self>, id: u64, event: Event) {
-        match event {
-            Event::Connected(server) => Self::handle_connected(this, id, server),
-            Event::NotConnected(error) => {
-                let link = {
-                    let mut me = this.bind_mut();
-                    me.fail(error.code(), error.message());
-                    me.link.take()
-                };
-                if let Some(request) = link.and_then(|link| link.connecting) {
-                    request.end(error.code());
-                }
-            }
-            Event::Line(line) => Self::handle_line(this, id, line),
-            Event::NoIdentity => {
-                let mut me = this.bind_mut();
-                let message = "the server does not answer: is it a noray server?";
-                me.fail(Error::ERR_TIMEOUT, message);
-                if let Some(link) = &mut me.link {
-                    link.identities = link.identities.saturating_sub(1);
-                }
-                drop(me);
-                Self::emit_no_identity(this);
-            }
-            Event::Registered(result) => Self::handle_registered(this, result),
-            Event::ConnectFailed(failure) => Self::handle_connect_failed(this, &failure),
-            Event::Disconnected(reason) => {
-                this.bind_mut().fail(reason.code(), reason.message());
-                Self::end_link(this);
-            }
-        }
-    }
-
-    fn handle_connected(this: &mut Gd<Self>, id: u64, server: SocketAddr) {
-        if let Some(link) = &mut this.bind_mut().link {
-            link.server = Some(server);
-        }
-        this.signals().on_connect_to_host().emit();
-        // A handler can have ended this connection: then its await is ended already.
-        let request = match this.bind_mut().link.as_mut() {
-            Some(link) if link.id == id => link.connecting.take(),
-            _ => None,
-        };
-        if let Some(request) = request {
-            request.end(Error::OK);
-        }
-    }
-
-    fn handle_line(this: &mut Gd<Self>, id: u64, line: ServerLine) {
-        match &line.command {
-            ServerCommand::Greeting(version) => {
-                this.bind_mut().server_version = version.as_str().into();
-            }
-            ServerCommand::SetOpenId(oid) => {
-                let oid = GString::from(oid.as_str());
-                this.bind_mut().oid = oid.clone();
-                this.signals().on_oid().emit(&oid);
-            }
-            ServerCommand::SetPrivateId(pid) => {
-                let pid = GString::from(pid.reveal());
-                {
-                    let mut me = this.bind_mut();
-                    me.pid = pid.clone();
-                    if let Some(link) = &mut me.link {
-                        link.identities = link.identities.saturating_sub(1);
-                    }
-                }
-                this.signals().on_pid().emit(&pid);
-            }
-            ServerCommand::ConnectNat(address) => {
-                info!(%address, "a player is to be reached directly");
-                let ip = GString::from(&address.ip().to_string());
-                announced::announce(*address, || {
-                    let port = i32::from(address.port());
-                    this.signals().on_connect_nat().emit(&ip, port);
-                });
-            }
-            ServerCommand::ConnectRelay(port) => {
-                let server = this
-                    .bind()
-                    .link
-                    .as_ref()
-                    .and_then(|link| link.server)
-                    .map(|server| server.ip().to_canonical());
-                if let Some(server) = server {
-                    let address = SocketAddr::new(server, *port);
-                    info!(%address, "a player is to be reached by relay");
-                    let ip = GString::from(&server.to_string());
-                    announced::announce(address, || {
-                        let port = i32::from(*port);
-                        this.signals().on_connect_relay().emit(&ip, port);
-                    });
-                }
-            }
-            _ => {}
-        }
-        let same_link = this.bind().link.as_ref().is_some_and(|link| link.id == id);
-        if same_link {
-            let (name, data) = (GString::from(&line.name), GString::from(&line.data));
-            this.signals().on_command().emit(&name, &data);
-        }
-    }
-
-    fn handle_registered(this: &mut Gd<Self>, result: Result<u16, noray_client::RegisterError>) {
-        let (requests, error) = {
-            let mut me = this.bind_mut();
-            let error = match result {
-                Ok(port) => {
-                    info!(port, "registered");
-                    me.local_port = i32::from(port);
-                    if let Some(link) = &mut me.link {
-                        link.registered = Some(link.registering_for.clone());
-                    }
-                    Error::OK
-                }
-                Err(error) => me.fail(error.code(), error.message()),
-            };
-            let requests = me
-                .link
-                .as_mut()
-                .map(|link| std::mem::take(&mut link.registering));
-            (requests.unwrap_or_default(), error)
-        };
-        for request in requests {
-            request.end(error);
-        }
-    }
-
-    fn handle_connect_failed(this: &mut Gd<Self>, failure: &ConnectFailure) {
-        let way = match failure.kind {
-            ConnectKind::Nat => "no direct connection",
-            ConnectKind::Relay => "no relay",
-        };
-        let error = failure.error.code();
-        let message = {
-            let mut me = this.bind_mut();
-            let reason = failure.error.message_without(&me.pid.to_string());
-            me.fail(error, format!("{way} to '{}': {reason}", failure.oid));
-            me.last_error_message.clone()
-        };
-        let oid = GString::from(&failure.oid);
-        this.signals().connect_failed().emit(&oid, error, &message);
-    }
-
-    /// Ends the connection, if there is one, and tells who awaits it.
-    fn end_link(this: &mut Gd<Self>) {
-        let Some(link) = this.bind_mut().link.take() else {
-            return;
-        };
-        let was_connected = link.server.is_some();
-        let awaits_identity = link.identities > 0;
-        link.abandon();
-        if was_connected {
-            this.signals().on_disconnect_from_host().emit();
-        }
-        if awaits_identity {
-            Self::emit_no_identity(this);
-        }
-    }
-
-    /// Wakes who awaits an identity that will not come.
-    fn emit_no_identity(this: &mut Gd<Self>) {
-        this.signals().on_oid().emit(&GString::new());
-        this.signals().on_pid().emit(&GString::new());
-    }
-
-    fn begin_registration(
-        &mut self,
-        request: Request,
-        registrar_port: i64,
-        timeout: f64,
-        interval: f64,
-    ) -> Result<(), Error> {
-        self.connected()?;
-        let Some(pid) = PrivateId::new(self.pid.to_string()) else {
-            let message = "cannot register: there is no PrivateID yet; \
-                call register_host and await on_pid first";
-            return Err(self.fail(Error::ERR_UNAUTHORIZED, message));
-        };
-        let options = match (
-            valid_port(registrar_port),
-            valid_seconds(timeout),
-            valid_seconds(interval),
-        ) {
-            (Some(registrar_port), Some(timeout), Some(interval)) => RegisterOptions {
-                registrar_port,
-                timeout,
-                interval,
-            },
-            _ => {
-                let message = format!(
-                    "cannot register with port {registrar_port}, timeout {timeout}, \
-                     interval {interval}"
-                );
-                return Err(self.fail(Error::ERR_INVALID_PARAMETER, message));
-            }
-        };
-        let shown_pid = self.pid.clone();
-        let link = self.connected()?;
-        if link.registered.as_ref() == Some(&shown_pid) {
-            pump::end_later(request, Error::OK);
-            return Ok(());
-        }
-        if link.registering.is_empty() {
-            if let Err(error) = link.connection.register_remote(pid, options) {
-                return Err(self.fail(error.code(), error.message()));
-            }
-            link.registering_for = shown_pid;
-        } else if link.registering_for != shown_pid {
-            let message = "another PrivateID is being registered; await that first";
-            return Err(self.fail(Error::ERR_BUSY, message));
-        }
-        link.registering.push(request);
-        Ok(())
-    }
-
-    fn request(&mut self, kind: ConnectKind, oid: &GString) -> Error {
-        let oid = match OpenId::new(&oid.to_string()) {
-            Ok(oid) => oid,
-            Err(error) => return self.fail(error.code(), error.message()),
-        };
-        match self.connected() {
-            Ok(link) => {
-                let sent = link.connection.connect(kind, oid);
-                self.report(sent)
-            }
-            Err(error) => error,
-        }
-    }
-
-    fn connected(&mut self) -> Result<&mut Link, Error> {
-        if !self.is_connected_to_host() {
-            let message = "not connected to a noray server";
-            return Err(self.fail(Error::ERR_CONNECTION_ERROR, message));
-        }
-        self.link.as_mut().ok_or(Error::ERR_CONNECTION_ERROR)
-    }
-
-    fn report(&mut self, sent: Result<(), noray_client::SendError>) -> Error {
-        match sent {
-            Ok(()) => Error::OK,
-            Err(error) => self.fail(error.code(), error.message()),
-        }
-    }
-
-    /// Keeps a failure's sentence for the game and the log, without the PrivateID: a game can
-    /// take that for an OpenID by mistake.
-    fn fail(&mut self, error: Error, message: impl Into<String>) -> Error {
+    /// Keeps a failure for the game and the log, without the PrivateID: a game can take that for
+    /// an OpenID by mistake.
+    pub(crate) fn fail(&mut self, error: Error, message: impl Into<String>) -> Error {
         let message = without(&message.into(), &self.pid.to_string());
-        warn!("{message}");
+        if error == Error::ERR_SKIP {
+            info!("{message}");
+        } else {
+            warn!("{message}");
+        }
+        self.last_error = error;
         self.last_error_message = GString::from(&message);
         error
+    }
+
+    /// The same for a `host` or `join`.
+    pub(crate) fn fail_meeting(&mut self, what: &str, error: &MeetingError) -> Error {
+        let message = error.message_without(&self.pid.to_string());
+        self.fail(error.code(), format!("{what}: {message}"))
     }
 }
 

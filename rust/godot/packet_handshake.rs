@@ -8,11 +8,11 @@ use std::{
 use godot::{
     builtin::{GString, PackedByteArray, Signal},
     classes::{
-        ENetConnection, ENetMultiplayerPeer, ENetPacketPeer, Engine, PacketPeer, PacketPeerUdp,
-        RefCounted, enet_packet_peer::PeerState, multiplayer_peer::ConnectionStatus,
+        ENetConnection, ENetMultiplayerPeer, ENetPacketPeer, PacketPeer, PacketPeerUdp, RefCounted,
+        enet_packet_peer::PeerState, multiplayer_peer::ConnectionStatus,
     },
     global::Error,
-    obj::{Base, Gd, Singleton},
+    obj::{Base, Gd},
     register::{GodotClass, godot_api},
 };
 use noray_protocol::handshake::{BlindHandshake, Handshake, Outcome, Status, Step};
@@ -21,6 +21,7 @@ use tracing::{debug, warn};
 use crate::{
     announced,
     defaults::PACKETS_PER_FRAME,
+    enet::{is_alive, without_error_lines},
     noray::{Noray, valid_port, valid_seconds},
     pump,
     request::Request,
@@ -360,22 +361,6 @@ fn is_connected_to(connection: &mut Gd<ENetConnection>, target: SocketAddr) -> b
 
 fn is_open(udp: &Gd<PacketPeerUdp>) -> bool {
     udp.is_bound() || udp.is_socket_connected()
-}
-
-/// Whether an ENet connection is still there. It has no method that asks this without an
-/// error line.
-fn is_alive(connection: &Gd<ENetConnection>) -> bool {
-    without_error_lines(|| connection.get_max_channels() > 0)
-}
-
-/// Calls Godot, whose error lines would say again what the handshake's result says.
-fn without_error_lines<R>(call: impl FnOnce() -> R) -> R {
-    let mut engine = Engine::singleton();
-    let prints = engine.is_printing_error_messages();
-    engine.set_print_error_messages(false);
-    let result = call();
-    engine.set_print_error_messages(prints);
-    result
 }
 
 /// Where the packet came from that was read last.

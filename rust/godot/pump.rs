@@ -6,8 +6,8 @@ use std::cell::RefCell;
 use godot::{
     builtin::{Callable, Variant},
     classes::{Engine, SceneTree},
-    global::Error,
     init::is_editor_hint,
+    meta::ToGodot,
     obj::{Gd, Singleton},
 };
 
@@ -23,7 +23,7 @@ thread_local! {
 
 struct Pump {
     /// Calls that ended before they returned; their awaits end in the next frame.
-    ended: Vec<(Request, Error)>,
+    ended: Vec<(Request, Variant)>,
     handshakes: Vec<ActiveHandshake>,
 }
 
@@ -63,8 +63,8 @@ pub(crate) fn connect(noray: &Gd<Noray>, frame: &str, leave: &str) {
 }
 
 /// Ends a call after it has returned.
-pub(crate) fn end_later(request: Request, error: Error) {
-    PUMP.with_borrow_mut(|pump| pump.ended.push((request, error)));
+pub(crate) fn end_later(request: Request, result: impl ToGodot) {
+    PUMP.with_borrow_mut(|pump| pump.ended.push((request, result.to_variant())));
 }
 
 /// Steps a handshake with each frame until it ends.
@@ -84,8 +84,8 @@ pub(crate) fn run() {
 fn end_calls() -> bool {
     let ended = PUMP.with_borrow_mut(|pump| std::mem::take(&mut pump.ended));
     let any = !ended.is_empty();
-    for (request, error) in ended {
-        request.end(error);
+    for (request, result) in ended {
+        request.end(result);
     }
     any
 }

@@ -1,9 +1,10 @@
 //! What an awaited method returns: the signal of an object that ends once.
 
 use godot::{
-    builtin::Signal,
+    builtin::{Signal, Variant},
     classes::RefCounted,
     global::Error,
+    meta::ToGodot,
     obj::{Base, Gd, NewGd},
     register::{GodotClass, godot_api},
 };
@@ -22,9 +23,9 @@ pub(crate) struct NorayRequest {
 
 #[godot_api]
 impl NorayRequest {
-    /// Emitted once, with how the call ended.
+    /// Emitted once, with how the call ended: its result.
     #[signal]
-    fn completed(error: Error);
+    fn completed(result: Variant);
 }
 
 /// The right to end an awaited call.
@@ -45,9 +46,14 @@ impl Request {
         signal
     }
 
+    /// Wakes who awaits the call with null, after the method that runs now has returned.
+    pub(crate) fn end_with_nothing_later(self) {
+        pump::end_later(self, Variant::nil());
+    }
+
     /// Wakes who awaits the call. Not inside the call itself, where nobody awaits
     /// it yet: that is what [`pump::end_later`] is for.
-    pub(crate) fn end(self, error: Error) {
-        self.0.signals().completed().emit(error);
+    pub(crate) fn end(self, result: impl ToGodot) {
+        self.0.signals().completed().emit(&result.to_variant());
     }
 }

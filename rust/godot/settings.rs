@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use godot::{
-    builtin::{VarDictionary, Variant, VariantType, vdict},
+    builtin::{GString, VarDictionary, Variant, VariantType, vdict},
     classes::ProjectSettings,
     meta::ToGodot,
     obj::Singleton,
@@ -15,6 +15,9 @@ use tracing::level_filters::LevelFilter;
 
 const CONNECT_TIMEOUT_SETTING: &str = "noray/network/connect_timeout";
 const ANSWER_TIMEOUT_SETTING: &str = "noray/network/answer_timeout";
+/// The noray server of `host` and `join` calls that name none.
+pub(crate) const SERVER_SETTING: &str = "noray/network/server";
+const LAN_SETTING: &str = "noray/network/lan";
 const LOG_LEVEL_SETTING: &str = "noray/logging/level";
 
 /// The choices of [`LOG_LEVEL_SETTING`], in the order of the editor's list.
@@ -49,6 +52,13 @@ pub(crate) fn register() {
         &seconds,
     );
     add(
+        SERVER_SETTING,
+        GString::new().to_variant(),
+        PropertyHint::PLACEHOLDER_TEXT,
+        "noray.example.com",
+    );
+    add(LAN_SETTING, true.to_variant(), PropertyHint::NONE, "");
+    add(
         LOG_LEVEL_SETTING,
         DEFAULT_LOG_LEVEL.to_variant(),
         PropertyHint::ENUM,
@@ -81,6 +91,21 @@ pub(crate) fn connect_timeout() -> Duration {
 /// The longest wait for the answer to a connect request.
 pub(crate) fn answer_timeout() -> Duration {
     seconds(ANSWER_TIMEOUT_SETTING, ANSWER_TIMEOUT)
+}
+
+/// The server that is meant when none is named; may be empty.
+pub(crate) fn server() -> String {
+    let value = ProjectSettings::singleton().get_setting(SERVER_SETTING);
+    value
+        .try_to::<GString>()
+        .map(|server| server.to_string())
+        .unwrap_or_default()
+}
+
+/// Whether players look for each other in the local network too.
+pub(crate) fn lan() -> bool {
+    let value = ProjectSettings::singleton().get_setting(LAN_SETTING);
+    value.try_to().unwrap_or(true)
 }
 
 /// What reaches Godot's log.

@@ -4,6 +4,11 @@ extends "res://tests/suite.gd"
 
 const METHODS: Dictionary = {
 	"Noray": [
+		"host(noray: String = \"\", max_clients: int = 32, options: Dictionary = {}) -> Signal",
+		"join(oid: String, noray: String = \"\", options: Dictionary = {}) -> Signal",
+		"cancel_join() -> Nil",
+		"get_connection(peer_id: int) -> NorayConnection",
+		"keep_alive(connection: ENetConnection) -> Error",
 		"connect_to_host(address: String, port: int = 8890) -> Signal",
 		"is_connected_to_host() -> bool",
 		"disconnect_from_host() -> Nil",
@@ -20,6 +25,9 @@ const METHODS: Dictionary = {
 				+ " timeout: float = 8.0, frequency: float = 0.1) -> Signal",
 		"static over_enet_peer(peer: ENetMultiplayerPeer, address: String, port: int,"
 				+ " timeout: float = 8.0, frequency: float = 0.1) -> Signal",
+	],
+	"NorayConnection": [
+		"is_alive() -> bool",
 	],
 	"NorayServer": [
 		"start(port: int = 8890, registrar_port: int = 8809,"
@@ -38,7 +46,37 @@ const SIGNALS: PackedStringArray = [
 	"on_connect_nat(address: String, port: int)",
 	"on_connect_relay(address: String, port: int)",
 	"connect_failed(oid: String, error: Error, message: String)",
+	"join_progressed(stage: Noray.JoinStage, message: String)",
+	"path_changed(peer_id: int, path: NorayConnection.Path)",
+	"oid_changed(oid: String)",
 ]
+
+const ENUMS: Dictionary = {
+	"Noray": {
+		"JoinStage": [
+			"CONNECTING", "REGISTERING", "ASKING", "TRYING_LAN", "TRYING_DIRECT", "TRYING_RELAY",
+			"ENTERING", "JOINED",
+		],
+	},
+	"NorayConnection": {
+		"Path": ["LAN", "DIRECT", "RELAY"],
+	},
+}
+
+## Those of `NorayConnection`, which only a game in progress has, with their types.
+const CONNECTION_PROPERTIES: Dictionary = {
+	"path": "NorayConnection.Path",
+	"address": "String",
+	"port": "int",
+	"round_trip": "float",
+	"jitter": "float",
+	"loss": "float",
+	"bytes_sent": "int",
+	"bytes_received": "int",
+	"packets_sent": "int",
+	"packets_received": "int",
+	"since": "float",
+}
 
 const PROPERTIES: Dictionary = {
 	"Noray": {
@@ -46,6 +84,7 @@ const PROPERTIES: Dictionary = {
 		"pid": "",
 		"local_port": -1,
 		"server_version": "",
+		"last_error": OK,
 		"last_error_message": "",
 	},
 	"NorayServer": {
@@ -70,7 +109,8 @@ func test_methods_with_their_defaults() -> void:
 	for type: String in METHODS:
 		var wanted: Array = METHODS[type]
 		var getters: PackedStringArray = []
-		for property: String in PROPERTIES.get(type, {}):
+		var properties: Dictionary = PROPERTIES.get(type, CONNECTION_PROPERTIES)
+		for property: String in properties:
 			getters.append("get_" + property)
 		var found: Array = []
 		for method: Dictionary in ClassDB.class_get_method_list(type, true):
@@ -97,9 +137,9 @@ func test_properties_are_there_and_read_only() -> void:
 		check_equal(_property_names(type), wanted.keys(), type)
 		for property: String in wanted:
 			var value: Variant = object.get(property)
-			# Earlier tests leave a message.
-			if property == "last_error_message":
-				check_equal(typeof(value), TYPE_STRING, type + "." + property)
+			# Earlier tests leave a failure.
+			if property.begins_with("last_error"):
+				check_equal(typeof(value), typeof(wanted[property]), type + "." + property)
 			elif type == "NorayServer":
 				check_equal(value, wanted[property], type + "." + property)
 			else:
@@ -111,15 +151,50 @@ func test_properties_are_there_and_read_only() -> void:
 			check_equal(object.get(property), value, type + "." + property + " was written")
 
 
+func test_properties_of_a_connection() -> void:
+	var found: Dictionary = {}
+	for property: Dictionary in ClassDB.class_get_property_list(&"NorayConnection", true):
+		var property_name: String = property["name"]
+		found[property_name] = _type(property)
+		check_equal(
+				ClassDB.class_get_property_setter(&"NorayConnection", property_name), &"",
+				property_name + " can be set"
+		)
+	check_equal(found, CONNECTION_PROPERTIES)
+
+
+## Fails when a stage or a path has another name or number, or is only a number to GDScript.
+func test_enums() -> void:
+	for type: String in ENUMS:
+		var wanted: Dictionary = ENUMS[type]
+		check_equal(Array(ClassDB.class_get_enum_list(type, true)), wanted.keys(), type)
+		for each: String in wanted:
+			var constants: Array = wanted[each]
+			check_equal(Array(ClassDB.class_get_enum_constants(type, each, true)), constants, each)
+			for value in constants.size():
+				var constant: String = constants[value]
+				check_equal(ClassDB.class_get_integer_constant(type, constant), value, constant)
+	var stage: Noray.JoinStage = Noray.JoinStage.JOINED
+	check_equal(stage as int, 7)
+	var path: NorayConnection.Path = NorayConnection.Path.RELAY
+	check_equal(path as int, NorayConnection.RELAY as int)
+
+
 ## Fails when a handshake has to be made an object first, or the internal class for awaits is
 ## one that the editor offers.
 func test_only_the_server_can_be_made() -> void:
 	check(not ClassDB.can_instantiate(&"PacketHandshake"), "a handshake can be made")
+	check(not ClassDB.can_instantiate(&"NorayConnection"), "a connection can be made")
 	check(ClassDB.can_instantiate(&"NorayServer"), "a server cannot be made")
 	check_equal(ClassDB.get_parent_class(&"NorayServer"), &"RefCounted")
 	for type in ClassDB.get_class_list():
 		if ClassDB.class_get_api_type(type) == ClassDB.API_EXTENSION:
-			check(type in ["Noray", "NorayServer", "PacketHandshake", "NorayRequest"], type)
+			check(
+					type in [
+						"Noray", "NorayConnection", "NorayServer", "PacketHandshake", "NorayRequest",
+					],
+					type
+			)
 
 
 ## Fails when an await of a method that gives its result at once is not resumed, or not with an

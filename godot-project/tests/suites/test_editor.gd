@@ -107,7 +107,9 @@ func _shake_hands() -> void:
 
 ## Opens the help pages and prints them, a line each.
 const HELP := """
-const CLASSES: PackedStringArray = ["Noray", "NorayServer", "PacketHandshake"]
+const CLASSES: PackedStringArray = [
+	"Noray", "NorayConnection", "NorayServer", "PacketHandshake",
+]
 
 
 func _step_1() -> void:
@@ -210,14 +212,16 @@ func test_help() -> void:
 		await _take_step(editor, project, step)
 		await wait_seconds(0.5)
 	await check_good_end(editor)
-	for type: String in ["Noray", "NorayServer", "PacketHandshake"]:
+	for type: String in ["Noray", "NorayConnection", "NorayServer", "PacketHandshake"]:
 		var help := await editor.wait_for_line("[child] help of %s " % type)
 		check(help.length() > 500, "the page of %s is '%s'" % [type, help])
 		check(not help.to_lower().contains("no description"), type + " has a gap: " + help)
 		for member in _members(type):
 			check(help.contains(member), "%s.%s is not on its page" % [type, member])
 		if type == "Noray":
-			for setting: String in [CONNECT_TIMEOUT, ANSWER_TIMEOUT, "noray/logging/level"]:
+			for setting: String in [
+				CONNECT_TIMEOUT, ANSWER_TIMEOUT, SERVER, LAN, "noray/logging/level",
+			]:
 				check(help.contains(setting), setting + " is not explained")
 
 
@@ -231,8 +235,14 @@ func _members(type: String) -> PackedStringArray:
 	for list: Array in lists:
 		for member: Dictionary in list:
 			var member_name: String = member["name"]
-			if not member_name.begins_with("_") and not member_name.begins_with("get_"):
+			var is_getter := ClassDB.class_get_property_list(type, true).any(
+					func(property: Dictionary) -> bool:
+						return member_name == "get_" + (property["name"] as String)
+			)
+			if not member_name.begins_with("_") and not is_getter:
 				members.append(member_name)
+	for constant in ClassDB.class_get_integer_constant_list(type, true):
+		members.append(constant)
 	return members
 
 

@@ -5,6 +5,8 @@ extends "res://tests/suite.gd"
 const SETTINGS: Dictionary = {
 	"noray/network/connect_timeout": [8.0, PROPERTY_HINT_RANGE, "0.1,120,0.1,suffix:s"],
 	"noray/network/answer_timeout": [5.0, PROPERTY_HINT_RANGE, "0.1,120,0.1,suffix:s"],
+	"noray/network/server": ["", PROPERTY_HINT_PLACEHOLDER_TEXT, "noray.example.com"],
+	"noray/network/lan": [true, PROPERTY_HINT_NONE, ""],
 	"noray/logging/level": [
 		2, PROPERTY_HINT_ENUM, "Off,Errors,Warnings,Information,Debug,Trace",
 	],

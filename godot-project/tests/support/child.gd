@@ -17,6 +17,8 @@ const SIGNS: PackedStringArray = [
 	"handle_crash",
 	"Program crashed",
 ]
+## The exit code of one that was killed.
+const KILLED := 137
 ## Bytes that are read at once.
 const CHUNK := 4096
 
@@ -81,10 +83,10 @@ func wait_for_line(beginning: String, seconds: float = 15.0) -> String:
 ## Ends it, if it runs, and reads the rest of what it said.
 func kill() -> void:
 	if is_running():
+		# Godot knows nothing of it afterwards.
 		OS.kill(pid)
-		while OS.is_process_running(pid):
-			OS.delay_msec(1)
-	if pid != 0 and exit_code == -1:
+		exit_code = KILLED
+	elif pid != 0 and exit_code == -1:
 		exit_code = OS.get_process_exit_code(pid)
 	for reader in _readers:
 		reader.wait_to_finish()

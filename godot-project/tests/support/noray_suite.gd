@@ -5,6 +5,8 @@ const FakeServer := preload("res://tests/support/fake_server.gd")
 
 const CONNECT_TIMEOUT := "noray/network/connect_timeout"
 const ANSWER_TIMEOUT := "noray/network/answer_timeout"
+const SERVER := "noray/network/server"
+const LAN := "noray/network/lan"
 const DEFAULT_CONNECT_TIMEOUT := 8.0
 const DEFAULT_ANSWER_TIMEOUT := 5.0
 
@@ -15,7 +17,11 @@ const RELAY_PORTS := "28100-28199"
 
 
 func after_each() -> void:
+	Noray.cancel_join()
+	multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
 	Noray.disconnect_from_host()
+	ProjectSettings.set_setting(SERVER, "")
+	ProjectSettings.set_setting(LAN, true)
 	ProjectSettings.set_setting(CONNECT_TIMEOUT, DEFAULT_CONNECT_TIMEOUT)
 	ProjectSettings.set_setting(ANSWER_TIMEOUT, DEFAULT_ANSWER_TIMEOUT)
 

@@ -1,0 +1,208 @@
+//! The class `NorayConnection`.
+
+use std::time::Duration;
+
+use godot::{
+    builtin::GString,
+    classes::{ENetPacketPeer, RefCounted, enet_packet_peer::PeerStatistic},
+    obj::{Base, Gd},
+    register::{GodotClass, godot_api, property::PhantomVar},
+};
+use noray_client::{RemoteSnapshot, RemoteStats};
+
+use noray_protocol::link::Way;
+
+use crate::class_enum::class_enum;
+
+class_enum! {
+    /// The kind of way to another player.
+    NorayConnection.Path {
+        /// Inside the local network.
+        Lan as LAN = 0,
+        /// Directly, through both routers.
+        Direct as DIRECT = 1,
+        /// Through the noray server.
+        Relay as RELAY = 2,
+    }
+}
+
+impl From<Way> for Path {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Lan => Self::Lan,
+            Way::Direct => Self::Direct,
+            Way::Relay => Self::Relay,
+        }
+    }
+}
+
+/// The connection to another player of a game that `Noray.host` or `Noray.join` began.
+///
+/// `Noray.get_connection` gives it. Its properties are read live; when the player has gone, they
+/// keep their last values.
+#[derive(GodotClass)]
+#[class(no_init, base = RefCounted)]
+pub struct NorayConnection {
+    /// The way that the game takes now.
+    #[var(get, no_set)]
+    path: PhantomVar<Path>,
+
+    /// The IP address that the game's packets go to: the other player's, or the server's when
+    /// it relays.
+    #[var(get, no_set)]
+    address: PhantomVar<GString>,
+
+    /// The UDP port that belongs to `address`.
+    #[var(get, no_set)]
+    port: PhantomVar<i32>,
+
+    /// The round trip in seconds, smoothed; -1 as long as it is unknown.
+    #[var(get, no_set)]
+    round_trip: PhantomVar<f64>,
+
+    /// How much the round trip varies, in seconds: its mean deviation. -1 as long as it is
+    /// unknown.
+    #[var(get, no_set)]
+    jitter: PhantomVar<f64>,
+
+    /// The part of the last packets that was lost, from 0 to 1.
+    #[var(get, no_set)]
+    loss: PhantomVar<f64>,
+
+    /// Bytes of the game that went out to the player, without UDP's own.
+    #[var(get, no_set)]
+    bytes_sent: PhantomVar<i64>,
+
+    /// Bytes of the game that came from the player, without UDP's own.
+    #[var(get, no_set)]
+    bytes_received: PhantomVar<i64>,
+
+    /// Packets of the game that went out to the player.
+    #[var(get, no_set)]
+    packets_sent: PhantomVar<i64>,
+
+    /// Packets of the game that came from the player.
+    #[var(get, no_set)]
+    packets_received: PhantomVar<i64>,
+
+    /// For how many seconds the game has taken this way: since the player came in, or since
+    /// the last `Noray.path_changed`.
+    #[var(get, no_set)]
+    since: PhantomVar<f64>,
+
+    stats: RemoteStats,
+    enet: Option<Gd<ENetPacketPeer>>,
+    base: Base<RefCounted>,
+}
+
+#[godot_api]
+impl NorayConnection {
+    /// Whether the player is still there.
+    #[func]
+    fn is_alive(&self) -> bool {
+        self.snapshot().alive
+    }
+
+    #[func]
+    fn get_path(&self) -> Path {
+        self.snapshot().way.into()
+    }
+
+    #[func]
+    fn get_address(&self) -> GString {
+        GString::from(&self.snapshot().address.ip().to_canonical().to_string())
+    }
+
+    #[func]
+    fn get_port(&self) -> i32 {
+        self.snapshot().address.port().into()
+    }
+
+    #[func]
+    fn get_round_trip(&self) -> f64 {
+        match self.snapshot().round_trip {
+            Some(time) => time.as_secs_f64(),
+            None => self.enet_seconds(PeerStatistic::ROUND_TRIP_TIME),
+        }
+    }
+
+    #[func]
+    fn get_jitter(&self) -> f64 {
+        match self.snapshot().jitter {
+            Some(time) => time.as_secs_f64(),
+            None => self.enet_seconds(PeerStatistic::ROUND_TRIP_TIME_VARIANCE),
+        }
+    }
+
+    #[func]
+    fn get_loss(&self) -> f64 {
+        self.snapshot().loss.into()
+    }
+
+    #[func]
+    fn get_bytes_sent(&self) -> i64 {
+        count(self.snapshot().bytes_sent)
+    }
+
+    #[func]
+    fn get_bytes_received(&self) -> i64 {
+        count(self.snapshot().bytes_received)
+    }
+
+    #[func]
+    fn get_packets_sent(&self) -> i64 {
+        count(self.snapshot().packets_sent)
+    }
+
+    #[func]
+    fn get_packets_received(&self) -> i64 {
+        count(self.snapshot().packets_received)
+    }
+
+    #[func]
+    fn get_since(&self) -> f64 {
+        self.snapshot().since.elapsed().as_secs_f64()
+    }
+}
+
+impl NorayConnection {
+    /// A player's connection. `enet` is asked for what the link does not know: players with
+    /// other software do not answer its checks.
+    pub(crate) fn new(stats: RemoteStats, enet: Option<Gd<ENetPacketPeer>>) -> Gd<Self> {
+        Gd::from_init_fn(|base| Self {
+            path: PhantomVar::default(),
+            address: PhantomVar::default(),
+            port: PhantomVar::default(),
+            round_trip: PhantomVar::default(),
+            jitter: PhantomVar::default(),
+            loss: PhantomVar::default(),
+            bytes_sent: PhantomVar::default(),
+            bytes_received: PhantomVar::default(),
+            packets_sent: PhantomVar::default(),
+            packets_received: PhantomVar::default(),
+            since: PhantomVar::default(),
+            stats,
+            enet,
+            base,
+        })
+    }
+
+    fn snapshot(&self) -> RemoteSnapshot {
+        self.stats.snapshot()
+    }
+
+    /// One of ENet's times; -1 when ENet has let go of the player.
+    fn enet_seconds(&self, statistic: PeerStatistic) -> f64 {
+        match &self.enet {
+            Some(enet) if enet.is_active() => {
+                let milliseconds = enet.clone().get_statistic(statistic);
+                Duration::from_millis(milliseconds.max(0.0) as u64).as_secs_f64()
+            }
+            _ => -1.0,
+        }
+    }
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
