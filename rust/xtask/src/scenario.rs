@@ -121,20 +121,18 @@ pub fn run(godot: &Godot, others: &Others, report: &mut Report) -> Result<()> {
             .any(|scenario| can_play(scenario) && scenario.needs(addon))
     };
     // Another run would stage its games in the same place.
-    let _lock = files::Lock::wait(&paths::target()?.join("games").join("lock"))?;
+    let folder = paths::target()?.join("games");
+    let _lock = files::Lock::wait(&folder.join("lock"))?;
     let games = Games {
-        ours: if used(Addon::Ours) {
-            stage(godot, "guide", None).context("the guide's game with our addon")?
-        } else {
-            PathBuf::new()
-        },
-        netfox: match &others.netfox {
-            Some(checkout) if used(Addon::Netfox) => {
-                stage(godot, "guide-netfox", Some(checkout)).context("the game with netfox")?
-            }
-            _ => PathBuf::new(),
-        },
+        ours: folder.join("guide"),
+        netfox: folder.join("guide-netfox"),
     };
+    if used(Addon::Ours) {
+        stage(godot, "guide", &games.ours, None).context("the guide's game with our addon")?;
+    }
+    if let Some(checkout) = others.netfox.as_ref().filter(|_| used(Addon::Netfox)) {
+        stage(godot, "guide", &games.netfox, Some(checkout)).context("the game with netfox")?;
+    }
     if wanted.iter().any(can_play) {
         // Not by the first scenario, whose time it would count in.
         Server::build(Profile::Debug)?;
@@ -169,14 +167,13 @@ impl Games {
     }
 }
 
-/// Makes the game anew, with our addon or that of a checkout of netfox, and imports it as the
-/// editor does when it is opened for the first time.
-fn stage(godot: &Godot, name: &str, netfox: Option<&Path>) -> Result<PathBuf> {
-    let folder = paths::target()?.join("games").join(name);
-    files::remove_folder(&folder)?;
-    files::mirror(&paths::game_templates().join("guide"), &folder, &|_| false)?;
+/// Makes a game anew in `folder` from its template, with our addon or that of a checkout of
+/// netfox, and imports it as the editor does when it is opened for the first time.
+pub fn stage(godot: &Godot, template: &str, folder: &Path, netfox: Option<&Path>) -> Result<()> {
+    files::remove_folder(folder)?;
+    files::mirror(&paths::game_templates().join(template), folder, &|_| false)?;
     match netfox {
-        None => addon::stage_in(&folder)?,
+        None => addon::stage_in(folder)?,
         Some(checkout) => {
             for part in ["netfox.internals", "netfox.noray"] {
                 let from = checkout.join("addons").join(part);
@@ -194,8 +191,7 @@ fn stage(godot: &Godot, name: &str, netfox: Option<&Path>) -> Result<PathBuf> {
             files::write(&project, settings.as_bytes())?;
         }
     }
-    engine::import(godot, &folder)?;
-    Ok(folder)
+    engine::import(godot, folder)
 }
 
 fn play(godot: &Godot, games: &Games, scenario: &Scenario, others: &Others) -> Result<()> {

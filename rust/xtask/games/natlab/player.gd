@@ -137,6 +137,7 @@ func _join_often(noray: String, oid: String, count: int) -> String:
 	for round_number in count:
 		var answer: String = await _join(noray, oid, {})
 		if not answer.begins_with("ok "):
+			print("[lab] event joins end")
 			return "failed round=%d %s" % [round_number, answer.trim_prefix("failed ")]
 		times.append(answer.get_slice("usec=", 1).to_int())
 		await _leave()

@@ -11,7 +11,7 @@ use super::board::Board;
 use super::flood::Flood;
 use super::goals::{self, Goal, Outcome, Route, Verdict, seconds};
 use super::matrix::FRAMES;
-use super::places::Site;
+use super::places::{Place, Site};
 use super::players::{Asked, Player, Way};
 use super::proc::{self, Holdings};
 use super::routers::{self, Router};
@@ -210,10 +210,9 @@ impl Host {
 }
 
 fn start(world: &World, name: &str, machine: &Machine, frames: u32) -> Result<Player> {
-    let project = world.project(Way::Call);
     let mut player = world
         .players
-        .start(name, machine, project, Way::Call, frames)?;
+        .start(name, machine, &world.project, Way::Call, frames)?;
     player.ready()?;
     Ok(player)
 }
@@ -278,6 +277,100 @@ fn idle_host(world: &World) -> Result<String> {
     joining.quit()?;
     host.player.quit()?;
     Ok(outcome.to_string())
+}
+
+/// Places that players of netfox.noray and ours share.
+const MIXED: [(Place, Place); 5] = [
+    (Place::Home, Place::Home),
+    (Place::Public, Place::Symmetric),
+    (Place::Symmetric, Place::Public),
+    (Place::Home, Place::RelayOnly),
+    (Place::RelayOnly, Place::Home),
+];
+
+/// How much longer a join may take than between two players of netfox.noray: a few frames.
+const MIXED_MARGIN: Duration = Duration::from_millis(500);
+
+/// Players of netfox.noray with ours, in each role; first of all with each other, for what is to
+/// be reached.
+pub fn with_netfox(site: Site) -> Vec<Case> {
+    MIXED
+        .into_iter()
+        .map(|(host, joining)| {
+            let pair = format!("{}_hosts_{}_joins", host.key(), joining.key());
+            Case::new(
+                format!("netfox::{pair}"),
+                &format!("with a netfox.noray player: {host} hosts, {joining} joins ({site})"),
+                "as two netfox.noray players, or better",
+                move |world| mixed(world, site, &pair, host, joining),
+            )
+        })
+        .collect()
+}
+
+fn mixed(world: &World, site: Site, pair: &str, host: Place, joining: Place) -> Result<String> {
+    let server = world.server(site)?;
+    let home = host.make(world.lab, &format!("n-{pair}"))?;
+    let other = joining.make(world.lab, &format!("n-{pair}-join"))?;
+    let mut shown = Vec::new();
+    let mut today = None;
+    for (who, hosts, joins) in [
+        ("netfox with itself", Game::Netfox, Game::Netfox),
+        ("ours hosts", Game::Ours, Game::Netfox),
+        ("ours joins", Game::Netfox, Game::Ours),
+    ] {
+        let name = format!("n-{pair}-{}", shown.len());
+        let mut hosting = hosts.start(world, &format!("{name}-host"), machine(&home, 0)?)?;
+        let mut player = joins.start(world, &format!("{name}-join"), machine(&other, 0)?)?;
+        let answer = hosting.must(&format!("host {server} 4"), defaults::LAB_HOST)?;
+        let oid = answer.word("oid")?;
+        let answer = player.ask(&format!("join {server} {oid}"), defaults::LAB_PLAIN_JOIN)?;
+        let outcome = Outcome::read(&answer)?;
+        shown.push(format!("{who}: {outcome}"));
+        match (&today, &outcome) {
+            (None, _) => today = Some(outcome),
+            (Some(Outcome::Joined { .. }), Outcome::Failed { why, .. }) => {
+                bail!("{}; {why}", shown.join("; "));
+            }
+            (Some(Outcome::Joined { time: today, .. }), Outcome::Joined { time, .. }) => {
+                ensure!(
+                    *time <= *today + MIXED_MARGIN,
+                    "{}: later",
+                    shown.join("; ")
+                );
+            }
+            (Some(Outcome::Failed { .. }), _) => {}
+        }
+        for (game, player) in [(joins, player), (hosts, hosting)] {
+            // What netfox.noray prints is its own matter.
+            if game == Game::Ours {
+                player.quit()?;
+            }
+        }
+    }
+    Ok(shown.join("; "))
+}
+
+/// Whose game a player runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Game {
+    Ours,
+    Netfox,
+}
+
+impl Game {
+    fn start(self, world: &World, name: &str, machine: &Machine) -> Result<Player> {
+        let (project, way) = match self {
+            Self::Ours => (&world.project, Way::Call),
+            Self::Netfox => (
+                world.netfox.as_ref().context("there is no netfox")?,
+                Way::Plain,
+            ),
+        };
+        let mut player = world.players.start(name, machine, project, way, FRAMES)?;
+        player.ready()?;
+        Ok(player)
+    }
 }
 
 /// What two players who call each other all the time have counted. Fails when a call was lost,
@@ -435,7 +528,7 @@ fn crowd(world: &World) -> Result<String> {
         players.push(world.players.start(
             &format!("crowd-join-{number}"),
             machine,
-            world.project(Way::Call),
+            &world.project,
             Way::Call,
             CROWD_FRAMES,
         )?);
@@ -476,13 +569,14 @@ fn crowd(world: &World) -> Result<String> {
         count.word("players")?
     );
     let memory = proc::holdings(host.player.process())?.memory / (1024 * 1024);
+    // The host first: Godot complains when it is to tell one leaving player of another.
+    host.player.quit()?;
     for player in &mut players {
         player.begin_to_quit();
     }
     for player in players {
         player.quit()?;
     }
-    host.player.quit()?;
     Ok(format!("{shown}; the host has {memory} MiB"))
 }
 

@@ -97,7 +97,6 @@ impl Stage {
     /// Starts the players that `cells` need, all at once, and lets the hosts host.
     pub fn open(world: &World, site: Site, way: Way, cells: &[Cell]) -> Result<Self> {
         let server = world.server(site)?;
-        let project = world.project(way);
         let start = |places: &dyn Fn(&Cell) -> Place, hosts: bool| {
             let mut started = BTreeMap::new();
             for place in cells.iter().map(places) {
@@ -107,7 +106,9 @@ impl Stage {
                 let side = if hosts { "host" } else { "join" };
                 let name = format!("{}-{way:?}-{side}-{}", site.key(), place.key());
                 let machine = world.machine(place, hosts)?;
-                let player = world.players.start(&name, &machine, project, way, FRAMES)?;
+                let player = world
+                    .players
+                    .start(&name, &machine, &world.project, way, FRAMES)?;
                 started.insert(place, player);
             }
             Ok::<_, anyhow::Error>(started)

@@ -36,8 +36,8 @@ use self::topology::{Home, Lab, Machine};
 use crate::cargo::Profile;
 use crate::godot::{self, Godot};
 use crate::report::Report;
-use crate::scenario::Others;
-use crate::{addon, engine, files, paths};
+use crate::scenario::{self, Others};
+use crate::{addon, files, paths};
 
 /// Which of the machines for servers has the one that is killed.
 const SERVER_TO_KILL: usize = 2;
@@ -50,7 +50,10 @@ struct World<'a> {
     hosts: BTreeMap<Place, Home>,
     joining: BTreeMap<Place, Home>,
     ours: Kind,
+    /// The players' game with our addon.
     project: PathBuf,
+    /// The same with netfox.noray.
+    netfox: Option<PathBuf>,
     logs: PathBuf,
 }
 
@@ -61,11 +64,6 @@ impl World<'_> {
             .get(&site)
             .map(LabServer::address)
             .with_context(|| format!("the {site} does not run"))
-    }
-
-    /// The game that players of a kind run.
-    fn project(&self, _way: Way) -> &Path {
-        &self.project
     }
 
     /// The machine of the player that hosts in a kind of place, or that joins from there.
@@ -106,7 +104,12 @@ fn play(tools: &Tools, godot: &Godot, others: &Others, report: &mut Report) -> R
             .collect()
     };
     let _lock = files::Lock::wait(&paths::target()?.join("natlab").join("lock"))?;
-    let project = stage(godot)?;
+    let project = stage(godot, "game", None)?;
+    let netfox = others
+        .netfox
+        .as_ref()
+        .map(|checkout| stage(godot, "game-netfox", Some(checkout.as_path())))
+        .transpose()?;
     let ours = Kind::ours()?;
     let lab = Lab::new(tools, SERVER_TO_KILL + 1)?;
 
@@ -137,6 +140,7 @@ fn play(tools: &Tools, godot: &Godot, others: &Others, report: &mut Report) -> R
         joining: BTreeMap::new(),
         ours,
         project,
+        netfox,
         logs,
     };
 
@@ -175,11 +179,22 @@ fn play(tools: &Tools, godot: &Godot, others: &Others, report: &mut Report) -> R
     let longest = wanted(cases::longest());
     let long = wanted(cases::long(&sites));
     let still = wanted(cases::quiet(&sites));
+    // They are what today's public server is for.
+    let mixed = match (&world.netfox, sites.last()) {
+        (Some(_), Some(&site)) => wanted(cases::with_netfox(site)),
+        _ => Vec::new(),
+    };
+    if world.netfox.is_none() {
+        board.skip(
+            "natlab::netfox",
+            "no checkout of netfox was named (--netfox DIR)",
+        );
+    }
     play_all(
         &world,
         &board,
         [&quiet, &lossy, &plain],
-        [&longest, &long, &still],
+        [&longest, &long, &still, &mixed],
     );
 
     for site in Site::ALL {
@@ -206,7 +221,7 @@ fn play_all(
     world: &World,
     board: &Board,
     [quiet, lossy, plain]: [&BTreeMap<Site, Vec<Cell>>; 3],
-    [longest, long, still]: [&[Case]; 3],
+    [longest, long, still, mixed]: [&[Case]; 4],
 ) {
     thread::scope(|scope| {
         for case in longest {
@@ -276,6 +291,9 @@ fn play_all(
             stage.close(board);
         }
 
+        for case in mixed {
+            scope.spawn(|| case.play(world, board));
+        }
         for (&site, cells) in plain {
             if cells.is_empty() {
                 continue;
@@ -301,13 +319,10 @@ fn of_sites<T>(sites: &[Site], each: impl Fn(Site) -> T) -> BTreeMap<Site, T> {
     sites.iter().map(|&site| (site, each(site))).collect()
 }
 
-/// Makes the players' game anew, with our addon, and imports it.
-fn stage(godot: &Godot) -> Result<PathBuf> {
-    let folder = paths::target()?.join("natlab").join("game");
-    files::remove_folder(&folder)?;
-    files::mirror(&paths::game_templates().join("natlab"), &folder, &|_| false)?;
-    addon::stage_in(&folder)?;
-    engine::import(godot, &folder)?;
+/// Makes the players' game anew, with our addon or that of a checkout of netfox, and imports it.
+fn stage(godot: &Godot, name: &str, netfox: Option<&Path>) -> Result<PathBuf> {
+    let folder = paths::target()?.join("natlab").join(name);
+    scenario::stage(godot, "natlab", &folder, netfox)?;
     Ok(folder)
 }
 
