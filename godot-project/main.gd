@@ -11,6 +11,17 @@ const LEAVE_INTERVAL := 0.2
 ## The host stays until they have left, but not for longer than this.
 const HOST_MEET_GRACE := 8.0
 
+const PATH_NAMES := {
+	NorayConnection.LAN: "lan",
+	NorayConnection.DIRECT: "direct",
+	NorayConnection.RELAY: "relay",
+}
+const PATH_TEXTS := {
+	NorayConnection.LAN: "in the local network",
+	NorayConnection.DIRECT: "directly",
+	NorayConnection.RELAY: "by relay",
+}
+
 var _arguments: DemoArguments
 var _player_name: String = ""
 var _has_met: bool = false
@@ -36,6 +47,7 @@ func _ready() -> void:
 	_session.server_started.connect(_on_server_started)
 	_session.started.connect(_on_started)
 	_session.peer_linked.connect(_on_peer_linked)
+	Noray.path_changed.connect(_on_path_changed)
 	_session.peer_left.connect(_arena.remove)
 	_session.peer_left.connect(_meeting.forget)
 	_session.ended.connect(_on_ended)
@@ -104,13 +116,26 @@ func _on_server_started(port: int, registrar_port: int) -> void:
 	_report("server %d %d" % [port, registrar_port])
 
 
-func _on_peer_linked(_peer_id: int, way: NoraySession.Way) -> void:
-	_report("connected %s" % ("relay" if way == NoraySession.Way.RELAY else "direct"))
+func _on_peer_linked(_peer_id: int, connection: NorayConnection) -> void:
+	_report("connected %s" % PATH_NAMES[connection.path])
+
+
+func _on_path_changed(peer_id: int, path: NorayConnection.Path) -> void:
+	_report("path %s" % PATH_NAMES[path])
+	_panel.flash(peer_id, path)
+	var player := _arena.player_of(peer_id)
+	_on_logged("%s is connected %s now." % [
+		player.player_name if player != null else "A player", PATH_TEXTS[path]], false)
 
 
 func _on_player_joined(player: Player) -> void:
-	if not player.is_mine():
-		_on_logged("%s is in the game." % player.player_name, false)
+	if player.is_mine():
+		return
+	var text := "%s is in the game" % player.player_name
+	var connection := Noray.get_connection(player.peer_id)
+	if connection != null:
+		text += ", connected %s" % PATH_TEXTS[connection.path]
+	_on_logged(text + ".", false)
 
 
 func _on_player_left(player: Player) -> void:

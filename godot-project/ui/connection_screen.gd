@@ -6,13 +6,6 @@ signal host_wanted(address: NorayAddress, run_server: bool, player_name: String)
 signal join_wanted(address: NorayAddress, oid: String, force_relay: bool, player_name: String)
 
 const NAMES: PackedStringArray = ["Ada", "Bob", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana"]
-const WAITING_TEXTS := {
-	NoraySession.State.CONNECTING: "Reaching the noray server …",
-	NoraySession.State.FINDING: "Finding the host …",
-	NoraySession.State.SHAKING: "Shaking hands with the host …",
-	NoraySession.State.JOINING: "Joining the game …",
-	NoraySession.State.LEAVING: "Leaving …",
-}
 
 var session: NoraySession:
 	set(value):
@@ -109,7 +102,7 @@ func _refresh() -> void:
 	_relay_check.disabled = not is_idle
 	_join_button.disabled = not is_idle or address == null or _oid().is_empty()
 	_waiting.visible = not is_idle
-	_waiting_label.text = WAITING_TEXTS.get(session.state, "")
+	_waiting_label.text = session.progress if session.state == NoraySession.State.STARTING else ""
 	_cancel_button.disabled = session.state == NoraySession.State.LEAVING
 
 

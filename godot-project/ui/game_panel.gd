@@ -1,11 +1,12 @@
 class_name GamePanel
 extends Control
-## Beside the arena: who plays, by which way and how far away; the OpenID; the way out.
+## Beside the arena: who plays, and how each is connected; the OpenID; the way out.
 
 const ROW_SCENE := preload("res://ui/player_row.tscn")
-## How often the round trips are read, in seconds.
-const REFRESH_INTERVAL := 0.5
+const REFRESH_INTERVAL := 1.0 / ConnectionPlot.SAMPLES_PER_SECOND
 const COPIED_TIME := 1.5
+## Four players' rows; those of more are scrolled.
+const MAX_ROWS_HEIGHT := 250.0
 
 var session: NoraySession:
 	set(value):
@@ -17,6 +18,7 @@ var arena: Arena:
 		arena.player_joined.connect(_on_player_joined)
 		arena.player_left.connect(_on_player_left)
 
+@onready var _scroll: ScrollContainer = %Scroll
 @onready var _rows: VBoxContainer = %Rows
 @onready var _count_label: Label = %CountLabel
 @onready var _invitation: Control = %Invitation
@@ -29,14 +31,30 @@ var arena: Arena:
 
 
 func _ready() -> void:
+	_rows.minimum_size_changed.connect(_fit_rows)
 	_copy_button.pressed.connect(_on_copy_pressed)
 	_leave_button.pressed.connect(_on_leave_pressed)
-	_timer.timeout.connect(_refresh)
+	_timer.timeout.connect(_sample)
 	_timer.start(REFRESH_INTERVAL)
 
 
 func add_line(text: String, is_problem: bool) -> void:
 	_log_view.add_line(text, is_problem)
+
+
+## Lets it be seen that a player is connected by another path now.
+func flash(peer_id: int, path: NorayConnection.Path) -> void:
+	for row: PlayerRow in _rows.get_children():
+		if row.player.peer_id == peer_id:
+			row.flash(path)
+
+
+func _sample() -> void:
+	if session.state != NoraySession.State.PLAYING:
+		return
+	_refresh()
+	for row: PlayerRow in _rows.get_children():
+		row.refresh()
 
 
 func _refresh() -> void:
@@ -46,10 +64,12 @@ func _refresh() -> void:
 		_oid_field.text = Noray.oid
 		_copy_button.disabled = not session.is_open()
 		_invitation_hint.text = "Others join with this ID." if session.is_open() \
-				else "Nobody new can join: the noray server is gone."
-	for row: PlayerRow in _rows.get_children():
-		row.refresh()
+				else "Nobody new can join until the noray server is back."
 	_count_label.text = "Players %d / %d" % [arena.players().size(), NoraySession.MAX_PLAYERS]
+
+
+func _fit_rows() -> void:
+	_scroll.custom_minimum_size.y = minf(_rows.get_combined_minimum_size().y, MAX_ROWS_HEIGHT)
 
 
 func _on_player_joined(player: Player) -> void:

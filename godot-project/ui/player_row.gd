@@ -1,51 +1,102 @@
 class_name PlayerRow
-extends HBoxContainer
-## One player in the game panel.
+extends VBoxContainer
+## One player in the game panel, with the connection to it as it is and was.
 
-const WAY_TEXTS := {
-	NoraySession.Way.UNKNOWN: "connected",
-	NoraySession.Way.DIRECT: "direct",
-	NoraySession.Way.RELAY: "relay",
+const PATH_TEXTS := {
+	NorayConnection.LAN: "LAN",
+	NorayConnection.DIRECT: "DIRECT",
+	NorayConnection.RELAY: "RELAY",
 }
-## Round trips from here on are felt, and from here on hurt, in ms.
-const SLOW := 80
-const VERY_SLOW := 180
-const GOOD_COLOR := Color("5ad1b0")
-const SLOW_COLOR := Color("f5c542")
-const BAD_COLOR := Color("ff9d8a")
+const PATH_COLORS := {
+	NorayConnection.LAN: &"lan",
+	NorayConnection.DIRECT: &"direct",
+	NorayConnection.RELAY: &"relay",
+}
+const THEME_TYPE := &"PathLabel"
+## How long a change of path stays in the eye, in seconds.
+const FLASH_TIME := 2.0
+const FLASH_ALPHA := 0.45
 
 var player: Player
 var session: NoraySession
 
-@onready var _dot: ColorDot = $Dot
-@onready var _name_label: Label = $NameLabel
-@onready var _way_label: Label = $WayLabel
-@onready var _round_trip_label: Label = $RoundTripLabel
-@onready var _kick_button: Button = $KickButton
+var _flash: Tween = null
+var _flash_color := Color.TRANSPARENT
+
+@onready var _dot: ColorDot = $Heading/Dot
+@onready var _name_label: Label = $Heading/NameLabel
+@onready var _path_label: Label = $Heading/PathLabel
+@onready var _role_label: Label = $Heading/RoleLabel
+@onready var _kick_button: Button = $Heading/KickButton
+@onready var _figures: Control = $Figures
+@onready var _plot: ConnectionPlot = $Figures/Plot
+@onready var _round_trip_label: Label = $Figures/Values/RoundTripLabel
+@onready var _loss_label: Label = $Figures/Values/LossLabel
+
+
+func _draw() -> void:
+	if _flash_color.a > 0.0:
+		draw_rect(Rect2(Vector2.ZERO, size), _flash_color)
 
 
 func _ready() -> void:
 	_dot.color = player.color
 	_name_label.text = player.player_name
+	_kick_button.visible = session.is_host and not player.is_mine()
 	_kick_button.pressed.connect(_on_kick_pressed)
 	refresh()
 
 
-## Shows how the player is connected at this moment.
+## Shows how the player is connected at this moment, and adds it to the plot.
 func refresh() -> void:
-	var round_trip := session.round_trip_to(player.peer_id)
-	_kick_button.visible = session.is_host and not player.is_mine()
-	_round_trip_label.visible = round_trip >= 0
-	_round_trip_label.text = "%d ms" % round_trip
-	_round_trip_label.modulate = GOOD_COLOR if round_trip < SLOW \
-			else SLOW_COLOR if round_trip < VERY_SLOW else BAD_COLOR
-	if round_trip >= 0:
-		_way_label.text = WAY_TEXTS[session.way_to(player.peer_id)]
+	var connection := Noray.get_connection(player.peer_id)
+	_figures.visible = connection != null
+	_path_label.visible = connection != null
+	_role_label.visible = connection == null
+	if connection != null:
+		_show_connection(connection)
 	elif player.is_mine():
-		_way_label.text = "you, host" if session.is_host else "you"
+		_role_label.text = "you, host" if session.is_host else "you"
 	else:
-		# Only the host is linked to everyone; it passes on what the others do.
-		_way_label.text = "via the host"
+		# Only the host is connected to everyone; it passes on what the others do.
+		_role_label.text = "via the host" if not session.is_host else ""
+
+
+## Lets a change of path be seen.
+func flash(path: NorayConnection.Path) -> void:
+	var color := _path_color(path)
+	_plot.mark_change(color)
+	if _flash != null:
+		_flash.kill()
+	_flash = create_tween()
+	_flash.tween_method(_set_flash, Color(color, FLASH_ALPHA), Color(color, 0.0), FLASH_TIME)
+
+
+func _show_connection(connection: NorayConnection) -> void:
+	_path_label.text = PATH_TEXTS[connection.path]
+	_path_label.add_theme_color_override(&"font_color", _path_color(connection.path))
+	_plot.add_sample(connection.round_trip, connection.loss)
+	_round_trip_label.text = _milliseconds(connection.round_trip)
+	_loss_label.text = "%d %% loss" % roundi(connection.loss * 100.0)
+	_figures.tooltip_text = "%s:%d\nJitter %s\nSent %s, received %s\nThis path for %d s" % [
+		connection.address, connection.port, _milliseconds(connection.jitter),
+		String.humanize_size(connection.bytes_sent), String.humanize_size(connection.bytes_received),
+		int(connection.since)]
+
+
+func _milliseconds(seconds: float) -> String:
+	if seconds < 0.0:
+		return "? ms"
+	return ("%.1f ms" if seconds < 0.00995 else "%.0f ms") % (seconds * 1000.0)
+
+
+func _path_color(path: NorayConnection.Path) -> Color:
+	return get_theme_color(PATH_COLORS[path] as StringName, THEME_TYPE)
+
+
+func _set_flash(color: Color) -> void:
+	_flash_color = color
+	queue_redraw()
 
 
 func _on_kick_pressed() -> void:

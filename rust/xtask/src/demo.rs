@@ -67,6 +67,7 @@ pub fn play_headless(godot: &Godot, players: u8, relay: bool) -> Result<()> {
     });
     let result = table.open(until).and_then(|()| table.follow(Some(until)));
     let result = result.and_then(|()| table.check_all_met());
+    let result = result.and_then(|()| table.check_paths());
     let mut failures: Vec<String> = result.err().iter().map(|e| format!("{e:#}")).collect();
     let failed = !failures.is_empty();
     for player in table.players {
@@ -131,6 +132,8 @@ struct Player {
     /// How many lines of its log were looked at.
     read: usize,
     met: bool,
+    /// Of a joining player: how it is connected to the host, as it told last.
+    path: Option<String>,
     /// The names of those that it has seen move.
     seen: BTreeSet<String>,
 }
@@ -146,6 +149,12 @@ impl Player {
                 let words = step.strip_prefix("log ").unwrap_or(&step);
                 println!("{}: {words}", self.game.name());
                 self.met |= step == "met";
+                if let Some(path) = step
+                    .strip_prefix("connected ")
+                    .or_else(|| step.strip_prefix("path "))
+                {
+                    self.path = Some(path.to_owned());
+                }
                 if let Some(name) = step
                     .strip_prefix("sees ")
                     .and_then(|rest| rest.strip_suffix(" moved"))
@@ -258,6 +267,7 @@ impl<'a> Table<'a> {
             game: Game::start(name, &mut command)?,
             read: 0,
             met: false,
+            path: None,
             seen: BTreeSet::new(),
         });
         Ok(())
@@ -280,6 +290,23 @@ impl<'a> Table<'a> {
             }
             if until.is_some_and(|until| Instant::now() > until) {
                 bail!("the players did not all meet within {:.0?}", defaults::DEMO);
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails unless each joining player is connected as it was told to be.
+    fn check_paths(&self) -> Result<()> {
+        for player in self.players.iter().skip(1) {
+            let name = player.game.name();
+            let path = player.path.as_deref().unwrap_or("not known");
+            let is_right = match path {
+                "relay" => self.party.relay,
+                "direct" | "lan" => !self.party.relay,
+                _ => false,
+            };
+            if !is_right {
+                bail!("{name} is connected by the wrong path: {path}");
             }
         }
         Ok(())
