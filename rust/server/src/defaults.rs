@@ -113,6 +113,20 @@ pub const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
 /// Datagrams that are taken from one socket before others have their turn.
 pub const DATAGRAMS_PER_TURN: usize = 64;
 
+/// Calls to receive from one relay port before others have their turn; each takes up to
+/// 32 datagrams, where the system can.
+pub const BATCHES_PER_TURN: usize = 2;
+
+/// Datagrams that are sent with one call: the most that Linux takes.
+pub const MAX_RUN: usize = 64;
+
+/// Longest datagram that is sent together with others, in bytes: a system refuses to cut
+/// longer ones than a network carries, which is 1,280 bytes or more, headers included.
+pub const MAX_RUN_LENGTH: usize = 1200;
+
+/// Bytes of datagrams that the system may hold for a relay: a burst of some hundred.
+pub const RELAY_BUFFER: usize = 256 * 1024;
+
 /// Largest datagram there is, in bytes.
 pub const MAX_DATAGRAM: usize = 65_535;
 

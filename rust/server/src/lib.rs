@@ -5,6 +5,7 @@
 //!         ├─ registrar   notes the players' external addresses (UDP)
 //!         └─ relays      a task for each open relay port (UDP), and one for expiry
 //!
+//! batching    many datagrams with one call
 //! directory   who is connected, and what waits to be written to whom
 //! config      what a server can be told; settings: the same as text
 //! defaults    limits and times, each with its reason
@@ -14,6 +15,7 @@
 //! connection, never the others theirs. Decisions are `noray-protocol`'s, which knows
 //! no sockets and no clocks.
 
+mod batching;
 mod commands;
 mod config;
 pub mod defaults;

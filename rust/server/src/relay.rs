@@ -4,10 +4,9 @@
 //! bound when a relay opens and closed when it expires.
 
 use std::{
-    cell::RefCell,
     io,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -19,17 +18,12 @@ use tokio::{net::UdpSocket, runtime::Handle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    batching::{Batching, Run},
     config::Config,
-    defaults::{DATAGRAMS_PER_TURN, MAX_DATAGRAM, PORT_CLOSE_WAIT, PORT_RETRY, RECEIVE_PAUSE},
+    defaults::{BATCHES_PER_TURN, PORT_CLOSE_WAIT, PORT_RETRY, RECEIVE_PAUSE, RELAY_BUFFER},
     directory::Counters,
-    sockets::{bind_udp, send_datagram},
+    sockets::{bind_udp, enlarge_receive_buffer},
 };
-
-thread_local! {
-    /// One buffer for each thread: a datagram is received and sent without a pause
-    /// between, and ten thousand buffers of this size would take 655 MB.
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; MAX_DATAGRAM]);
-}
 
 /// All relays of a server.
 #[derive(Debug)]
@@ -39,6 +33,8 @@ pub(crate) struct Relays {
     tasks: TaskTracker,
     stop: CancellationToken,
     counters: Arc<Counters>,
+    /// Made with the first relay.
+    batching: OnceLock<Arc<Batching>>,
     /// Locked when relays open, close and move, never for a packet.
     state: Mutex<State>,
 }
@@ -53,6 +49,7 @@ struct State {
 #[derive(Debug)]
 struct RelaySocket {
     socket: UdpSocket,
+    batching: Arc<Batching>,
     closed: CancellationToken,
 }
 
@@ -75,6 +72,7 @@ impl Relays {
             tasks,
             stop,
             counters,
+            batching: OnceLock::new(),
             state: Mutex::new(State {
                 table,
                 is_short: false,
@@ -169,9 +167,19 @@ impl Relays {
     }
 
     fn bind(&self, port: u16) -> io::Result<RelaySocket> {
+        let batching = match self.batching.get() {
+            Some(batching) => batching,
+            None => {
+                let new = Arc::new(Batching::new()?);
+                self.batching.get_or_init(|| new)
+            }
+        };
+        let socket = bind_udp(SocketAddrV4::new(self.host, port))?;
+        enlarge_receive_buffer(&socket, RELAY_BUFFER);
         let _context = self.runtime.enter();
         Ok(RelaySocket {
-            socket: UdpSocket::from_std(bind_udp(SocketAddrV4::new(self.host, port))?)?,
+            socket: UdpSocket::from_std(socket)?,
+            batching: batching.clone(),
             closed: self.stop.child_token(),
         })
     }
@@ -216,7 +224,7 @@ impl Relays {
     /// Forwards what comes to a relay's port, until it is closed.
     async fn run(self: Arc<Self>, relay: Arc<Relay>) {
         let port = relay.port();
-        let RelaySocket { socket, closed } = relay.socket();
+        let RelaySocket { socket, closed, .. } = relay.socket();
         loop {
             tokio::select! {
                 biased;
@@ -267,34 +275,37 @@ fn close(state: &mut State, port: u16) {
 /// Forwards packets that are there already, but not so many that others wait; `true`
 /// when there may be more.
 fn forward_some(relay: &Relay) -> io::Result<bool> {
-    BUFFER.with_borrow_mut(|buffer| {
-        for _ in 0..DATAGRAMS_PER_TURN {
-            match relay.socket().socket.try_recv_from(buffer) {
-                Ok((length, SocketAddr::V4(from))) => {
-                    forward(relay, from, buffer.get(..length).unwrap_or_default());
-                }
-                Ok((_, SocketAddr::V6(_))) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                // Windows tells here that an earlier packet found nobody.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
-                Err(error) => return Err(error),
-            }
+    let RelaySocket {
+        socket, batching, ..
+    } = relay.socket();
+    for _ in 0..BATCHES_PER_TURN {
+        let more = batching.receive(socket, |run| forward(relay, &run));
+        match more {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            // Windows tells here that an earlier packet found nobody.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+            Err(error) => return Err(error),
         }
-        Ok(true)
-    })
+    }
+    Ok(true)
 }
 
-fn forward(relay: &Relay, from: SocketAddrV4, payload: &[u8]) {
-    match relay.receive(from, payload.len(), Instant::now()) {
-        Ok(Forward { from, to }) => {
-            let out = &from.socket().socket;
-            send_datagram(out, payload, to.first);
+fn forward(relay: &Relay, run: &Run<'_>) {
+    let now = Instant::now();
+    match relay.receive_run(run.from, run.count(), run.length, run.last_length(), now) {
+        Ok((Forward { from, to }, passed)) => {
+            let RelaySocket {
+                socket, batching, ..
+            } = from.socket();
+            let run = run.first(passed);
+            batching.send(socket, &run, to.first);
             for copy in to.copies.into_iter().flatten() {
-                send_datagram(out, payload, copy);
+                batching.send(socket, &run, copy);
             }
         }
         Err(reason) => {
-            tracing::trace!(port = relay.port(), %from, %reason, "packet dropped");
+            tracing::trace!(port = relay.port(), from = %run.from, %reason, "packets dropped");
         }
     }
 }

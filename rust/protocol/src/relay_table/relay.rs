@@ -161,33 +161,70 @@ impl<S> Relay<S> {
         payload: usize,
         now: Instant,
     ) -> Result<Forward<S>, Dropped> {
-        let length = (payload as u64).saturating_add(PACKET_OVERHEAD);
+        let (forward, _) = self.receive_run(from, 1, payload, payload, now)?;
+        Ok(forward)
+    }
+
+    /// Where several packets go that came from the same address, one after the other:
+    /// `count` of them, each with `payload` bytes but the `last`. Also how many of them,
+    /// from the first on; the others are dropped.
+    ///
+    /// # Errors
+    /// As for [`Self::receive`], when none is forwarded.
+    pub fn receive_run(
+        &self,
+        from: SocketAddrV4,
+        count: usize,
+        payload: usize,
+        last: usize,
+        now: Instant,
+    ) -> Result<(Forward<S>, usize), Dropped> {
         let common = &self.common;
         let sender = (self.state().senders)
             .sender_of(from, now, &common.limits, || !common.is_registered(from))
             .ok_or(Dropped::UnknownSender)?
             .clone();
-        let mut to = sender.send(self.port, length, now)?;
-        for copy in &mut to.copies {
-            if copy.is_some() && self.state().count(length, common, now).is_err() {
-                *copy = None;
+        let length_of = |index| {
+            let payload = if index + 1 == count { last } else { payload };
+            (payload as u64).saturating_add(PACKET_OVERHEAD)
+        };
+        let (mut to, passed) = sender.send(self.port, (0..count).map(length_of), now)?;
+        if to.copies.iter().any(Option::is_some) {
+            let mut state = self.state();
+            let length = (0..passed).map(length_of).fold(0, u64::saturating_add);
+            for copy in &mut to.copies {
+                if copy.is_some() && state.count(length, common, now).is_err() {
+                    *copy = None;
+                }
             }
         }
         self.touch(now);
-        Ok(Forward { from: sender, to })
+        Ok((Forward { from: sender, to }, passed))
     }
 
-    /// Counts what this relay's player sends to another relay's, and says where that
-    /// player is answered from here.
-    fn send(&self, to: u16, length: u64, now: Instant) -> Result<Destinations, Dropped> {
+    /// Counts what this relay's player sends to another relay's, as much as may pass, and
+    /// says where that player is answered from here.
+    fn send(
+        &self,
+        to: u16,
+        lengths: impl Iterator<Item = u64>,
+        now: Instant,
+    ) -> Result<(Destinations, usize), Dropped> {
         let mut state = self.state();
         let destinations = (state.senders)
             .destinations(to, now, &self.common.limits)
             .ok_or(Dropped::UnknownSender)?;
-        state.count(length, &self.common, now)?;
+        let mut passed = 0;
+        for length in lengths {
+            match state.count(length, &self.common, now) {
+                Ok(()) => passed += 1,
+                Err(reason) if passed == 0 => return Err(reason),
+                Err(_) => break,
+            }
+        }
         drop(state);
         self.touch(now);
-        Ok(destinations)
+        Ok((destinations, passed))
     }
 
     /// The relay is in use.

@@ -23,6 +23,26 @@ fn a_player_over_its_bandwidth_is_cut_to_it_and_others_are_not() {
 }
 
 #[test]
+fn of_packets_that_come_together_pass_as_many_as_may() {
+    let mut world = World::pair(limits());
+    let run = |world: &World, count, last| {
+        let passed = world.relays[&2].receive_run(home(1), count, 1000, last, world.now);
+        passed.map(|(_, passed)| passed)
+    };
+    assert_eq!(run(&world, 5, 1000), Ok(5));
+    assert_eq!(run(&world, 20, 1000), Ok(7));
+    assert_eq!(
+        run(&world, 1, 1000).unwrap_err(),
+        Dropped::IndividualTraffic
+    );
+    world.wait(SLICE);
+    // The last one is shorter: 12 of 1,028 bytes leave room for 771.
+    assert_eq!(run(&world, 13, 743), Ok(13));
+    world.wait(SLICE);
+    assert_eq!(run(&world, 13, 744), Ok(12));
+}
+
+#[test]
 fn a_learned_address_counts_for_its_player() {
     let world = World::pair(limits());
     let passed = (0..100)

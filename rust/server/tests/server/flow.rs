@@ -134,6 +134,34 @@ fn a_relay_carries_the_largest_packet() {
 }
 
 #[test]
+fn a_burst_arrives_in_order_and_unchanged() {
+    let server = TestServer::with(Config {
+        max_individual_traffic: 1 << 30,
+        ..config()
+    });
+    let pair = RelayedPair::new(&server);
+    // Runs of one length, as the system joins and cuts them, and breaks between.
+    let packets: Vec<_> = (0..200u8)
+        .map(|number| {
+            vec![
+                number;
+                if number % 50 < 40 {
+                    100
+                } else {
+                    usize::from(number % 7)
+                }
+            ]
+        })
+        .collect();
+    for packet in &packets {
+        pair.client.send_datagram(packet, pair.host_port);
+    }
+    for packet in packets {
+        assert_eq!(pair.host.datagram(), (packet, pair.client_port));
+    }
+}
+
+#[test]
 fn a_host_tells_its_relayed_players_apart_by_port() {
     let server = TestServer::start();
     let mut first = RelayedPair::new(&server);

@@ -1,0 +1,340 @@
+//! Many datagrams with one call, where the system can.
+//!
+//! Linux receives up to 32 datagrams at once. What came from one sender without a break
+//! leaves again with one call, and the system cuts it into datagrams (GSO on Linux, USO
+//! on Windows), which costs it a fraction of sending each.
+
+use std::{
+    array,
+    cell::RefCell,
+    io::{self, IoSliceMut},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+};
+
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use tokio::{io::Interest, net::UdpSocket};
+
+use crate::{
+    defaults::{MAX_DATAGRAM, MAX_RUN, MAX_RUN_LENGTH},
+    sockets::{bind_udp, is_one_sender, send_datagram},
+};
+
+thread_local! {
+    /// One set of buffers for each thread: datagrams are received and sent without a
+    /// pause between. Two megabytes, of which small datagrams touch little.
+    static BUFFERS: RefCell<Buffers> = RefCell::new(Buffers {
+        received: vec![0; BATCH_SIZE * MAX_DATAGRAM],
+        run: Vec::with_capacity(MAX_RUN * MAX_RUN_LENGTH),
+    });
+}
+
+struct Buffers {
+    received: Vec<u8>,
+    run: Vec<u8>,
+}
+
+/// Datagrams of one sender, one behind the other: all of one length, but the last, which
+/// may be shorter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run<'a> {
+    /// Who sent them.
+    pub(crate) from: SocketAddrV4,
+    /// The length of each but the last, in bytes.
+    pub(crate) length: usize,
+    payload: &'a [u8],
+}
+
+impl Run<'_> {
+    /// How many datagrams they are, one at the least.
+    pub(crate) fn count(&self) -> usize {
+        self.payload.len().div_ceil(self.length.max(1)).max(1)
+    }
+
+    /// The length of the last one, in bytes.
+    pub(crate) fn last_length(&self) -> usize {
+        self.payload.len() - (self.count() - 1) * self.length
+    }
+
+    /// The first `count` of them.
+    pub(crate) fn first(&self, count: usize) -> Self {
+        let length = count.saturating_mul(self.length);
+        Self {
+            payload: self.payload.get(..length).unwrap_or(self.payload),
+            ..*self
+        }
+    }
+}
+
+/// What the system can do, as far as it was found out.
+#[derive(Debug)]
+pub(crate) struct Batching {
+    system: UdpSocketState,
+}
+
+impl Batching {
+    pub(crate) fn new() -> io::Result<Self> {
+        // It sets options on its socket that are wrong for relays: they must neither
+        // refuse to fragment large datagrams nor ask when each one came. It is only asked
+        // what the system can do, and works with any socket.
+        let socket = bind_udp(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+        Ok(Self {
+            system: UdpSocketState::new((&socket).into())?,
+        })
+    }
+
+    /// Takes datagrams that are there and hands them on in runs; `true` when there may
+    /// be more. What cannot be answered is dropped.
+    pub(crate) fn receive(
+        &self,
+        socket: &UdpSocket,
+        mut handle: impl FnMut(Run<'_>),
+    ) -> io::Result<bool> {
+        BUFFERS.with_borrow_mut(|buffers| {
+            let mut metas = [RecvMeta::default(); BATCH_SIZE];
+            let count = receive_batch(&self.system, socket, &mut buffers.received, &mut metas)?;
+            let datagrams = buffers.received.chunks_exact(MAX_DATAGRAM).zip(&metas);
+            let datagrams = datagrams.take(count).filter_map(|(buffer, meta)| {
+                let SocketAddr::V4(from) = meta.addr else {
+                    return None;
+                };
+                let datagram = buffer.get(..meta.len)?;
+                is_one_sender(from).then_some((from, datagram))
+            });
+            let max_run = MAX_RUN.min(self.system.max_gso_segments());
+            in_runs(datagrams, max_run, &mut buffers.run, &mut handle);
+            Ok(count == BATCH_SIZE)
+        })
+    }
+
+    /// Sends a run, or drops what cannot leave right now, as networks do.
+    pub(crate) fn send(&self, socket: &UdpSocket, run: &Run<'_>, to: SocketAddrV4) {
+        if run.count() > 1 {
+            let transmit = Transmit {
+                destination: to.into(),
+                ecn: None,
+                contents: run.payload,
+                segment_size: Some(run.length),
+                src_ip: None,
+            };
+            match self.system.try_send(socket.into(), &transmit) {
+                Ok(()) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // The network's hardware cannot cut it, which is noted for the next time.
+                Err(error) => tracing::debug!(%error, "datagrams are sent one by one"),
+            }
+        }
+        for datagram in run.payload.chunks(run.length.max(1)) {
+            send_datagram(socket, datagram, to);
+        }
+        if run.payload.is_empty() {
+            send_datagram(socket, &[], to);
+        }
+    }
+}
+
+/// Receives what is there, up to a batch, and says how many datagrams that were.
+fn receive_batch(
+    system: &UdpSocketState,
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+    metas: &mut [RecvMeta; BATCH_SIZE],
+) -> io::Result<usize> {
+    let mut count = 0;
+    let mut chunks = buffer.chunks_exact_mut(MAX_DATAGRAM);
+    let mut slices: [_; BATCH_SIZE] =
+        array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+    let received = socket.try_io(Interest::READABLE, || {
+        count = system.recv(socket.into(), &mut slices, metas)?;
+        if count < BATCH_SIZE {
+            // There was no more: the runtime need not ask again until it is told.
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(())
+    });
+    match received {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+        _ => Ok(count),
+    }
+}
+
+/// Joins datagrams of one sender that follow each other, `max` at the most.
+fn in_runs<'a>(
+    datagrams: impl Iterator<Item = (SocketAddrV4, &'a [u8])>,
+    max: usize,
+    buffer: &mut Vec<u8>,
+    handle: &mut impl FnMut(Run<'_>),
+) {
+    let mut datagrams = datagrams.peekable();
+    while let Some((from, first)) = datagrams.next() {
+        let length = first.len();
+        let mut count = 1;
+        let mut last = length;
+        // An empty datagram is no run's: nothing would tell that it is there.
+        let may_follow = |(next, datagram): &(SocketAddrV4, &[u8]), last: usize| {
+            *next == from && (1..=length).contains(&datagram.len()) && last == length
+        };
+        buffer.clear();
+        if length <= MAX_RUN_LENGTH {
+            while count < max
+                && let Some((_, next)) = datagrams.next_if(|next| may_follow(next, last))
+            {
+                if count == 1 {
+                    buffer.extend_from_slice(first);
+                }
+                buffer.extend_from_slice(next);
+                count += 1;
+                last = next.len();
+            }
+        }
+        let payload = if count == 1 { first } else { &*buffer };
+        handle(Run {
+            from,
+            length,
+            payload,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn runs(datagrams: &[(u16, Vec<u8>)], max: usize) -> Vec<(u16, Vec<Vec<u8>>)> {
+        let mut runs = Vec::new();
+        let datagrams = datagrams.iter().map(|(port, datagram)| {
+            let from = SocketAddrV4::new(Ipv4Addr::LOCALHOST, *port);
+            (from, datagram.as_slice())
+        });
+        in_runs(datagrams, max, &mut Vec::new(), &mut |run: Run<'_>| {
+            let mut parts: Vec<_> = run.payload.chunks(run.length.max(1)).collect();
+            if run.payload.is_empty() {
+                parts.push(&[]);
+            }
+            assert_eq!(parts.len(), run.count());
+            assert_eq!(parts.last().map(|last| last.len()), Some(run.last_length()));
+            let parts = parts.into_iter().map(<[u8]>::to_vec).collect();
+            runs.push((run.from.port(), parts));
+        });
+        runs
+    }
+
+    #[test]
+    fn what_follows_without_a_break_is_joined() {
+        let lengths = [
+            (1, 5),
+            (1, 5),
+            (1, 3),
+            (1, 5),
+            (2, 5),
+            (1, 5),
+            (1, 6),
+            (1, 0),
+            (1, 0),
+        ];
+        let datagrams = lengths.map(|(port, length)| (port, vec![port as u8; length]));
+        let lengths = |runs: Vec<(u16, Vec<Vec<u8>>)>| -> Vec<(u16, Vec<usize>)> {
+            let lengths = |parts: Vec<Vec<u8>>| parts.iter().map(Vec::len).collect();
+            runs.into_iter()
+                .map(|(port, parts)| (port, lengths(parts)))
+                .collect()
+        };
+        assert_eq!(
+            lengths(runs(&datagrams, 64)),
+            [
+                (1, vec![5, 5, 3]),
+                (1, vec![5]),
+                (2, vec![5]),
+                (1, vec![5]),
+                (1, vec![6]),
+                (1, vec![0]),
+                (1, vec![0])
+            ]
+        );
+        assert_eq!(runs(&datagrams, 1).len(), datagrams.len());
+        let long = [(1, vec![0; MAX_RUN_LENGTH + 1]), (1, vec![0; 1])];
+        assert_eq!(runs(&long, 64).len(), 2);
+    }
+
+    #[test]
+    fn the_first_of_a_run() {
+        let run = Run {
+            from: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1),
+            length: 4,
+            payload: &[7; 10],
+        };
+        let parts = |run: Run<'_>| (run.count(), run.last_length());
+        assert_eq!(parts(run), (3, 2));
+        assert_eq!(parts(run.first(3)), (3, 2));
+        assert_eq!(parts(run.first(2)), (2, 4));
+        assert_eq!(parts(run.first(1)), (1, 4));
+    }
+
+    proptest! {
+        #[test]
+        fn no_datagram_is_lost_or_changed(
+            datagrams in proptest::collection::vec((1..3u16, 0..4usize, any::<u8>()), 0..40),
+            max in 1..8usize,
+        ) {
+            let datagrams: Vec<_> = datagrams
+                .into_iter()
+                .map(|(port, length, byte)| (port, vec![byte; length]))
+                .collect();
+            let mut again = Vec::new();
+            for (port, parts) in runs(&datagrams, max) {
+                prop_assert!(parts.len() <= max);
+                again.extend(parts.into_iter().map(|part| (port, part)));
+            }
+            prop_assert_eq!(again, datagrams);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_arrives_as_it_was() {
+        let socket = || UdpSocket::from_std(bind_udp("127.0.0.1:0".parse().unwrap()).unwrap());
+        let (from, to) = (socket().unwrap(), socket().unwrap());
+        let SocketAddr::V4(address) = to.local_addr().unwrap() else {
+            panic!("an IPv4 socket")
+        };
+        let batching = Batching::new().unwrap();
+        let payload: Vec<_> = (0..1000).map(|byte| byte as u8).collect();
+        for length in [1000, 999, 300, 100] {
+            let run = Run {
+                from: address,
+                length,
+                payload: &payload,
+            };
+            batching.send(&from, &run, address);
+            for part in payload.chunks(length) {
+                let mut buffer = [0; 2000];
+                let received = to.recv(&mut buffer).await.unwrap();
+                assert_eq!(&buffer[..received], part);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_receiver_is_told_of_what_comes_later() {
+        let socket = || UdpSocket::from_std(bind_udp("127.0.0.1:0".parse().unwrap()).unwrap());
+        let (from, to) = (socket().unwrap(), socket().unwrap());
+        let SocketAddr::V4(address) = to.local_addr().unwrap() else {
+            panic!("an IPv4 socket")
+        };
+        let batching = Batching::new().unwrap();
+        for count in [1, 2, BATCH_SIZE, BATCH_SIZE + 1, 3 * BATCH_SIZE] {
+            for number in 0..count {
+                send_datagram(&from, &[number as u8], address);
+            }
+            let mut received = Vec::new();
+            while received.len() < count {
+                to.readable().await.unwrap();
+                batching
+                    .receive(&to, |run| received.extend_from_slice(run.payload))
+                    .unwrap();
+            }
+            let sent: Vec<_> = (0..count).map(|number| number as u8).collect();
+            assert_eq!(received, sent);
+        }
+    }
+}
