@@ -22,7 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     config::Config,
     defaults::{ACCEPT_PAUSE, BYTES_PER_LINE, READ_CHUNK},
-    directory::{Directory, Member},
+    directory::{Directory, Member, lock},
     outbox::OutboxFull,
     sockets::prepare_connection,
     throttle::Throttle,
@@ -220,7 +220,9 @@ impl Session {
             if self.member.outbox().is_crowded() {
                 return Ok(Paused::Crowded);
             }
-            let wait = self.lines.wait(Instant::now());
+            let now = Instant::now();
+            let address = &self.member.address_limits().lines;
+            let wait = self.lines.wait(now).max(lock(address).wait(now));
             if !wait.is_zero() {
                 return Ok(Paused::Throttled(wait));
             }
@@ -228,6 +230,7 @@ impl Session {
                 None => return Ok(Paused::NoLine),
                 Some(line) => {
                     self.lines.charge(1.0);
+                    lock(&self.member.address_limits().lines).charge(1.0);
                     self.handle_line(line).await?;
                 }
             }
@@ -242,7 +245,10 @@ impl Session {
         match PlayerCommand::parse(&line) {
             // Goes out behind a resume, for servers that know none.
             PlayerCommand::RegisterHost if std::mem::take(&mut self.resumed) => Ok(()),
-            PlayerCommand::RegisterHost => self.register(),
+            PlayerCommand::RegisterHost => {
+                self.wait_to_register().await;
+                self.register()
+            }
             PlayerCommand::ResumeHost(open_id, private_id) => self.resume(&open_id, private_id),
             PlayerCommand::Connect(kind, Ok(host)) => self.connect(kind, &host).await,
             PlayerCommand::Connect(kind, Err(_)) => {
@@ -250,6 +256,23 @@ impl Session {
             }
             PlayerCommand::Echo(text) => self.send(&ServerCommand::Echo(text)),
             PlayerCommand::Unknown => Ok(()),
+        }
+    }
+
+    /// Waits for the turn of this connection's address.
+    async fn wait_to_register(&self) {
+        let limit = &self.member.address_limits().registrations;
+        loop {
+            let now = Instant::now();
+            // In a statement of its own, so that no lock is held while waiting.
+            let wait = {
+                let mut limit = lock(limit);
+                match limit.try_take(now) {
+                    true => return,
+                    false => limit.wait(now),
+                }
+            };
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -301,7 +324,9 @@ impl Session {
         kind: ConnectKind,
         host: &OpenId,
     ) -> Result<Introduction, RefusalReason> {
-        if !self.connects.try_take(Instant::now()) {
+        let now = Instant::now();
+        let address = &self.member.address_limits().connects;
+        if !self.connects.try_take(now) || !lock(address).try_take(now) {
             return Err(RefusalReason::TooManyRequests);
         }
         let introduction = self.member.introduce(host)?;

@@ -63,6 +63,15 @@ pub struct Config {
     /// `connect` and `connect-relay` a second that are answered on one connection;
     /// more are refused. Default 10.
     pub max_connects_per_second: u32,
+    /// Lines a second that are read of all connections from one address together; more
+    /// wait. Default 5,000.
+    pub max_lines_per_second_per_address: u32,
+    /// `connect` and `connect-relay` a second that are answered to all connections from
+    /// one address together; more are refused. Default 500.
+    pub max_connects_per_second_per_address: u32,
+    /// `register-host` a second of all connections from one address together; more wait.
+    /// Default 500.
+    pub max_registrations_per_second_per_address: u32,
     /// Identities of one connection; a `register-host` too many is passed over.
     /// Default 16.
     pub max_hosts_per_connection: usize,
@@ -167,6 +176,10 @@ impl Default for Config {
             max_line_length: defaults::MAX_LINE_LENGTH,
             max_lines_per_second: defaults::MAX_LINES_PER_SECOND,
             max_connects_per_second: defaults::MAX_CONNECTS_PER_SECOND,
+            max_lines_per_second_per_address: defaults::MAX_LINES_PER_SECOND_PER_ADDRESS,
+            max_connects_per_second_per_address: defaults::MAX_CONNECTS_PER_SECOND_PER_ADDRESS,
+            max_registrations_per_second_per_address:
+                defaults::MAX_REGISTRATIONS_PER_SECOND_PER_ADDRESS,
             max_hosts_per_connection: defaults::MAX_HOSTS_PER_CONNECTION,
             max_outbound_queue: defaults::MAX_OUTBOUND_QUEUE,
             write_timeout: defaults::WRITE_TIMEOUT,
@@ -261,6 +274,18 @@ impl Config {
             (
                 "NORAY_MAX_CONNECTS_PER_SECOND",
                 self.max_connects_per_second.into(),
+            ),
+            (
+                "NORAY_MAX_LINES_PER_SECOND_PER_ADDRESS",
+                self.max_lines_per_second_per_address.into(),
+            ),
+            (
+                "NORAY_MAX_CONNECTS_PER_SECOND_PER_ADDRESS",
+                self.max_connects_per_second_per_address.into(),
+            ),
+            (
+                "NORAY_MAX_REGISTRATIONS_PER_SECOND_PER_ADDRESS",
+                self.max_registrations_per_second_per_address.into(),
             ),
             (
                 "NORAY_MAX_HOSTS_PER_CONNECTION",

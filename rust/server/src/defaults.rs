@@ -66,6 +66,17 @@ pub const MAX_LINES_PER_SECOND: u32 = 100;
 /// one makes another player's game act.
 pub const MAX_CONNECTS_PER_SECOND: u32 = 10;
 
+/// Lines a second of all connections from one address together: as many as 50 of its
+/// connections may send at most, and many thousands as players really do.
+pub const MAX_LINES_PER_SECOND_PER_ADDRESS: u32 = 5000;
+
+/// `connect` and `connect-relay` a second of all connections from one address together.
+pub const MAX_CONNECTS_PER_SECOND_PER_ADDRESS: u32 = 500;
+
+/// `register-host` a second of all connections from one address together; more wait. All
+/// the connections that an address may have can so come back within a second.
+pub const MAX_REGISTRATIONS_PER_SECOND_PER_ADDRESS: u32 = 500;
+
 /// Identities of one connection. A game needs one for each local port.
 pub const MAX_HOSTS_PER_CONNECTION: usize = 16;
 
@@ -157,6 +168,9 @@ pub const PORT_RETRY: Duration = Duration::from_secs(60);
 
 /// How long an expired relay's socket may take to close; it takes microseconds.
 pub const PORT_CLOSE_WAIT: Duration = Duration::from_millis(20);
+
+/// Addresses without connections whose limits are remembered in any case.
+pub const IDLE_ADDRESSES: usize = 1024;
 
 /// Tries for an id that nobody has. With ids of sane length the first one is.
 pub const ID_TRIES: usize = 32;

@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    time::Instant,
 };
 
 use noray_protocol::{
@@ -20,10 +21,11 @@ use noray_protocol::{
 
 use crate::{
     config::Config,
-    defaults::ID_TRIES,
+    defaults::{ID_TRIES, IDLE_ADDRESSES},
     ids::{open_id_text, random_text},
     outbox::Outbox,
     relay::Relays,
+    throttle::Throttle,
 };
 
 /// What the server counts; read from any thread without waiting.
@@ -63,6 +65,7 @@ pub(crate) struct Directory {
     outbound_queue: usize,
     open_id: IdForm,
     private_id: IdForm,
+    address_rates: AddressRates,
     counters: Arc<Counters>,
     relays: Arc<Relays>,
     state: Mutex<State>,
@@ -72,8 +75,53 @@ pub(crate) struct Directory {
 struct State {
     hosts: HostTable,
     connections: HashMap<ConnectionId, Connection>,
-    per_address: HashMap<IpAddr, usize>,
+    /// Also addresses without connections, as long as their limits remember something.
+    per_address: HashMap<IpAddr, Address>,
     next_id: u64,
+}
+
+/// One network address, and what its connections have together.
+#[derive(Debug)]
+struct Address {
+    connections: usize,
+    limits: Arc<AddressLimits>,
+}
+
+/// How often all connections of one address together may do something, in times a second.
+#[derive(Clone, Copy, Debug)]
+struct AddressRates {
+    lines: u32,
+    connects: u32,
+    registrations: u32,
+}
+
+/// What all connections of one address may do together.
+#[derive(Debug)]
+pub(crate) struct AddressLimits {
+    pub(crate) lines: Mutex<Throttle>,
+    pub(crate) connects: Mutex<Throttle>,
+    pub(crate) registrations: Mutex<Throttle>,
+}
+
+impl AddressLimits {
+    fn new(rates: AddressRates, now: Instant) -> Self {
+        let throttle = |per_second| Mutex::new(Throttle::new(per_second, now));
+        Self {
+            lines: throttle(rates.lines),
+            connects: throttle(rates.connects),
+            registrations: throttle(rates.registrations),
+        }
+    }
+
+    fn is_untouched(&self, now: Instant) -> bool {
+        let is_full = |throttle: &Mutex<Throttle>| lock(throttle).is_full(now);
+        is_full(&self.lines) && is_full(&self.connects) && is_full(&self.registrations)
+    }
+}
+
+/// A limit that connections share.
+pub(crate) fn lock(throttle: &Mutex<Throttle>) -> MutexGuard<'_, Throttle> {
+    throttle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug)]
@@ -117,6 +165,11 @@ impl Directory {
             outbound_queue: config.max_outbound_queue,
             open_id: form(config.open_id_length, &config.open_id_charset),
             private_id: form(config.private_id_length, &config.private_id_charset),
+            address_rates: AddressRates {
+                lines: config.max_lines_per_second_per_address,
+                connects: config.max_connects_per_second_per_address,
+                registrations: config.max_registrations_per_second_per_address,
+            },
             counters,
             relays,
             state: Mutex::new(State {
@@ -140,11 +193,17 @@ impl Directory {
         if state.connections.len() >= self.max_connections {
             return Err(AdmitError::ServerFull);
         }
-        let from_address = state.per_address.entry(address).or_default();
-        if *from_address >= self.max_per_address {
+        let now = Instant::now();
+        state.forget_idle_addresses(now);
+        let from_address = state.per_address.entry(address).or_insert_with(|| Address {
+            connections: 0,
+            limits: Arc::new(AddressLimits::new(self.address_rates, now)),
+        });
+        if from_address.connections >= self.max_per_address {
             return Err(AdmitError::AddressFull);
         }
-        *from_address += 1;
+        from_address.connections += 1;
+        let limits = from_address.limits.clone();
         let id = ConnectionId(state.next_id);
         state.next_id += 1;
         let connection = Connection {
@@ -158,6 +217,7 @@ impl Directory {
         Ok(Member {
             id,
             address,
+            limits,
             outbox,
             directory: self.clone(),
         })
@@ -185,12 +245,24 @@ impl Directory {
     }
 }
 
+impl State {
+    /// Forgets addresses without connections once they are more than the others: else
+    /// a connection closed and opened anew would have all its limits afresh.
+    fn forget_idle_addresses(&mut self, now: Instant) {
+        if self.per_address.len() > 2 * self.connections.len() + IDLE_ADDRESSES {
+            self.per_address
+                .retain(|_, address| address.connections > 0 || !address.limits.is_untouched(now));
+        }
+    }
+}
+
 /// A connection's place in the directory. Dropping it gives up the place and
 /// everything that came with it.
 #[derive(Debug)]
 pub(crate) struct Member {
     id: ConnectionId,
     address: IpAddr,
+    limits: Arc<AddressLimits>,
     outbox: Arc<Outbox>,
     directory: Arc<Directory>,
 }
@@ -199,6 +271,11 @@ impl Member {
     /// What waits to be written to this connection.
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
+    }
+
+    /// What the connections of this one's address may do together.
+    pub(crate) fn address_limits(&self) -> &AddressLimits {
+        &self.limits
     }
 
     /// Gives the connection's player a new identity.
@@ -308,10 +385,7 @@ impl Drop for Member {
         let players = state.hosts.disconnect(self.id);
         self.directory.relays.disown(&players);
         if let Some(from_address) = state.per_address.get_mut(&self.address) {
-            *from_address -= 1;
-            if *from_address == 0 {
-                state.per_address.remove(&self.address);
-            }
+            from_address.connections -= 1;
         }
         let counters = &self.directory.counters;
         counters.connections.store(state.connections.len(), Relaxed);

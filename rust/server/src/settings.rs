@@ -230,6 +230,40 @@ pub const SETTINGS: &[Setting] = &[
         show: |config| config.max_connects_per_second.to_string(),
     },
     Setting {
+        name: "NORAY_MAX_LINES_PER_SECOND_PER_ADDRESS",
+        flag: "max-lines-per-second-per-address",
+        value: "COUNT",
+        help: "Lines a second that are read of all connections from one address; more wait",
+        set: |config, value| store(&mut config.max_lines_per_second_per_address, count(value)),
+        show: |config| config.max_lines_per_second_per_address.to_string(),
+    },
+    Setting {
+        name: "NORAY_MAX_CONNECTS_PER_SECOND_PER_ADDRESS",
+        flag: "max-connects-per-second-per-address",
+        value: "COUNT",
+        help: "Connect requests a second that are answered to one address; more are refused",
+        set: |config, value| {
+            store(
+                &mut config.max_connects_per_second_per_address,
+                count(value),
+            )
+        },
+        show: |config| config.max_connects_per_second_per_address.to_string(),
+    },
+    Setting {
+        name: "NORAY_MAX_REGISTRATIONS_PER_SECOND_PER_ADDRESS",
+        flag: "max-registrations-per-second-per-address",
+        value: "COUNT",
+        help: "Registrations a second of all connections from one address; more wait",
+        set: |config, value| {
+            store(
+                &mut config.max_registrations_per_second_per_address,
+                count(value),
+            )
+        },
+        show: |config| config.max_registrations_per_second_per_address.to_string(),
+    },
+    Setting {
         name: "NORAY_MAX_HOSTS_PER_CONNECTION",
         flag: "max-hosts-per-connection",
         value: "COUNT",

@@ -32,6 +32,12 @@ impl Throttle {
         allowed
     }
 
+    /// Whether nothing was taken lately, so that nothing is lost when it is forgotten.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.wait(now);
+        self.tokens >= self.per_second * BURST_SECONDS
+    }
+
     /// Takes tokens, more than there are too: the bucket is then empty for longer.
     pub(crate) fn charge(&mut self, tokens: f64) {
         self.tokens -= tokens;

@@ -116,6 +116,60 @@ fn lines_over_the_rate_wait_their_turn_and_none_is_lost() {
 }
 
 #[test]
+fn connections_of_one_address_share_its_lines() {
+    let server = TestServer::with(Config {
+        max_lines_per_second_per_address: 20,
+        ..config()
+    });
+    let mut players = [server.player(), server.player(), server.player()];
+    let start = Instant::now();
+    for player in &mut players {
+        let lines: String = (0..30).map(|number| format!("echo {number}\n")).collect();
+        player.send_bytes(lines.as_bytes());
+    }
+    for player in &mut players {
+        for number in 0..30 {
+            assert_eq!(player.line(), format!("echo {number}"));
+        }
+    }
+    // 60 at once, then 20 a second.
+    let took = start.elapsed();
+    assert!(took > Duration::from_millis(1000), "{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+}
+
+#[test]
+fn connections_of_one_address_share_its_connects() {
+    let server = TestServer::with(Config {
+        max_connects_per_second_per_address: 1,
+        ..config()
+    });
+    let host = server.registered();
+    let answers: Vec<_> = (0..5)
+        .map(|_| server.registered().ask(&format!("connect {}", host.oid)))
+        .collect();
+    let refused = |answer: &String| answer.contains(" too-many-requests ");
+    assert!(!answers[..3].iter().any(refused), "{answers:?}");
+    assert!(answers[3..].iter().any(refused), "{answers:?}");
+}
+
+#[test]
+fn registrations_over_an_addresss_rate_wait_on_new_connections_too() {
+    let server = TestServer::with(Config {
+        max_registrations_per_second_per_address: 5,
+        ..config()
+    });
+    let start = Instant::now();
+    for _ in 0..20 {
+        server.player().register();
+    }
+    // 15 at once, then 5 a second.
+    let took = start.elapsed();
+    assert!(took > Duration::from_millis(900), "{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+}
+
+#[test]
 fn a_line_without_end_is_read_at_the_rate_too() {
     let server = TestServer::start();
     let mut player = server.player();
@@ -160,6 +214,7 @@ fn a_player_who_does_not_read_is_disconnected() {
     let server = TestServer::with(Config {
         write_timeout: Duration::from_millis(500),
         max_lines_per_second: 1_000_000,
+        max_lines_per_second_per_address: 1_000_000,
         ..config()
     });
     let mut slow = server.registered();
@@ -185,7 +240,9 @@ fn a_host_who_does_not_read_is_left_in_peace() {
     let server = TestServer::with(Config {
         write_timeout: PATIENCE,
         max_lines_per_second: 1_000_000,
+        max_lines_per_second_per_address: 1_000_000,
         max_connects_per_second: 1_000_000,
+        max_connects_per_second_per_address: 1_000_000,
         max_line_length: 64,
         max_outbound_queue: 8320,
         ..config()
