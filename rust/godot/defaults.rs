@@ -42,8 +42,8 @@ pub(crate) const MEETING_TIMEOUT: Duration = Duration::from_secs(15);
 /// Most players that a host can take: ENet's limit.
 pub(crate) const MOST_CLIENTS: i32 = 4095;
 
-/// Most channels that a game may ask for: ENet has 255, and Godot keeps three of them.
-pub(crate) const MAX_CHANNELS: i32 = 252;
+/// Most channels that a game may ask for: ENet has 255, and Godot keeps two of them.
+pub(crate) const MAX_CHANNELS: i32 = 253;
 
 /// Most bytes a second that a game may name: what an ENet of Godot's can be told.
 pub(crate) const MAX_BANDWIDTH: i32 = i32::MAX;
@@ -62,3 +62,10 @@ pub(crate) const PORT_ATTEMPTS: usize = 8;
 /// Pause between the datagrams that keep a router's mapping: RFC 8445's Tr, half of the 30 s after
 /// which the least patient routers forget.
 pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Longest wait for ENet's goodbyes to leave the link when the game quits. They do within
+/// microseconds; one that closed its peer just before has sent them already.
+pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// Pause between two looks at that.
+pub(crate) const GOODBYE_LOOK: Duration = Duration::from_millis(1);

@@ -119,6 +119,7 @@ impl GodotError for MeetingError {
                     Error::ERR_CONNECTION_ERROR
                 }
             },
+            Self::Send(error) => error.code(),
             Self::Ready(error) => error.code(),
             Self::Disconnected => Error::ERR_CONNECTION_ERROR,
             Self::TimedOut(_) => Error::ERR_TIMEOUT,

@@ -48,6 +48,7 @@ class_enum! {
 /// A call of `join` that has not ended.
 pub(crate) struct Joining {
     request: Request,
+    oid: OpenId,
     stage: JoinStage,
     enet: ENetOptions,
     until: Instant,
@@ -69,6 +70,7 @@ pub(crate) struct Joined {
     /// The game's own: it is joined as long as this lives and is open.
     pub(crate) peer: InstanceId,
     pub(crate) player: Player,
+    oid: OpenId,
     /// Whether Godot's multiplayer has still to hear that the host is there.
     untold: bool,
 }
@@ -134,6 +136,7 @@ fn try_begin(
     meeting::prepare(this, server.clone())?;
     // The end of another connection has been told meanwhile, and its handlers may call anything.
     check_free(this, &oid)?;
+    leave_game_of(this, &oid);
     let (stage, message) = {
         let mut me = this.bind_mut();
         let is_connected = me
@@ -149,13 +152,14 @@ fn try_begin(
             return Err(MeetingError::Disconnected);
         };
         meeting.link.join(JoinOptions {
-            oid,
+            oid: oid.clone(),
             timeout: options.timeout,
             force_relay: options.force_relay,
             lan: options.lan,
         });
         meeting.joining = request.take().map(|request| Joining {
             request,
+            oid,
             stage,
             enet: options.enet,
             until: Instant::now() + options.timeout,
@@ -186,6 +190,20 @@ fn check_free(this: &mut Gd<Noray>, oid: &OpenId) -> Result<(), MeetingError> {
         return Err(MeetingError::OwnOpenId);
     }
     Ok(())
+}
+
+/// Two games with the same host at the same time would mix up their packets.
+fn leave_game_of(this: &mut Gd<Noray>, oid: &OpenId) {
+    let peers: Vec<_> = {
+        let me = this.bind();
+        let joined = me.meeting.iter().flat_map(|meeting| &meeting.joined);
+        let same = joined.filter(|joined| joined.oid == *oid);
+        same.map(|joined| joined.peer).collect()
+    };
+    for mut peer in peers.into_iter().filter_map(enet::live_peer) {
+        peer.close();
+    }
+    sweep(this);
 }
 
 /// Whether a join runs that no way to the host is open for yet.
@@ -321,6 +339,7 @@ fn finish(this: &mut Gd<Noray>, peer: Gd<ENetMultiplayerPeer>) {
         };
         let Some(Joining {
             request,
+            oid,
             entering: Some(entering),
             ..
         }) = meeting.joining.take()
@@ -331,6 +350,7 @@ fn finish(this: &mut Gd<Noray>, peer: Gd<ENetMultiplayerPeer>) {
         meeting.joined.push(Joined {
             peer: peer.instance_id(),
             player: entering.host,
+            oid,
             untold: true,
         });
         (request, path)

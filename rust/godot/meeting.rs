@@ -13,12 +13,13 @@ use godot::{
 };
 use noray_client::{
     DialError, JoinError, JoinProgress, Link, LinkEvent, ReadyError, RemoteId, RemoteStats,
+    SendError,
 };
 use noray_protocol::id::OpenIdError;
 use tracing::{debug, info, warn};
 
 use crate::{
-    defaults::{EVENTS_PER_FRAME, LOOK_INTERVAL},
+    defaults::{EVENTS_PER_FRAME, GOODBYE_LOOK, GOODBYE_TIMEOUT, LOOK_INTERVAL},
     enet,
     error::GodotError,
     hosting::{self, Hosting},
@@ -87,6 +88,9 @@ pub(crate) enum MeetingError {
     /// The server was not reached.
     #[error(transparent)]
     Server(#[from] DialError),
+    /// The connection takes nothing.
+    #[error(transparent)]
+    Send(#[from] SendError),
     /// The server was reached, but this player is not ready to be met.
     #[error(transparent)]
     Ready(#[from] ReadyError),
@@ -163,7 +167,7 @@ impl Meeting {
     /// The player that the game knows by this id.
     fn player(&self, peer_id: i32) -> Option<(&Player, InstanceId)> {
         if peer_id == HOST_ID {
-            let joined = self.joined.last()?;
+            let joined = self.joined.iter().rfind(|joined| joined.is_alive())?;
             return Some((&joined.player, joined.peer));
         }
         let hosting = self.hosting.as_ref()?;
@@ -229,10 +233,14 @@ pub(crate) fn play(me: &mut Noray, registrar_port: u16) -> Result<(), MeetingErr
         return Err(MeetingError::Disconnected);
     };
     session.registrar_port = registrar_port;
-    session
+    match session
         .connection
         .play(meeting.link.handle(), registrar_port)
-        .map_err(|_| MeetingError::Disconnected)
+    {
+        // A connection that has ended already tells why, with its last event.
+        Ok(()) | Err(SendError::Disconnected) => Ok(()),
+        Err(error @ SendError::Full) => Err(error.into()),
+    }
 }
 
 /// `get_connection`.
@@ -378,9 +386,18 @@ fn look(this: &mut Gd<Noray>) {
     let now = Instant::now();
     {
         let mut me = this.bind_mut();
-        let Some(meeting) = me.meeting.as_mut().filter(|meeting| meeting.is_used()) else {
+        let has_session = me.session.is_some();
+        let Some(meeting) = &mut me.meeting else {
             return;
         };
+        if !meeting.is_used() {
+            // The game has left the server too; once the last goodbyes are out, nobody needs the
+            // port.
+            if !has_session && !meeting.link.is_used() {
+                me.meeting = None;
+            }
+            return;
+        }
         if now < meeting.next_look {
             return;
         }
@@ -454,16 +471,40 @@ pub(crate) fn handle_ready(this: &mut Gd<Noray>, result: Result<(), ReadyError>)
     }
 }
 
-/// The game quits: every await ends, the link is dropped.
+/// The game quits: every await ends, the other players hear of it, the link is dropped.
 pub(crate) fn leave(this: &mut Gd<Noray>) {
     let Some(mut meeting) = this.bind_mut().meeting.take() else {
         return;
     };
-    if let Some(hosting) = meeting.hosting.take() {
-        hosting.abandon();
-    }
     if let Some(joining) = meeting.joining.take() {
         joining.abandon();
+    }
+    let mut players: Vec<_> = meeting
+        .joined
+        .iter()
+        .map(|joined| joined.player.clone())
+        .collect();
+    let mut peers: Vec<_> = meeting.joined.iter().map(|joined| joined.peer).collect();
+    if let Some(hosting) = meeting.hosting.take() {
+        players.extend(hosting.players.values().cloned());
+        peers.push(hosting.peer);
+        hosting.abandon();
+    }
+    let sent = |player: &Player| player.stats.snapshot().packets_sent;
+    let before: Vec<_> = players.iter().map(sent).collect();
+    for mut peer in peers.into_iter().filter_map(enet::live_peer) {
+        // Godot would do it after the link is gone.
+        peer.close();
+    }
+    // ENet's goodbyes have left its sockets; they are to leave ours too.
+    let until = Instant::now() + GOODBYE_TIMEOUT;
+    while players
+        .iter()
+        .zip(&before)
+        .any(|(player, before)| sent(player) == *before)
+        && Instant::now() < until
+    {
+        std::thread::sleep(GOODBYE_LOOK);
     }
 }
 

@@ -219,7 +219,8 @@ impl Noray {
 
     /// Joins the host with this OpenID. Await it.
     ///
-    /// `noray` and `options` as in `host`. Tries all ways at once and takes the first that works;
+    /// `noray` and `options` as in `host`. Joining the same host again ends the game that is on
+    /// with it. Tries all ways at once and takes the first that works;
     /// `join_progressed` tells how far it is. Gives an `ENetMultiplayerPeer` that is connected;
     /// give it to `multiplayer.multiplayer_peer` at once, for nothing polls it before. Or gives
     /// `null`, and `last_error` is:

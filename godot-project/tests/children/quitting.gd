@@ -132,6 +132,44 @@ func _a_server() -> void:
 	Noray.connect_relay(Noray.oid)
 
 
+## [member _port] is a server that does not accept, or whose registrar does not answer.
+func _host() -> void:
+	var witness := Witness.new()
+	var peer: ENetMultiplayerPeer = await Noray.host(_here(), 8, _options())
+	witness.count += 1
+	print("[child] ended ", peer)
+
+
+func _join() -> void:
+	var witness := Witness.new()
+	Noray.join_progressed.connect(
+			func(_stage: Noray.JoinStage, _message: String) -> void: witness.count += 1
+	)
+	var peer: ENetMultiplayerPeer = await Noray.join("dead", _here(), _options())
+	witness.count += 1
+	print("[child] ended ", peer)
+
+
+func _hosts() -> void:
+	_peer = await Noray.host(_here(), 8, _options())
+	multiplayer.multiplayer_peer = _peer
+	print("[child] ended ", _peer != null)
+
+
+## The peer is freed while the game quits, and only then.
+func _hosts_without_a_variable() -> void:
+	multiplayer.multiplayer_peer = await Noray.host(_here(), 8, _options())
+	print("[child] ended ", multiplayer.multiplayer_peer is ENetMultiplayerPeer)
+
+
+func _here() -> String:
+	return "%s:%d" % [HERE, _port]
+
+
+func _options() -> Dictionary:
+	return {"registrar_port": _other_port}
+
+
 func _all_at_once() -> void:
 	_over_packet_peer()
 	_on_pid_of_nobody()

@@ -66,6 +66,42 @@ func test_a_server_with_players() -> void:
 	await _check_quit("a_server")
 
 
+func test_host_while_connecting() -> void:
+	var full := FullServer.new()
+	await full.fill()
+	await _check_quit("host", full.port, 9, ["ended <null>"])
+
+
+func test_host_while_registering() -> void:
+	var server := FakeNoray1.new()
+	server.registrar.answer = Callable()
+	await _check_quit("host", server.port, server.registrar.port, ["ended <null>"])
+
+
+func test_join_while_connecting() -> void:
+	var full := FullServer.new()
+	await full.fill()
+	await _check_quit("join", full.port, 9, ["ended <null>"])
+
+
+func test_join_while_trying() -> void:
+	var server := FakeNoray1.new()
+	server.add_host("dead", "127.0.0.1:9")
+	await _check_quit("join", server.port, server.registrar.port, ["ended <null>"])
+
+
+func test_a_host() -> void:
+	var server := FakeNoray1.new()
+	await _check_quit("hosts", server.port, server.registrar.port, ["ended true"])
+
+
+func test_a_host_without_a_variable() -> void:
+	var server := FakeNoray1.new()
+	await _check_quit(
+			"hosts_without_a_variable", server.port, server.registrar.port, ["ended true"]
+	)
+
+
 func test_all_at_once() -> void:
 	var full := FullServer.new()
 	await full.fill()
