@@ -214,11 +214,13 @@ func _sentence(message: String) -> String:
 	return message.left(1).to_upper() + message.substr(1) + full_stop
 
 
-func _on_join_progressed(_stage: Noray.JoinStage, message: String) -> void:
-	if state == State.STARTING:
-		progress = _sentence(message)
+func _on_join_progressed(stage: Noray.JoinStage, message: String) -> void:
+	if state == State.STARTING and stage != Noray.JOINED:
+		progress = message.left(1).to_upper() + message.substr(1) + " …"
 		_say(progress)
 		state_changed.emit()
+	elif state == State.STARTING:
+		_say(_sentence(message))
 
 
 func _on_oid_changed(oid: String) -> void:

@@ -65,6 +65,7 @@ func refresh() -> void:
 ## Lets a change of path be seen.
 func flash(path: NorayConnection.Path) -> void:
 	var color := _path_color(path)
+	_show_path(path)
 	_plot.mark_change(color)
 	if _flash != null:
 		_flash.kill()
@@ -73,8 +74,7 @@ func flash(path: NorayConnection.Path) -> void:
 
 
 func _show_connection(connection: NorayConnection) -> void:
-	_path_label.text = PATH_TEXTS[connection.path]
-	_path_label.add_theme_color_override(&"font_color", _path_color(connection.path))
+	_show_path(connection.path)
 	_plot.add_sample(connection.round_trip, connection.loss)
 	_round_trip_label.text = _milliseconds(connection.round_trip)
 	_loss_label.text = "%d %% loss" % roundi(connection.loss * 100.0)
@@ -82,6 +82,11 @@ func _show_connection(connection: NorayConnection) -> void:
 		connection.address, connection.port, _milliseconds(connection.jitter),
 		String.humanize_size(connection.bytes_sent), String.humanize_size(connection.bytes_received),
 		int(connection.since)]
+
+
+func _show_path(path: NorayConnection.Path) -> void:
+	_path_label.text = PATH_TEXTS[path]
+	_path_label.add_theme_color_override(&"font_color", _path_color(path))
 
 
 func _milliseconds(seconds: float) -> String:

@@ -8,7 +8,7 @@ extends Control
 ## [br]- binds the registered port itself, for its own [ENetConnection] or another protocol;
 ## [br]- decides itself whether a relay may be used, and when.
 ## [br]It pays with one way at a time, which must last for the whole game, and with players whom
-## it cannot reach: those in its own home, and many on mobile networks.
+## it reaches by relay at best: those in its own home, and many on mobile networks.
 ##
 ## It needs a noray server; the demo's host can run one. In a window, or by its arguments:
 ## [codeblock lang=text]
@@ -64,7 +64,8 @@ func _host() -> void:
 	# Without traffic, the router forgets after about 30 s where players are to be let in.
 	Noray.keep_alive(peer.host)
 	_oid_field.text = Noray.oid
-	_say("oid %s" % Noray.oid)
+	print("[plain_flow] oid ", Noray.oid)
+	_say("The game is open. Others join it with the OpenID above.")
 
 
 ## Opens the way for a player that is about to connect.
@@ -125,6 +126,7 @@ func _register() -> bool:
 		return false
 	_host_button.disabled = true
 	_join_button.disabled = true
+	_say("Registering at %s …" % noray)
 	var err: Error = await Noray.connect_to_host(noray.host, noray.port)
 	if err != OK:
 		_fail(Noray.last_error_message)
@@ -139,7 +141,7 @@ func _register() -> bool:
 
 
 func _on_joined() -> void:
-	_say("joined")
+	_say("Joined.")
 	_greet.rpc_id(MultiplayerPeer.TARGET_PEER_SERVER)
 
 
