@@ -60,6 +60,13 @@ pub const MAX_DATAGRAM: usize = 8192;
 /// Longest datagram that is taken from ENet, which is its own limit.
 pub const ENET_DATAGRAM: usize = 4096;
 
+/// Datagrams of ENet's with which a game begins: its connect, the answers, and the first repeats.
+pub const ENET_OPENING: u32 = 6;
+
+/// How often each of those is repeated at once: with a third of all packets lost, 3 in 100 of them
+/// do not arrive then.
+pub const ENET_OPENING_REPEATS: u32 = 2;
+
 /// Datagrams that the link takes in before it looks at anything else, so that a flood cannot hold
 /// it.
 pub const DATAGRAMS_PER_TURN: usize = 64;

@@ -172,7 +172,9 @@ async fn meet(force_relay: bool) -> Way {
     assert_eq!(port, from.port());
     let snapshot = stats.snapshot();
     assert_eq!((snapshot.packets_sent, snapshot.bytes_sent), (1, 5));
-    assert_eq!((snapshot.packets_received, snapshot.bytes_received), (1, 7));
+    // The first datagrams of a game go out more than once.
+    assert!((1..=3).contains(&snapshot.packets_received), "{snapshot:?}");
+    assert_eq!(snapshot.bytes_received, 7 * snapshot.packets_received);
     assert!(snapshot.round_trip.is_some() && snapshot.alive);
     way
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::debug;
 
 use super::{actor::Outside, stats::RemoteStats};
-use crate::defaults::{ENET_DATAGRAM, ERROR_PAUSE};
+use crate::defaults::{ENET_DATAGRAM, ENET_OPENING, ENET_OPENING_REPEATS, ERROR_PAUSE};
 
 /// Stands for another player on the loopback address. Dropping it closes its socket.
 #[derive(Debug)]
@@ -65,11 +65,21 @@ impl Loopback {
 /// Sends what ENet says to the other player.
 async fn pump(socket: Arc<UdpSocket>, stats: RemoteStats, outside: Arc<Outside>) {
     let mut buffer = vec![0; ENET_DATAGRAM];
+    let mut repeated = 0;
     loop {
         match socket.recv(&mut buffer).await {
             Ok(length) => {
                 stats.count_sent(length);
-                outside.send(stats.destination(), &buffer[..length]);
+                let to = stats.destination();
+                outside.send(to, &buffer[..length]);
+                // ENet takes a datagram that comes again for what it is, and waits half a second
+                // and more before it repeats one that was lost while it connects.
+                if repeated < ENET_OPENING {
+                    repeated += 1;
+                    for _ in 0..ENET_OPENING_REPEATS {
+                        outside.send(to, &buffer[..length]);
+                    }
+                }
             }
             // The system tells that ENet is not there (yet, or any more).
             Err(error) => {
