@@ -213,7 +213,8 @@ impl Connection {
     /// Gets an identity and registers the link's address, each once; what is there already is used,
     /// that of [`Self::register_remote`] too, whose port the link then takes. What the server
     /// announces goes to the link, and while the link is used a lost connection is made again.
-    /// Ends with [`Event::Ready`].
+    /// Ends with [`Event::Ready`]. Call it after each [`Link::join`](crate::Link::join) and
+    /// [`Link::host`](crate::Link::host).
     ///
     /// # Errors
     /// See [`SendError`]; nothing is done then.

@@ -348,7 +348,10 @@ impl Session {
             .as_ref()
             .filter(|play| play.link.is_same(&link) && play.registrar_port == registrar_port);
         match again.map(|play| play.stage) {
-            Some(Stage::Ready) => return self.tell(Event::Ready(Ok(()))).await,
+            Some(Stage::Ready) => {
+                link.set_server(Some(self.kind));
+                return self.tell(Event::Ready(Ok(()))).await;
+            }
             Some(Stage::NeedsIdentity | Stage::Registering) => return Ok(()),
             Some(Stage::Failed) | None => {}
         }

@@ -154,8 +154,8 @@ async fn meet(force_relay: bool) -> Way {
     let mut host = Player::connect(&server);
     let oid = host.host(&host_enet, 4).await;
     let mut guest = Player::connect(&server);
-    guest.play().await;
     guest.join(oid, force_relay);
+    guest.play().await;
     let (remote, port, way, stats) = guest.joined().await;
     guest
         .link
@@ -193,8 +193,8 @@ async fn two_players_meet_by_relay() {
 async fn an_unknown_host_is_told() {
     let server = server();
     let mut guest = Player::connect(&server);
-    guest.play().await;
     guest.join(OpenId::new("nobody").unwrap(), false);
+    guest.play().await;
     let error = guest.failed().await;
     assert!(matches!(error, JoinError::NoSuchHost(_)), "{error:?}");
 }
@@ -206,12 +206,12 @@ async fn a_full_host_says_so() {
     let mut host = Player::connect(&server);
     let oid = host.host(&enet, 1).await;
     let mut first = Player::connect(&server);
-    first.play().await;
     first.join(oid.clone(), false);
+    first.play().await;
     first.joined().await;
     let mut second = Player::connect(&server);
-    second.play().await;
     second.join(oid, false);
+    second.play().await;
     assert_eq!(second.failed().await, JoinError::HostFull);
 }
 
@@ -260,8 +260,8 @@ async fn a_plainly_registered_port_becomes_the_links() {
     assert_eq!(server.stats().players, 1, "the identity is the same");
 
     let mut guest = Player::connect(&server);
-    guest.play().await;
     guest.join(oid, false);
+    guest.play().await;
     guest.joined().await;
 }
 
@@ -292,8 +292,8 @@ async fn a_registered_port_that_the_game_uses_is_left_to_it() {
         .unwrap();
     let oid = host.host(&enet, 4).await;
     let mut guest = Player::connect(&server);
-    guest.play().await;
     guest.join(oid, false);
+    guest.play().await;
     guest.joined().await;
 }
 
@@ -308,8 +308,8 @@ async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards()
     let mut host = Player::connect(&first);
     let oid = host.host(&host_enet, 4).await;
     let mut guest = Player::connect(&first);
-    guest.play().await;
     guest.join(oid.clone(), false);
+    guest.play().await;
     let (remote, host_port, ..) = guest.joined().await;
     (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
     let source = talk(&guest_enet, host_port, &host_enet).await;
@@ -346,9 +346,35 @@ async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards()
     );
     assert_eq!(talk(&guest_enet, host_port, &host_enet).await, source);
     let mut late = Player::connect(&again);
-    late.play().await;
     late.join(oid, false);
+    late.play().await;
     late.joined().await;
+}
+
+/// The join asked the connection that was gone, and found only the relay.
+#[tokio::test]
+async fn a_second_join_asks_the_connection_of_its_own_time() {
+    let server = server();
+    let (host_enet, guest_enet) = (enet().await, enet().await);
+    let mut host = Player::connect(&server);
+    let oid = host.host(&host_enet, 4).await;
+    let mut guest = Player::connect(&server);
+    guest.join(oid.clone(), false);
+    guest.play().await;
+    let (remote, ..) = guest.joined().await;
+    (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
+    guest.link.release(remote);
+
+    guest.connection = Player::connect(&server).connection;
+    guest.join(oid, false);
+    guest.play().await;
+    loop {
+        match guest.link_event().await {
+            LinkEvent::JoinUp { way, .. } => break assert_eq!(way, Way::Direct),
+            LinkEvent::Progress(_) | LinkEvent::Gone { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -396,9 +422,11 @@ async fn players_who_come_and_go_leave_nothing_behind() {
     let mut host = Player::connect(&server);
     let oid = host.host(&host_enet, 2).await;
     let mut guest = Player::connect(&server);
-    guest.play().await;
     for _ in 0..3 {
         guest.join(oid.clone(), false);
+        (guest.connection)
+            .play(guest.link.handle(), guest.registrar_port)
+            .unwrap();
         let (remote, port, _, stats) = guest.joined().await;
         (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
         talk(&guest_enet, port, &host_enet).await;

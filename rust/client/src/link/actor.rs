@@ -248,7 +248,11 @@ impl Actor {
                 self.advert = None;
                 self.core.stop_hosting(now);
             }
-            Command::Join(options) => self.join(now, options),
+            Command::Join(options) => {
+                // The connection that was ready may be over, and another one begun.
+                self.core.set_server(now, None);
+                self.join(now, options);
+            }
             Command::CancelJoin => self.core.cancel_join(now),
             Command::Enter(id, port) => self.enter(id, port),
             Command::Release(id) => self.core.release(now, id),

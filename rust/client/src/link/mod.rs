@@ -202,7 +202,7 @@ impl Link {
         self.handle.send(Command::StopHosting);
     }
 
-    /// Joins a host as soon as the connection is ready; ends with [`LinkEvent::JoinUp`] or
+    /// Joins a host as soon as the connection that plays next is ready; ends with [`LinkEvent::JoinUp`] or
     /// [`LinkEvent::JoinFailed`]. A join that runs is cancelled.
     pub fn join(&self, options: JoinOptions) {
         self.handle.used.store(true, Ordering::Relaxed);
