@@ -154,6 +154,7 @@ impl Datagram {
 #[derive(Clone, Copy, Debug)]
 pub struct Unproven {
     datagram: Datagram,
+    packet: [u8; PACKET_LENGTH],
     signed: [u8; SIGNED],
     proof: [u8; 8],
 }
@@ -165,7 +166,8 @@ impl Unproven {
         if bytes.len() != DATAGRAM_LENGTH || bytes[PACKET_LENGTH] != SEPARATOR {
             return None;
         }
-        let status = Status::parse(&bytes[..PACKET_LENGTH])?;
+        let packet = *bytes.first_chunk()?;
+        let status = Status::parse(&packet)?;
         let mut body = [0; BODY];
         for (byte, digits) in body
             .iter_mut()
@@ -193,6 +195,7 @@ impl Unproven {
                 question: number(9),
                 answer: number(13),
             },
+            packet,
             signed,
             proof,
         })
@@ -207,7 +210,7 @@ impl Unproven {
     /// The datagram, when whoever made it knows the key and is on this side.
     #[must_use]
     pub fn prove(&self, key: &Key, side: Side) -> Option<Datagram> {
-        let proof = prove(key, side, &self.datagram.status.packet(), &self.signed);
+        let proof = prove(key, side, &self.packet, &self.signed);
         (proof == self.proof).then_some(self.datagram)
     }
 }
