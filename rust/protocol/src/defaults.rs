@@ -38,6 +38,11 @@ pub const HANDSHAKE_EARLY_REPEATS: u32 = 6;
 /// fifth of all packets lost, the other side misses all of them once in 625.
 pub const HANDSHAKE_LAST_PACKETS: u32 = 4;
 
+/// How many packets a link that has finished a plain handshake still answers: the other side, which
+/// sends ten a second, may have missed the last ones. Two that have both finished would go on for
+/// ever.
+pub const HANDSHAKE_LATE_ANSWERS: u32 = 16;
+
 /// Connect requests that may wait for an answer at one time. A game has a
 /// handful in flight; more is a game's bug.
 pub const MAX_REQUESTS_IN_FLIGHT: usize = 256;
@@ -121,10 +126,14 @@ pub const MAX_WAYS: usize = 12;
 /// players who knock at several addresses.
 pub const MAX_GUESTS: usize = 1024;
 
-/// Sessions of one host that no way was proven for: they cost memory, and one datagram begins one.
-pub const MAX_UNPROVEN_SESSIONS: usize = 256;
+/// Sessions of one host that no way works for at the moment: they cost memory, and one real address
+/// can begin many.
+pub const MAX_CLOSED_SESSIONS: usize = 256;
 
-/// How long a session that no way is proven for, or that no game was carried on, is kept.
+/// How long a question that was put without remembering it may be answered, at least.
+pub const COOKIE_TIME: Duration = Duration::from_secs(10);
+
+/// How long a session that no game was carried on is kept.
 pub const UNUSED_SESSION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a player's entry is kept to whom the game sends nothing: ENet gives up on a player after

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     Transmit,
+    cookies::Cookies,
     datagram::{Key, SessionId, Side, Unproven, Way},
     path::Quality,
     registration::{Change, Registration, RegistrationFailure},
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     command::{ConnectKind, RefusalReason},
-    defaults::LINGER,
+    defaults::{HANDSHAKE_INTERVAL, HANDSHAKE_LATE_ANSWERS, LINGER, LONGEST_WAIT},
     handshake::{Handshake, Status},
     id::{OpenId, PrivateId},
     requests::ConnectError,
@@ -149,10 +150,29 @@ pub(super) struct Guest {
     pub(super) way: Way,
     pub(super) until: Instant,
     pub(super) handshake: Handshake,
+    /// The server announced this very address, not only another port there.
+    pub(super) announced: bool,
     /// It spoke the handshake, so its game may follow.
     pub(super) heard: bool,
     /// The handshake is done.
     pub(super) done: bool,
+    /// How many datagrams are answered after that.
+    pub(super) answers: u32,
+}
+
+impl Guest {
+    pub(super) fn new(now: Instant, way: Way, until: Instant, announced: bool) -> Self {
+        Self {
+            way,
+            until,
+            // How long it goes on, `until` says.
+            handshake: Handshake::new(now, LONGEST_WAIT, HANDSHAKE_INTERVAL),
+            announced,
+            heard: false,
+            done: false,
+            answers: HANDSHAKE_LATE_ANSWERS,
+        }
+    }
 }
 
 /// A datagram that opens our own router for a port that nobody announced.
@@ -211,6 +231,7 @@ pub struct Link {
     pub(super) guests: HashMap<SocketAddr, Guest>,
     pub(super) next_guests: Option<Instant>,
     pub(super) hints: Vec<Hint>,
+    pub(super) cookies: Cookies,
     pub(super) out: Vec<Transmit>,
     pub(super) asks: VecDeque<(ConnectKind, OpenId)>,
     pub(super) events: VecDeque<Event>,
@@ -288,7 +309,8 @@ impl Link {
 
     /// Begins to join a host; ends with [`Event::JoinOpen`] or [`Event::JoinFailed`]. A join that
     /// runs is cancelled.
-    pub fn join(&mut self, now: Instant, config: JoinConfig) {
+    pub fn join(&mut self, now: Instant, mut config: JoinConfig) {
+        config.timeout = config.timeout.min(LONGEST_WAIT);
         self.fail_join(now, JoinError::Cancelled);
         let id = self.new_id();
         let remote = Remote::new(
@@ -342,6 +364,21 @@ impl Link {
             && (way == Way::Relay || !host.force_relay)
         {
             self.expect_guest(now, way, address);
+        }
+    }
+
+    /// As [`Self::refused`], where it is known for which host: an answer that comes after another
+    /// join has begun does not end that one.
+    pub fn refused_for(
+        &mut self,
+        now: Instant,
+        kind: ConnectKind,
+        oid: &str,
+        error: &ConnectError,
+    ) {
+        let wanted = |join: &Join| oid.is_empty() || join.config.oid.as_str() == oid;
+        if self.join.as_ref().is_some_and(wanted) {
+            self.refused(now, kind, error);
         }
     }
 
@@ -464,10 +501,10 @@ impl Link {
     #[must_use]
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let registration = self.registration.as_ref().and_then(Registration::due);
-        let remotes = self.remotes.values().flat_map(|remote| {
-            let unused = unused_until(remote);
-            [remote.due(now), remote.leaving, unused]
-        });
+        let remotes = self
+            .remotes
+            .values()
+            .flat_map(|remote| [remote.due(now), remote.leaving.or(unused_until(remote))]);
         let hints = self.hints.iter().map(|hint| hint.next).min();
         let join = self.join.as_ref().map(|join| join.next_step(self.server));
         let joined = self.joined.values().map(|joined| joined.next).min();

@@ -7,6 +7,7 @@
 //! remote        one other player: the paths to it, and which of them carries the game
 //! path          one address: its checks, whether it works, how well
 //! registration  the registrar, and keepalives to it
+//! cookies       questions to strangers that nothing has to be remembered for
 //! datagram      what two links send each other beside the game's own datagrams
 //! ```
 //!
@@ -17,7 +18,9 @@
 //! server announced within the last [`CHECK_WINDOW`](crate::defaults::CHECK_WINDOW). The port may
 //! be another than the announced one: behind a symmetric NAT, and on a public server's relay, it is.
 //! Nothing else is answered or passed on. Each datagram of a stranger is answered by at most one
-//! of the same size or less, so that nobody can be flooded by way of us.
+//! of the same size or less, so that nobody can be flooded by way of us. The answer to a check holds
+//! a question that depends on the address; only when that comes back is the address remembered, sent
+//! anything else, or its game let in.
 //!
 //! # Which way
 //!
@@ -29,6 +32,7 @@
 //! A player that knows the plain handshake alone stays at the address that it has: its ENet would
 //! take another one for another player.
 
+mod cookies;
 mod datagram;
 mod joining;
 #[expect(clippy::module_inception)]

@@ -8,8 +8,8 @@ use std::{
 use super::datagram::Way;
 use crate::{
     defaults::{
-        ACTIVE_CHECK_INTERVAL, CHECK_EARLY, CHECK_INTERVAL, MIN_UNANSWERED, RESERVE_CHECK_INTERVAL,
-        SUSPECT_AFTER, SUSPECT_INTERVAL, WAY_TIMEOUT,
+        ACTIVE_CHECK_INTERVAL, CHECK_EARLY, CHECK_INTERVAL, HANDSHAKE_LATE_ANSWERS, MIN_UNANSWERED,
+        RESERVE_CHECK_INTERVAL, SUSPECT_AFTER, SUSPECT_INTERVAL, WAY_TIMEOUT,
     },
     handshake::{Handshake, Status},
 };
@@ -44,12 +44,18 @@ pub(super) struct Path {
     pub(super) heard: bool,
     /// A check was answered, and the way has not died since.
     answered: bool,
+    /// The other side told that the path is open for it too, so that it takes the game's datagrams.
+    confirmed: bool,
     /// The handshake for a peer that speaks nothing else; without a pace of its own.
     pub(super) plain: Handshake,
     /// When the plain handshake was done.
     pub(super) plain_done: Option<Instant>,
     /// Whether the next datagram is a plain one, while it is not known what the peer speaks.
     pub(super) plain_turn: bool,
+    /// How many plain datagrams are answered after that.
+    pub(super) plain_answers: u32,
+    /// What is sent here comes back to its sender.
+    mirror: bool,
     began: Instant,
     until: Instant,
     last_sent: Option<Instant>,
@@ -67,9 +73,12 @@ impl Path {
             address,
             heard: false,
             answered: false,
+            confirmed: false,
             plain: Handshake::new(now, window, Duration::ZERO),
             plain_done: None,
             plain_turn: false,
+            plain_answers: HANDSHAKE_LATE_ANSWERS,
+            mirror: false,
             began: now,
             until: now + window,
             last_sent: None,
@@ -81,19 +90,41 @@ impl Path {
         }
     }
 
+    /// An address that has sent back what it alone was told, so that it is known to work.
+    pub(super) fn proven(now: Instant, way: Way, address: SocketAddr, window: Duration) -> Self {
+        Self {
+            heard: true,
+            answered: true,
+            ..Self::new(now, way, address, window)
+        }
+    }
+
     /// Tries it for another while, as it was announced again.
     pub(super) fn renew(&mut self, now: Instant, window: Duration) {
         if !self.answered {
             self.began = now;
-            self.last_sent = None;
             self.plain = Handshake::new(now, window, Duration::ZERO);
         }
         self.until = self.until.max(now + window);
     }
 
+    /// A datagram of ours came back from here, as from our own relay.
+    pub(super) fn reflects(&mut self) {
+        self.mirror = !self.answered;
+    }
+
+    pub(super) fn is_mirror(&self) -> bool {
+        self.mirror
+    }
+
     /// Whether both directions are known to work.
     pub(super) fn is_open(&self) -> bool {
         self.answered
+    }
+
+    /// Whether the other side is known to take what comes this way.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.answered && self.confirmed
     }
 
     /// Whether it neither works nor is being tried.
@@ -110,7 +141,7 @@ impl Path {
 
     /// When the next check is due; `None` when none is.
     pub(super) fn due(&self, now: Instant, active: bool) -> Option<Instant> {
-        if self.is_over(now) {
+        if self.mirror || self.is_over(now) {
             return None;
         }
         let Some(last) = self.last_sent else {
@@ -143,6 +174,12 @@ impl Path {
         self.last_sent = Some(now);
     }
 
+    /// A datagram came with what the other side knows of the way.
+    pub(super) fn hear_status(&mut self, status: Status) {
+        self.heard = true;
+        self.confirmed |= status.duplex;
+    }
+
     /// An answer came; whether it answers a question of ours, which opens the path.
     pub(super) fn hear_answer(&mut self, now: Instant, number: u32) -> bool {
         let question = self
@@ -154,7 +191,14 @@ impl Path {
             return false;
         };
         question.answered = true;
-        let sample = now.saturating_duration_since(question.asked);
+        let (question, sample) = (*question, now.saturating_duration_since(question.asked));
+        if !self.answered {
+            // What was asked before the way was open says nothing about it.
+            self.questions = [None; QUESTIONS];
+            self.questions[0] = Some(question);
+            self.next_question = 1;
+            self.quality = Quality::default();
+        }
         self.answered = true;
         self.unanswered_since = None;
         self.unanswered = 0;
@@ -173,6 +217,7 @@ impl Path {
                 .is_some_and(|since| now.saturating_duration_since(since) >= WAY_TIMEOUT);
         if dead {
             self.answered = false;
+            self.confirmed = false;
             self.heard = false;
             self.began = now;
             self.until = now + window;
@@ -207,7 +252,8 @@ impl Path {
     }
 
     fn interval(&self, now: Instant, active: bool) -> Duration {
-        if self.answered {
+        // Until the other side knows that the way is open, it lets no game in.
+        if self.answered && (self.confirmed || now >= self.until) {
             match (self.is_suspect(now), active) {
                 (true, _) => SUSPECT_INTERVAL,
                 (false, true) => ACTIVE_CHECK_INTERVAL,

@@ -92,11 +92,6 @@ impl Remote {
         self.peer == Peer::Plain || self.paths.iter().any(Path::is_open)
     }
 
-    /// Whether a path of it ever worked.
-    pub(super) fn was_open(&self) -> bool {
-        self.active.is_some()
-    }
-
     pub(super) fn quality(&self) -> Quality {
         self.active().map(Path::quality).unwrap_or_default()
     }
@@ -123,8 +118,25 @@ impl Remote {
         }
     }
 
-    /// Takes a proven datagram from `from`, and answers it. Whether the address belongs to
-    /// this player now: it does not while there are too many.
+    /// A datagram of ours came back from this address.
+    pub(super) fn reflected(&mut self, from: SocketAddr) {
+        if let Some(path) = self.find(from) {
+            path.reflects();
+        }
+    }
+
+    /// Whether this address is tried or works.
+    pub(super) fn knows(&self, address: SocketAddr) -> bool {
+        self.paths.iter().any(|path| path.address == address)
+    }
+
+    /// Takes in an address that has proven itself; whether there was room for it.
+    pub(super) fn add_proven(&mut self, now: Instant, way: Way, address: SocketAddr) -> bool {
+        self.add(Path::proven(now, way, address, CHECK_WINDOW))
+    }
+
+    /// Takes a datagram with proof from an address that is known, and answers it. Whether the
+    /// way from there works.
     pub(super) fn hear(
         &mut self,
         now: Instant,
@@ -132,24 +144,21 @@ impl Remote {
         datagram: &Datagram,
         out: &mut Vec<Transmit>,
     ) -> bool {
-        if self.find(from).is_none() && !self.add(Path::new(now, datagram.way, from, CHECK_WINDOW))
-        {
-            return false;
-        }
         self.peer = Peer::Checks;
         let next_number = self.next_number.wrapping_add(1).max(1);
         let (key, side, session) = (self.key, self.side, self.session);
         let Some(path) = self.find(from) else {
             return false;
         };
-        path.heard = true;
+        path.hear_status(datagram.status);
         if datagram.answer != 0 {
             path.hear_answer(now, datagram.answer);
         }
+        let open = path.is_open();
         if datagram.question == 0 {
-            return true;
+            return open;
         }
-        let question = if path.is_open() { 0 } else { next_number };
+        let question = if open { 0 } else { next_number };
         if question != 0 {
             path.asked(now, question);
         }
@@ -165,7 +174,7 @@ impl Remote {
         if question != 0 {
             self.next_number = question;
         }
-        true
+        open
     }
 
     /// Takes a plain handshake datagram from an address that is being tried.
@@ -182,15 +191,21 @@ impl Remote {
         let Some(path) = self.find(from) else {
             return;
         };
+        if path.is_mirror() {
+            return;
+        }
         path.plain.receive(bytes);
         let step = path.plain.step(now);
-        // Done, it still answers who has missed the last packets.
-        let copies = if path.plain_done.is_some() {
-            1
-        } else {
-            step.copies
+        // One for one at most; done, it still answers who has missed the last packets.
+        let answers = match path.plain_done {
+            None => step.copies > 0,
+            Some(_) if path.plain_answers == 0 => false,
+            Some(_) => {
+                path.plain_answers -= 1;
+                true
+            }
         };
-        for _ in 0..copies {
+        if answers {
             out.push(Transmit::new(from, &step.packet));
         }
         if step.outcome == Some(Outcome::Connected) {
@@ -295,6 +310,7 @@ impl Remote {
             .map(|due| due.max(self.next_check));
         let grace = match self.peer {
             Peer::Unknown => (self.paths.iter())
+                .filter(|path| !path.is_mirror())
                 .filter_map(|path| path.plain_done)
                 .map(|done| done + PLAIN_PEER_GRACE)
                 .min(),
@@ -312,13 +328,17 @@ impl Remote {
         let current = self.active().filter(|path| path.is_open());
         let best = match self.peer {
             Peer::Unknown | Peer::Plain => self.paths.iter().find(|path| {
-                path.plain_done
-                    .is_some_and(|done| now.saturating_duration_since(done) >= PLAIN_PEER_GRACE)
+                !path.is_mirror()
+                    && path
+                        .plain_done
+                        .is_some_and(|done| now.saturating_duration_since(done) >= PLAIN_PEER_GRACE)
             }),
+            // The other side lets the game in where it knows that the way is open, and a host only
+            // while it has a place.
             Peer::Checks => self
                 .paths
                 .iter()
-                .filter(|path| path.is_open())
+                .filter(|path| path.is_confirmed())
                 .min_by_key(|path| path.way),
         };
         let Some(best) = best else {

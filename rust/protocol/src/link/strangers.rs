@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{
     defaults::{
-        CHECK_WINDOW, HANDSHAKE_INTERVAL, MAX_GUESTS, MAX_UNPROVEN_SESSIONS, NEIGHBOUR_DATAGRAMS,
+        CHECK_WINDOW, HANDSHAKE_INTERVAL, MAX_CLOSED_SESSIONS, MAX_GUESTS, NEIGHBOUR_DATAGRAMS,
         NEIGHBOUR_PORTS, SILENT_GAME_TIMEOUT, UNUSED_SESSION_TIMEOUT,
     },
-    handshake::{Handshake, Outcome, Status},
+    handshake::{Outcome, Status},
 };
 
 /// Until when a host keeps a player's entry that its game does not use.
@@ -39,6 +39,9 @@ impl Link {
             return;
         };
         let Some(datagram) = unproven.prove(&remote.key(), remote.side.other()) else {
+            if unproven.prove(&remote.key(), remote.side).is_some() {
+                remote.reflected(from);
+            }
             return;
         };
         let relay_only = self.host.is_some_and(|host| host.force_relay);
@@ -46,7 +49,16 @@ impl Link {
             return;
         }
         match datagram.note {
-            Note::None => self.hear(now, from, id, &datagram),
+            Note::None if remote.knows(from) => self.hear(now, from, id, &datagram),
+            Note::None => {
+                let key = remote.key();
+                if self
+                    .cookies
+                    .ask(now, from, &key, remote.side, &datagram, &mut self.out)
+                {
+                    self.prove_address(now, from, id, &datagram);
+                }
+            }
             Note::Full => self.host_is_full(now, id),
             Note::Bye => self.release(now, id),
         }
@@ -80,26 +92,55 @@ impl Link {
             self.out.push(Transmit::new(from, &bytes));
             return;
         }
+        let asked = (self.cookies).ask(
+            now,
+            from,
+            &host.key,
+            Side::Hosting,
+            &datagram,
+            &mut self.out,
+        );
+        if !asked {
+            return;
+        }
         self.make_room_for_session();
         let id = self.new_id();
         let remote = Remote::new(now, Side::Hosting, host.key, session, Peer::Checks);
         self.remotes.insert(id, remote);
         self.by_session.insert(session, id);
-        self.hear(now, from, id, &datagram);
+        self.prove_address(now, from, id, &datagram);
     }
 
-    /// The oldest session that no way was proven for gives way to a new one: a real player proves
-    /// its way within a few round trips.
+    /// The oldest session that no way works for gives way to a new one.
     fn make_room_for_session(&mut self) {
-        let unproven = || {
+        let closed = || {
             (self.remotes.iter())
-                .filter(|(_, remote)| remote.side == Side::Hosting && !remote.was_open())
+                .filter(|(_, remote)| remote.side == Side::Hosting && !remote.is_open())
         };
-        if unproven().count() >= MAX_UNPROVEN_SESSIONS {
-            let oldest = unproven().min_by_key(|(_, remote)| remote.began);
+        if closed().count() >= MAX_CLOSED_SESSIONS {
+            let oldest = closed().min_by_key(|(_, remote)| remote.began);
             if let Some(oldest) = oldest.map(|(id, _)| *id) {
                 self.remove(oldest);
             }
+        }
+    }
+
+    /// Takes an address that has proven itself for a player's.
+    fn prove_address(&mut self, now: Instant, from: SocketAddr, id: RemoteId, datagram: &Datagram) {
+        let Some(remote) = self.remotes.get_mut(&id) else {
+            return;
+        };
+        if remote.add_proven(now, datagram.way, from) {
+            self.forget_addresses(id);
+            self.hear(now, from, id, datagram);
+        }
+    }
+
+    /// Forgets whose the addresses were that a player has no more.
+    fn forget_addresses(&mut self, id: RemoteId) {
+        if let Some(remote) = self.remotes.get(&id) {
+            self.by_address
+                .retain(|address, owner| *owner != id || remote.knows(*address));
         }
     }
 
@@ -108,7 +149,7 @@ impl Link {
             return;
         };
         if remote.hear(now, from, datagram, &mut self.out) {
-            // The newest session that proves itself has the address: a game that was started again.
+            // The newest session that is proven there has the address: a game that was started again.
             self.by_address.insert(from, id);
             self.guests.remove(&from);
             if datagram.answer != 0 {
@@ -143,16 +184,29 @@ impl Link {
         if !self.guests.contains_key(&from) {
             // Behind a symmetric NAT, or on a public server's relay, a player's datagrams come from
             // another port than the announced one.
-            let Some(way) = self.announced_ip(now, from.ip()) else {
+            let Some((way, until)) = self.announced_ip(now, from.ip()) else {
                 return;
             };
-            self.expect_guest(now, way, from);
+            if self.guests.len() >= MAX_GUESTS {
+                return;
+            }
+            self.guests.insert(from, Guest::new(now, way, until, false));
         }
         if let Some(guest) = self.guests.get_mut(&from) {
             guest.handshake.receive(bytes);
             guest.heard = true;
-            // Done, it still answers who has missed the last packets.
-            send_handshake(now, from, guest, &mut self.out);
+            let step = guest.handshake.step(now);
+            // One for one at most; done, it still answers who has missed the last packets.
+            let answers = if guest.done {
+                guest.answers > 0
+            } else {
+                step.copies > 0
+            };
+            if answers {
+                guest.answers -= u32::from(guest.done);
+                self.out.push(Transmit::new(from, &step.packet));
+            }
+            guest.done |= step.outcome == Some(Outcome::Connected);
         }
     }
 
@@ -206,29 +260,31 @@ impl Link {
             return;
         }
         if self.guests.len() >= MAX_GUESTS && !self.guests.contains_key(&address) {
-            let oldest = self.guests.iter().min_by_key(|(_, guest)| guest.until);
+            // Whoever was not announced itself goes first.
+            let oldest =
+                (self.guests.iter()).min_by_key(|(_, guest)| (guest.announced, guest.until));
             if let Some(oldest) = oldest.map(|(address, _)| *address) {
                 self.guests.remove(&oldest);
             }
         }
-        let handshake = Handshake::new(now, CHECK_WINDOW, HANDSHAKE_INTERVAL);
-        let guest = Guest {
-            way,
-            until: now + CHECK_WINDOW,
-            handshake,
-            heard: false,
-            done: false,
-        };
+        let known = self.guests.get_mut(&address);
+        if let Some(guest) = known.filter(|guest| guest.announced && !guest.heard) {
+            guest.way = way;
+            guest.until = now + CHECK_WINDOW;
+            return;
+        }
+        let mut guest = Guest::new(now, way, now + CHECK_WINDOW, true);
+        guest.heard = self.guests.contains_key(&address);
         self.guests.insert(address, guest);
         self.next_guests = Some(now);
     }
 
-    /// The way that the server announced for this IP address lately.
-    fn announced_ip(&self, now: Instant, ip: IpAddr) -> Option<Way> {
+    /// The way that the server announced for this IP address lately, and until when that counts.
+    fn announced_ip(&self, now: Instant, ip: IpAddr) -> Option<(Way, Instant)> {
         self.guests
             .iter()
-            .filter(|(address, guest)| address.ip() == ip && now < guest.until)
-            .map(|(_, guest)| guest.way)
+            .filter(|(address, guest)| guest.announced && address.ip() == ip && now < guest.until)
+            .map(|(_, guest)| (guest.way, guest.until))
             .max()
     }
 
@@ -237,8 +293,15 @@ impl Link {
             return;
         }
         self.guests.retain(|_, guest| now < guest.until);
-        for (address, guest) in self.guests.iter_mut().filter(|(_, guest)| !guest.done) {
-            send_handshake(now, *address, guest, &mut self.out);
+        for (address, guest) in &mut self.guests {
+            // Whoever was not announced itself is answered, no more.
+            if guest.done || !guest.announced {
+                continue;
+            }
+            let step = guest.handshake.step(now);
+            if step.copies > 0 {
+                self.out.push(Transmit::new(*address, &step.packet));
+            }
         }
         self.next_guests = (!self.guests.is_empty()).then_some(now + HANDSHAKE_INTERVAL);
     }
@@ -250,7 +313,9 @@ impl Link {
                 self.hints.push(Hint {
                     address: SocketAddr::new(relay.ip(), port),
                     left: NEIGHBOUR_DATAGRAMS,
-                    next: now,
+                    // Behind a symmetric NAT each of these makes the server open a further relay:
+                    // the one that the other side waits for has to be the first.
+                    next: now + HANDSHAKE_INTERVAL,
                 });
             }
         }
@@ -279,7 +344,11 @@ impl Link {
             self.remove(id);
             return;
         }
+        let ways = remote.paths.len();
         let lost = remote.tick(now, &mut self.out);
+        if remote.paths.len() < ways {
+            self.forget_addresses(id);
+        }
         self.select(now, id);
         if lost && let Some(joined) = self.joined.get_mut(&id) {
             joined.next = now;
@@ -309,14 +378,5 @@ impl Link {
 
     fn hosted(&self) -> impl Iterator<Item = &Remote> {
         (self.remotes.values()).filter(|remote| remote.side == Side::Hosting)
-    }
-}
-
-fn send_handshake(now: Instant, to: SocketAddr, guest: &mut Guest, out: &mut Vec<Transmit>) {
-    let step = guest.handshake.step(now);
-    let copies = if guest.done { 1 } else { step.copies };
-    guest.done |= step.outcome == Some(Outcome::Connected);
-    for _ in 0..copies {
-        out.push(Transmit::new(to, &step.packet));
     }
 }

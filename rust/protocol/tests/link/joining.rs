@@ -1,0 +1,355 @@
+//! How joins end, and what follows them.
+
+use std::time::Duration;
+
+use noray_protocol::{
+    command::ConnectKind,
+    defaults::LINGER,
+    id::OpenId,
+    link::{Event, JoinError, JoinProgress, Way},
+    requests::ConnectError,
+};
+
+use crate::{
+    home::Home,
+    pair::Pair,
+    server::Kind,
+    world::{Internet, World},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn pair(kind: Kind, host: Home, joining: Home) -> Pair {
+    Pair::new(kind, [host, joining], Internet::GOOD, 1)
+}
+
+impl Pair {
+    fn error_within(&mut self, limit: Duration) -> Option<JoinError> {
+        let joining = self.joining;
+        let failed = |world: &World| world.ours(joining).join_error().is_some();
+        self.world.run_until(limit, failed)?;
+        self.world.ours(joining).join_error().cloned()
+    }
+
+    fn join_with(&mut self, oid: &str, timeout: Duration, force_relay: bool) {
+        let oid = OpenId::new(oid).expect("an OpenID");
+        let session = self.world.dice.roll();
+        self.world.with(self.joining, |ours, now| {
+            ours.join_with(now, &oid, session, timeout, force_relay);
+        });
+    }
+
+    /// That nothing of a join is left.
+    fn assert_quiet(&mut self) {
+        self.world.sent = Some(Vec::new());
+        self.world.run_for(SECOND * 10);
+        let registrar = self.world.registrar();
+        let joining = self.joining;
+        let sent = (self.world.sent.iter().flatten())
+            .filter(|sent| sent.player == joining && sent.to != registrar);
+        assert_eq!(sent.count(), 0, "it still sends");
+        assert!(!self.world.ours(joining).link.is_used());
+    }
+}
+
+/// Fails when an OpenID that nobody has is not told apart, on any server, directly or by relay.
+#[test]
+fn no_such_host() {
+    for kind in Kind::ALL {
+        for force_relay in [false, true] {
+            let mut pair = pair(kind, Home::Router, Home::Router);
+            pair.join_with("nobody", SECOND * 15, force_relay);
+            let error = pair.error_within(SECOND * 2);
+            // Generation 2 refuses a relay in words alone.
+            let words =
+                force_relay && matches!(kind, Kind::Generation2 | Kind::Takeover | Kind::Ours);
+            let right = match &error {
+                Some(JoinError::NoSuchHost(_)) => true,
+                Some(JoinError::HostUnreachable(_)) => words,
+                _ => false,
+            };
+            assert!(right, "{kind:?} {force_relay}: {error:?}");
+            pair.assert_quiet();
+        }
+    }
+}
+
+/// Used to fail: a server of generation 2 gives the joining player the relay behind the host's, which
+/// the datagrams to the neighbours reached. They came back, and the player took itself for a host
+/// that knows the plain handshake alone.
+#[test]
+fn nobody_joins_itself_by_its_own_relay() {
+    for kind in Kind::ALL {
+        for seed in 0..20 {
+            let homes = [Home::Router, Home::ServerOnly];
+            let mut pair = Pair::new(kind, homes, Internet::losing(10), seed);
+            pair.world
+                .with(pair.host, |ours, now| ours.link.stop_hosting(now));
+            pair.world.join(pair.joining, pair.host);
+            let error = pair.error_within(SECOND * 15);
+            assert_eq!(pair.world.ours(pair.joining).opened(), None);
+            assert!(
+                matches!(error, Some(JoinError::HostUnreachable(_))),
+                "{kind:?}: {error:?}"
+            );
+        }
+    }
+}
+
+/// Fails when a host that no way leads to is not given up once all was tried.
+#[test]
+fn host_unreachable() {
+    let mut pair = pair(Kind::Generation1, Home::Router, Home::Symmetric);
+    pair.world.join(pair.joining, pair.host);
+    let error = pair.error_within(SECOND * 10);
+    let Some(JoinError::HostUnreachable(reason)) = &error else {
+        panic!("{error:?}");
+    };
+    assert!(
+        reason.contains("directly") && reason.contains("by relay"),
+        "{reason}"
+    );
+    pair.assert_quiet();
+}
+
+/// Fails when a full host lets a player in, turns away those who are in, or stays full when one of
+/// them leaves.
+#[test]
+fn host_full() {
+    let mut pair = pair(Kind::Ours, Home::Router, Home::Router);
+    let other = pair.world.add_ours(None);
+    pair.world.run_for(SECOND);
+    pair.world
+        .with(pair.host, |ours, _| ours.host_with(1, false));
+    pair.world.join(other, pair.host);
+    pair.world.run_for(SECOND);
+    assert!(pair.world.entered(other).is_some());
+    pair.world.join(pair.joining, pair.host);
+    assert_eq!(pair.error_within(SECOND), Some(JoinError::HostFull));
+    pair.assert_quiet();
+    assert_eq!(pair.world.ours(pair.host).games.len(), 1);
+
+    let id = pair.world.ours(other).games.keys().next().copied();
+    pair.world.with(other, |ours, now| {
+        ours.link.release(now, id.expect("a game"));
+    });
+    pair.world.run_for(LINGER + SECOND);
+    let meeting = pair.meet_within(SECOND);
+    assert_eq!(meeting.way, Some(Way::Direct));
+}
+
+/// Fails when many who come at the same moment get more places than there are.
+#[test]
+fn a_host_is_never_more_than_full() {
+    let mut world = World::new(Kind::Ours, Internet::GOOD, 1);
+    let host = world.add_ours(None);
+    let players: Vec<_> = (0..20).map(|_| world.add_ours(None)).collect();
+    world.run_for(SECOND);
+    world.with(host, |ours, _| ours.host_with(5, false));
+    for player in &players {
+        world.join(*player, host);
+    }
+    world.run_for(SECOND * 3);
+    let entered = players
+        .iter()
+        .filter(|player| world.entered(**player).is_some());
+    assert_eq!(entered.count(), 5);
+    let full = players
+        .iter()
+        .filter(|player| world.ours(**player).join_error() == Some(&JoinError::HostFull));
+    assert_eq!(full.count(), 15);
+}
+
+/// Fails when 64 players do not get in within the second that they come in.
+#[test]
+fn sixty_four_at_once() {
+    let mut world = World::new(Kind::Ours, Internet::GOOD, 1);
+    let router = Home::Router.build(&mut world);
+    let host = world.add_ours(router);
+    let players: Vec<_> = (0..64).map(|_| world.add_ours(None)).collect();
+    world.run_for(SECOND);
+    world.with(host, |ours, _| ours.host_with(64, false));
+    for player in &players {
+        world.join(*player, host);
+    }
+    let time = world.run_until(SECOND, |world| {
+        players
+            .iter()
+            .all(|player| world.entered(*player).is_some())
+    });
+    println!("64 in after {time:?}");
+    assert!(time.is_some());
+}
+
+/// Fails when a join that is cancelled, at whatever stage, fails otherwise or leaves something.
+#[test]
+fn cancelled_at_each_stage() {
+    let stages = [
+        None,
+        Some(JoinProgress::Asking),
+        Some(JoinProgress::TryingDirect),
+        Some(JoinProgress::TryingRelay),
+    ];
+    for stage in stages {
+        let mut pair = pair(Kind::Generation1, Home::Router, Home::Symmetric);
+        let joining = pair.joining;
+        if stage.is_none() {
+            pair.world
+                .with(joining, |ours, now| ours.link.set_server(now, None));
+        }
+        pair.world.join(joining, pair.host);
+        if let Some(stage) = stage {
+            let reached = |world: &World| world.ours(joining).had(&Event::Progress(stage));
+            assert!(
+                pair.world.run_until(SECOND * 3, reached).is_some(),
+                "{stage:?}"
+            );
+        }
+        pair.world
+            .with(joining, |ours, now| ours.link.cancel_join(now));
+        let error = pair.world.ours(joining).join_error();
+        assert_eq!(error, Some(&JoinError::Cancelled), "{stage:?}");
+        pair.assert_quiet();
+        // Once more, there is nothing to cancel.
+        pair.world
+            .with(joining, |ours, now| ours.link.cancel_join(now));
+        let failed = |event: &&(_, Event)| matches!(event.1, Event::JoinFailed(_));
+        assert_eq!(
+            pair.world
+                .ours(joining)
+                .events
+                .iter()
+                .filter(failed)
+                .count(),
+            1
+        );
+    }
+}
+
+/// Fails when a join without a server, or without a way, ends later than asked for.
+#[test]
+fn timed_out() {
+    for connected in [false, true] {
+        let mut pair = pair(Kind::Generation1, Home::Router, Home::Symmetric);
+        if !connected {
+            pair.world
+                .with(pair.joining, |ours, now| ours.link.set_server(now, None));
+        }
+        let timeout = Duration::from_millis(2500);
+        pair.join_with("open-0", timeout, false);
+        assert_eq!(pair.error_within(timeout - Duration::from_millis(1)), None);
+        let error = pair.error_within(Duration::from_millis(1));
+        assert_eq!(error, Some(JoinError::TimedOut(timeout)));
+        pair.assert_quiet();
+    }
+}
+
+/// Used to fail: a time-out that no clock can name made the link panic.
+#[test]
+fn a_time_out_without_end() {
+    let mut pair = pair(Kind::Ours, Home::Router, Home::Router);
+    pair.join_with("open-0", Duration::MAX, false);
+    pair.world.run_for(SECOND);
+    assert!(pair.world.entered(pair.joining).is_some());
+}
+
+/// Fails when a connection that ends while the server is asked is not told as that.
+#[test]
+fn server_silent() {
+    for error in [ConnectError::Disconnected, ConnectError::TimedOut(SECOND)] {
+        let mut pair = pair(Kind::Ours, Home::Router, Home::Router);
+        pair.join_with("open-0", SECOND * 15, false);
+        pair.world.with(pair.joining, |ours, now| {
+            ours.link.set_server(now, None);
+            ours.link.refused(now, ConnectKind::Nat, &error);
+        });
+        let failed = pair.world.ours(pair.joining).join_error().cloned();
+        assert!(
+            matches!(failed, Some(JoinError::ServerSilent(_))),
+            "{failed:?}"
+        );
+        pair.assert_quiet();
+    }
+}
+
+/// Fails when the host's address, known already, is not tried on after the connection has ended.
+#[test]
+fn the_connection_ends_after_the_announcement() {
+    let mut pair = pair(Kind::Ours, Home::Router, Home::Router);
+    let joining = pair.joining;
+    pair.world.join(joining, pair.host);
+    let announced = |world: &World| {
+        world
+            .ours(joining)
+            .had(&Event::Progress(JoinProgress::TryingDirect))
+    };
+    assert!(pair.world.run_until(SECOND, announced).is_some());
+    pair.world.with(joining, |ours, now| {
+        ours.link.set_server(now, None);
+        ours.link.forget_registration();
+        ours.link
+            .refused(now, ConnectKind::Nat, &ConnectError::Disconnected);
+    });
+    pair.world.run_for(SECOND);
+    assert!(pair.world.entered(joining).is_some());
+}
+
+/// Fails when a second join does not end the first, or does not get through itself.
+#[test]
+fn a_second_join_replaces_the_first() {
+    let mut pair = pair(Kind::Ours, Home::Router, Home::Router);
+    pair.join_with("nobody", SECOND * 15, false);
+    let meeting = pair.meet();
+    assert_eq!(meeting.way, Some(Way::Direct));
+    let error = pair.world.ours(pair.joining).join_error();
+    assert_eq!(error, Some(&JoinError::Cancelled));
+}
+
+/// Fails when a player who left is kept, or does not get in again from the same address; at once or
+/// later.
+#[test]
+fn left_and_joined_again() {
+    for pause in [Duration::ZERO, SECOND / 2, SECOND * 5] {
+        let mut pair = pair(Kind::Generation2, Home::Router, Home::Router);
+        assert!(pair.meet().time.is_some());
+        let (host, joining) = (pair.host, pair.joining);
+        let first = pair.world.ours(joining).games.keys().next().copied();
+        pair.world.with(joining, |ours, now| {
+            ours.link.release(now, first.expect("a game"));
+            ours.games.clear();
+        });
+        pair.world.run_for(pause);
+        let meeting = pair.meet();
+        assert_eq!(meeting.way, Some(Way::Direct), "after {pause:?}");
+        assert!(
+            meeting.time.is_some_and(|time| time < SECOND),
+            "{meeting:?}"
+        );
+        pair.world.stream(joining, true);
+        pair.world.run_for(LINGER * 3);
+        let removed = |event: &&(_, Event)| matches!(event.1, Event::Removed(_));
+        let events = &pair.world.ours(host).events;
+        assert_eq!(events.iter().filter(removed).count(), 1, "after {pause:?}");
+        let last = pair
+            .world
+            .ours(host)
+            .games
+            .values()
+            .last()
+            .and_then(|game| game.last_got);
+        assert!(last.is_some_and(|last| pair.world.now - last < SECOND / 5));
+    }
+}
+
+/// Fails when a host that stops does not tell its players.
+#[test]
+fn a_host_that_stops_says_goodbye() {
+    let mut pair = pair(Kind::Ours, Home::Router, Home::Symmetric);
+    assert!(pair.meet().time.is_some());
+    pair.world
+        .with(pair.host, |ours, now| ours.link.stop_hosting(now));
+    pair.world.run_for(LINGER * 2 + SECOND);
+    for player in [pair.host, pair.joining] {
+        assert!(!pair.world.ours(player).link.is_used());
+    }
+}

@@ -1,0 +1,101 @@
+//! What keeps a host reachable while nobody plays.
+
+use std::time::{Duration, Instant};
+
+use noray_protocol::{
+    defaults::{KEEPALIVE_INTERVAL, KEEPALIVE_LOST_INTERVAL, KEEPALIVE_RETRIES, KEEPALIVE_RETRY},
+    link::{Event, Way},
+};
+
+use crate::{home::Home, pair::Pair, server::Kind, world::Internet};
+
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
+/// Fails when a host's router forgets it while nobody plays; routers here do after 30 s, and give
+/// another port then.
+#[test]
+fn an_idle_host_stays_joinable() {
+    for kind in Kind::ALL {
+        let mut pair = Pair::new(kind, [Home::Router; 2], Internet::GOOD, 1);
+        pair.world.run_for(FIVE_MINUTES);
+        let meeting = pair.meet();
+        assert_eq!(meeting.way, Some(Way::Direct), "{kind:?}");
+        assert!(
+            meeting
+                .time
+                .is_some_and(|time| time < Duration::from_millis(300))
+        );
+    }
+}
+
+/// Fails when the routers of the test above do not forget.
+#[test]
+fn a_host_without_keepalives_is_lost() {
+    let mut pair = Pair::new(Kind::Generation1, [Home::Router; 2], Internet::GOOD, 1);
+    pair.world
+        .with(pair.host, |ours, _| ours.link.forget_registration());
+    pair.world.run_for(FIVE_MINUTES);
+    assert_eq!(pair.meet().way, None);
+}
+
+/// Fails when two players who say nothing lose their way, or the relay that they have.
+#[test]
+fn a_silent_game_keeps_its_way() {
+    for homes in [[Home::Router; 2], [Home::Router, Home::ServerOnly]] {
+        let mut pair = Pair::new(Kind::Generation2, homes, Internet::GOOD, 1);
+        let way = pair.meet().way;
+        let (host, joining) = (pair.host, pair.joining);
+        let end = pair.world.now + FIVE_MINUTES;
+        while pair.world.now < end {
+            // The game is in use, but both are silent on the way.
+            for player in [host, joining] {
+                pair.world.with(player, |ours, now| {
+                    let ids: Vec<_> = ours.games.keys().copied().collect();
+                    ids.iter().for_each(|id| ours.link.used(now, *id));
+                });
+            }
+            pair.world.run_for(Duration::from_secs(5));
+        }
+        assert_eq!(pair.way(), way);
+        assert_eq!(pair.world.ours(joining).moves(), 0);
+    }
+}
+
+/// Fails when a registrar that falls silent is not noticed in time, or its coming back; or when it
+/// is asked more often than said.
+#[test]
+fn a_silent_registrar_is_told() {
+    let mut pair = Pair::new(Kind::Ours, [Home::Router; 2], Internet::GOOD, 1);
+    let host = pair.host;
+    pair.world.server.answers = false;
+    pair.world.sent = Some(Vec::new());
+    let time = |pair: &Pair, event: Event| -> Option<Instant> {
+        let events = &pair.world.ours(host).events;
+        events
+            .iter()
+            .find(|(_, had)| *had == event)
+            .map(|(at, _)| *at)
+    };
+    let lost = pair.world.run_until(Duration::from_secs(60), |world| {
+        world.ours(host).had(&Event::UdpLost)
+    });
+    let limit = KEEPALIVE_INTERVAL + KEEPALIVE_RETRY * (KEEPALIVE_RETRIES + 1);
+    assert!(lost.is_some_and(|lost| lost <= limit), "{lost:?}");
+    pair.world.run_for(Duration::from_secs(100));
+    let registrar = pair.world.registrar();
+    let asked = (pair.world.sent.iter().flatten())
+        .filter(|sent| sent.player == host && sent.to == registrar);
+    assert!((20..=30).contains(&asked.count()));
+    assert_eq!(time(&pair, Event::UdpBack), None);
+
+    pair.world.server.answers = true;
+    let back = pair.world.run_until(Duration::from_secs(60), |world| {
+        world.ours(host).had(&Event::UdpBack)
+    });
+    let limit = KEEPALIVE_LOST_INTERVAL + Duration::from_millis(100);
+    assert!(back.is_some_and(|back| back <= limit), "{back:?}");
+    pair.world.run_for(FIVE_MINUTES);
+    let lost = |(_, event): &&(Instant, Event)| *event == Event::UdpLost;
+    let count = pair.world.ours(host).events.iter().filter(lost).count();
+    assert_eq!(count, 1);
+}

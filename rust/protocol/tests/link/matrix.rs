@@ -1,0 +1,137 @@
+//! Which way opens between whom, on which server, and after what time.
+
+use std::time::Duration;
+
+use noray_protocol::link::Way;
+
+use crate::{
+    home::Home::{self, AddressFilter, ServerOnly, Symmetric},
+    pair::Pair,
+    server::Kind,
+    world::Internet,
+};
+
+const DIRECT: Duration = Duration::from_millis(300);
+const RELAY: Duration = Duration::from_millis(1500);
+const PUBLIC_RELAY: Duration = Duration::from_millis(2500);
+
+/// The best way that routers and server allow.
+fn possible(kind: Kind, homes: [Home; 2]) -> Option<Way> {
+    let symmetric = homes.iter().filter(|home| **home == Symmetric).count();
+    // One that lets in another port than the one that it sent to.
+    let lenient = homes
+        .iter()
+        .any(|home| home.is_open() || *home == AddressFilter);
+    let direct = !homes.contains(&ServerOnly) && (symmetric == 0 || symmetric == 1 && lenient);
+    if direct {
+        return Some(Way::Direct);
+    }
+    let relay = match (kind, symmetric) {
+        (Kind::Ours | Kind::Takeover, _) | (_, 0) => true,
+        // From the next free port, which is among the neighbours that were opened.
+        (Kind::Generation2, 1) => true,
+        // From a random port.
+        (Kind::Generation1, 1) => lenient,
+        _ => false,
+    };
+    relay.then_some(Way::Relay)
+}
+
+/// Fails when a pair of players does not meet by the best way that there is, or later than
+/// promised.
+#[test]
+fn everybody_meets_where_the_server_allows_it() {
+    for kind in Kind::ALL {
+        println!("{kind:?}: host (down), joining player (across)");
+        print!("{:15}", "");
+        for joining in Home::ALL {
+            print!("{:>15}", format!("{joining:?}"));
+        }
+        println!();
+        for host in Home::ALL {
+            print!("{:15}", format!("{host:?}"));
+            for joining in Home::ALL {
+                let homes = [host, joining];
+                let meeting = Pair::new(kind, homes, Internet::GOOD, 1).meet();
+                let cell = match (meeting.way, meeting.time) {
+                    (Some(way), Some(time)) => format!("{way:?} {:.2} s", time.as_secs_f64()),
+                    _ => "-".to_owned(),
+                };
+                print!("{cell:>15}");
+                assert_eq!(meeting.way, possible(kind, homes), "{kind:?} {homes:?}");
+                let limit = match (meeting.way, kind) {
+                    (Some(Way::Relay), Kind::Ours) => RELAY,
+                    (Some(Way::Relay), _) => PUBLIC_RELAY,
+                    _ => DIRECT,
+                };
+                let late = meeting.time.filter(|time| *time > limit);
+                assert_eq!(late, None, "{kind:?} {homes:?}");
+            }
+            println!();
+        }
+    }
+}
+
+/// Fails when a slow internet (300 ms there and back) keeps players from the way that opens on a
+/// fast one, or the seed decides what opens.
+#[test]
+fn what_opens_is_no_luck() {
+    let slow = Internet {
+        loss: 0,
+        doubled: 5,
+        delay: (Duration::from_millis(60), Duration::from_millis(90)),
+    };
+    for kind in Kind::ALL {
+        for host in Home::ALL {
+            for joining in Home::ALL {
+                let homes = [host, joining];
+                for seed in 0..5 {
+                    let mut pair = Pair::new(kind, homes, slow, seed);
+                    let meeting = pair.meet();
+                    // With much delay, the relay can be there first.
+                    let way = meeting.way.map(|way| way == Way::Lan);
+                    let expected = possible(kind, homes).map(|_| false);
+                    assert_eq!(way, expected, "{kind:?} {homes:?} seed {seed}");
+                    pair.world.run_for(Duration::from_secs(5));
+                    assert_eq!(
+                        pair.way(),
+                        possible(kind, homes),
+                        "{kind:?} {homes:?} seed {seed}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Fails when players behind one router do not meet.
+#[test]
+fn one_home() {
+    let mut pair = Pair::in_one_home(Kind::Ours, true);
+    let meeting = pair.meet();
+    assert_eq!(meeting.way, Some(Way::Direct));
+    assert!(
+        meeting.time.is_some_and(|time| time <= DIRECT),
+        "{meeting:?}"
+    );
+
+    let mut pair = Pair::in_one_home(Kind::Ours, false);
+    let meeting = pair.meet();
+    assert_eq!(meeting.way, Some(Way::Relay));
+    assert!(
+        meeting.time.is_some_and(|time| time <= RELAY),
+        "{meeting:?}"
+    );
+
+    let mut pair = Pair::in_one_home(Kind::Ours, false);
+    let lan = pair.world.address(pair.host);
+    pair.world.join(pair.joining, pair.host);
+    pair.world
+        .with(pair.joining, |ours, now| ours.link.found_in_lan(now, lan));
+    let joining = pair.joining;
+    let time = pair
+        .world
+        .run_until(DIRECT, |world| world.entered(joining).is_some());
+    assert!(time.is_some(), "by LAN");
+    assert_eq!(pair.way(), Some(Way::Lan));
+}

@@ -1,0 +1,166 @@
+//! From one way to another in the middle of a game.
+
+use std::{net::SocketAddr, time::Duration};
+
+use noray_protocol::{
+    defaults::{CHECK_WINDOW, REASK_INTERVAL, WAY_TIMEOUT},
+    link::Way,
+};
+
+use crate::{game::STREAM_INTERVAL, home::Home, pair::Pair, server::Kind, world::Internet};
+
+const MOMENT: Duration = Duration::from_millis(700);
+
+/// A pair whose game streams, and the joining player's router.
+fn playing(kind: Kind, homes: [Home; 2], internet: Internet, seed: u64) -> (Pair, usize) {
+    let mut pair = Pair::new(kind, homes, internet, seed);
+    assert!(pair.meet().time.is_some());
+    pair.world.stream(pair.host, true);
+    pair.world.stream(pair.joining, true);
+    pair.world.run_for(Duration::from_secs(2));
+    let router = pair.world.routers.len() - 1;
+    (pair, router)
+}
+
+impl Pair {
+    /// Numbered datagrams that the two sent and that never came.
+    fn lost(&mut self) -> usize {
+        for player in [self.host, self.joining] {
+            self.world.stream(player, false);
+        }
+        self.world.run_for(Duration::from_secs(1));
+        let game = |player| {
+            let games = &self.world.ours(player).games;
+            assert_eq!(games.len(), 1, "one game, and the same one");
+            games.values().next().expect("a game").clone()
+        };
+        let [host, joining] = [self.host, self.joining].map(game);
+        (host.sent as usize - joining.got.len()) + (joining.sent as usize - host.got.len())
+    }
+
+    fn goes(&mut self, way: Way, limit: Duration) -> Option<Duration> {
+        let (host, joining) = (self.host, self.joining);
+        self.world.run_until(limit, |world| {
+            [host, joining]
+                .iter()
+                .all(|player| world.ours(*player).way() == Some(way))
+        })
+    }
+}
+
+/// Fails when a direct way that opens is not found or not taken by both, when the relay does not
+/// take over again, or when more is lost than the time until that is noticed costs.
+#[test]
+fn relay_to_direct_and_back() {
+    for kind in Kind::ALL {
+        let homes = [Home::Router, Home::ServerOnly];
+        let (mut pair, router) = playing(kind, homes, Internet::GOOD, 1);
+        let server = pair.world.server.ip;
+        assert_eq!(pair.way(), Some(Way::Relay));
+        // Until the direct way is tried no more, so that it takes a new request to find it.
+        pair.world.run_for(CHECK_WINDOW * 3);
+        pair.world.routers[router].only = None;
+        let opened = pair.goes(Way::Direct, REASK_INTERVAL * 4 + MOMENT);
+        assert!(opened.is_some(), "{kind:?}: direct is not taken");
+        pair.world.run_for(Duration::from_secs(60));
+
+        pair.world.routers[router].only = Some(server);
+        let shut = pair.goes(Way::Relay, WAY_TIMEOUT + MOMENT);
+        assert!(shut.is_some(), "{kind:?}: the relay does not take over");
+        pair.world.run_for(Duration::from_secs(5));
+        let lost = pair.lost();
+        println!("{kind:?}: direct after {opened:?}, relay again after {shut:?}, {lost} lost");
+        let both = 2 * (WAY_TIMEOUT + MOMENT).as_millis() / STREAM_INTERVAL.as_millis();
+        assert!(lost as u128 <= both, "{lost} lost");
+        for player in [pair.host, pair.joining] {
+            let moves = pair.world.ours(player).moves();
+            assert!(moves <= 3, "{moves} moves");
+        }
+    }
+}
+
+/// Fails when nothing is lost in the move to a better way but something is.
+#[test]
+fn nothing_is_lost_on_the_way_to_a_better_one() {
+    let homes = [Home::Router, Home::ServerOnly];
+    let (mut pair, router) = playing(Kind::Ours, homes, Internet::GOOD, 1);
+    pair.world.routers[router].only = None;
+    assert!(
+        pair.goes(Way::Direct, REASK_INTERVAL * 2 + MOMENT)
+            .is_some()
+    );
+    pair.world.run_for(Duration::from_secs(5));
+    assert_eq!(pair.lost(), 0);
+}
+
+/// Fails when a game without a relay in reserve does not get one after its direct way shuts.
+#[test]
+fn direct_to_a_relay_that_nobody_asked_for_yet() {
+    for kind in Kind::ALL {
+        let (mut pair, router) = playing(kind, [Home::Router; 2], Internet::GOOD, 1);
+        assert_eq!(pair.way(), Some(Way::Direct));
+        pair.world.routers[router].only = Some(pair.world.server.ip);
+        let shut = pair.goes(Way::Relay, WAY_TIMEOUT + MOMENT * 2);
+        println!("{kind:?}: relay after {shut:?}");
+        assert!(shut.is_some());
+    }
+}
+
+/// Fails when a host that is found in the local network late is not taken there.
+#[test]
+fn lan_found_late_takes_over() {
+    let mut pair = Pair::in_one_home(Kind::Ours, true);
+    assert_eq!(pair.meet().way, Some(Way::Direct));
+    pair.world.stream(pair.host, true);
+    pair.world.stream(pair.joining, true);
+    pair.world.run_for(Duration::from_secs(2));
+    let lan: SocketAddr = pair.world.address(pair.host);
+    pair.world
+        .with(pair.joining, |ours, now| ours.link.found_in_lan(now, lan));
+    assert!(pair.goes(Way::Lan, MOMENT).is_some());
+    pair.world.run_for(Duration::from_secs(5));
+    assert_eq!(pair.lost(), 0);
+}
+
+/// Fails when a router that gives the joining player another port in mid-game ends the game.
+#[test]
+fn the_joining_players_port_changes() {
+    for home in [Home::Router, Home::Symmetric] {
+        let (mut pair, router) = playing(Kind::Ours, [Home::OpenNat, home], Internet::GOOD, 1);
+        pair.world.routers[router].forget();
+        pair.world.run_for(Duration::from_secs(10));
+        let games = &pair.world.ours(pair.host).games;
+        let last = games.values().filter_map(|game| game.last_got).max();
+        let silent = pair.world.now - last.expect("a datagram");
+        assert!(
+            silent < Duration::from_millis(200),
+            "{home:?}: silent for {silent:?}"
+        );
+        assert_eq!(games.len(), 1);
+    }
+}
+
+/// Fails when lost checks alone make the game go to and fro.
+#[test]
+fn no_flapping_with_a_fifth_lost() {
+    let mut moves = 0;
+    for seed in 0..5 {
+        let (mut pair, router) = playing(
+            Kind::Ours,
+            [Home::Router, Home::ServerOnly],
+            Internet::losing(20),
+            seed,
+        );
+        pair.world.routers[router].only = None;
+        // Both the relay and a direct way are open from here on.
+        assert!(pair.goes(Way::Direct, Duration::from_secs(120)).is_some());
+        let before =
+            |pair: &Pair| [pair.host, pair.joining].map(|player| pair.world.ours(player).moves());
+        let begin = before(&pair);
+        pair.world.run_for(Duration::from_secs(600));
+        let end = before(&pair);
+        moves += end[0] + end[1] - begin[0] - begin[1];
+    }
+    println!("{moves} moves of 10 players in 10 minutes each");
+    assert!(moves <= 6, "{moves} moves");
+}

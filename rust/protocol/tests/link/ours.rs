@@ -1,0 +1,221 @@
+//! A player with a link, driven as the client drives it.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use noray_protocol::{
+    command::ConnectKind,
+    defaults::JOIN_TIMEOUT,
+    id::{OpenId, PrivateId},
+    link::{
+        Event, HostConfig, JoinConfig, JoinError, Key, Link, RemoteId, ServerKind, SessionId, Way,
+    },
+};
+
+use crate::{game::Game, server::Line};
+
+/// Why a player sent a datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// To answer one that came in.
+    Answer,
+    /// Its time had come.
+    Own,
+    /// The game's.
+    Game,
+}
+
+/// What a player lets out.
+pub enum Out {
+    Datagram {
+        to: SocketAddr,
+        bytes: Vec<u8>,
+        cause: Cause,
+    },
+    Ask(ConnectKind, String),
+}
+
+pub struct Ours {
+    pub link: Link,
+    pub oid: OpenId,
+    pub events: Vec<(Instant, Event)>,
+    pub games: BTreeMap<RemoteId, Game>,
+    /// Whether numbered datagrams go out.
+    pub streaming: bool,
+    server: ServerKind,
+}
+
+impl Ours {
+    pub fn new(
+        now: Instant,
+        oid: &str,
+        pid: &str,
+        registrar: SocketAddr,
+        server: ServerKind,
+    ) -> Self {
+        let mut link = Link::new();
+        let pid = PrivateId::new(pid).expect("a PrivateID");
+        link.register(now, registrar, pid);
+        Self {
+            link,
+            oid: OpenId::new(oid).expect("an OpenID"),
+            events: Vec::new(),
+            games: BTreeMap::new(),
+            streaming: false,
+            server,
+        }
+    }
+
+    pub fn host(&mut self) {
+        self.host_with(32, false);
+    }
+
+    pub fn host_with(&mut self, max_clients: usize, force_relay: bool) {
+        self.link.host(HostConfig {
+            key: Key::new(&self.oid),
+            max_clients,
+            force_relay,
+        });
+    }
+
+    pub fn join(&mut self, now: Instant, oid: &OpenId, session: u64) {
+        self.join_with(now, oid, session, JOIN_TIMEOUT, false);
+    }
+
+    pub fn join_with(
+        &mut self,
+        now: Instant,
+        oid: &OpenId,
+        session: u64,
+        timeout: Duration,
+        force_relay: bool,
+    ) {
+        let config = JoinConfig {
+            oid: oid.clone(),
+            session: SessionId(session.to_be_bytes()),
+            timeout,
+            force_relay,
+        };
+        self.link.join(now, config);
+    }
+
+    pub fn receive(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], out: &mut Vec<Out>) {
+        let owner = self.link.receive(now, from, bytes);
+        self.let_out(Cause::Answer, out);
+        let Some(id) = owner else {
+            self.decide(now, out);
+            return;
+        };
+        let answer = self.games.entry(id).or_default().receive(now, bytes);
+        if let Some(answer) = answer {
+            self.send_game(now, id, answer, out);
+        }
+        self.play(now, out);
+    }
+
+    pub fn line(&mut self, now: Instant, line: Line, out: &mut Vec<Out>) {
+        match line {
+            Line::Connect(address) => self.link.announced(now, Way::Direct, address),
+            Line::Relay(address) => self.link.announced(now, Way::Relay, address),
+            Line::Refused(kind, oid, error) => self.link.refused_for(now, kind, &oid, &error),
+        }
+        self.decide(now, out);
+    }
+
+    /// Does all that is due.
+    pub fn decide(&mut self, now: Instant, out: &mut Vec<Out>) {
+        self.link.tick(now);
+        self.let_out(Cause::Own, out);
+        while let Some(event) = self.link.next_event() {
+            match &event {
+                Event::Registered(Ok(())) => self.link.set_server(now, Some(self.server)),
+                Event::JoinOpen(id) => {
+                    self.games.insert(*id, Game::joining(now));
+                }
+                _ => {}
+            }
+            self.events.push((now, event));
+        }
+        while let Some((kind, oid)) = self.link.next_ask() {
+            out.push(Out::Ask(kind, oid.as_str().to_owned()));
+        }
+        // Else the client would spin.
+        if let Some(due) = self.link.next_deadline(now) {
+            assert!(due > now, "due at once again: {:?}", self.link);
+        }
+        self.play(now, out);
+    }
+
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        let games = self.games.values();
+        let game = games.filter_map(|game| game.due(self.streaming, now)).min();
+        self.link.next_deadline(now).into_iter().chain(game).min()
+    }
+
+    pub fn entered(&self) -> Option<Instant> {
+        self.games.values().filter_map(|game| game.entered).min()
+    }
+
+    /// The way to the one player whose game this is.
+    pub fn way(&self) -> Option<Way> {
+        let (id, _) = self.games.last_key_value()?;
+        self.link.report(*id).map(|report| report.way)
+    }
+
+    /// How often a game's datagrams went another way, after the first.
+    pub fn moves(&self) -> usize {
+        let moved = |(_, event): &&(Instant, Event)| matches!(event, Event::Moved(_));
+        self.events.iter().filter(moved).count()
+    }
+
+    /// When the way to the host was open.
+    pub fn opened(&self) -> Option<Instant> {
+        let open = |event: &Event| matches!(event, Event::JoinOpen(_));
+        (self.events.iter().rev()).find_map(|(at, event)| open(event).then_some(*at))
+    }
+
+    pub fn join_error(&self) -> Option<&JoinError> {
+        self.events.iter().rev().find_map(|(_, event)| match event {
+            Event::JoinFailed(error) => Some(error),
+            _ => None,
+        })
+    }
+
+    pub fn had(&self, event: &Event) -> bool {
+        self.events.iter().any(|(_, had)| had == event)
+    }
+
+    fn play(&mut self, now: Instant, out: &mut Vec<Out>) {
+        let ids: Vec<_> = self.games.keys().copied().collect();
+        for id in ids {
+            let Some(game) = self.games.get_mut(&id) else {
+                continue;
+            };
+            for bytes in game.tick(now, self.streaming) {
+                self.send_game(now, id, bytes, out);
+            }
+        }
+    }
+
+    fn send_game(&mut self, now: Instant, id: RemoteId, bytes: Vec<u8>, out: &mut Vec<Out>) {
+        if let Some(report) = self.link.report(id) {
+            self.link.used(now, id);
+            out.push(Out::Datagram {
+                to: report.address,
+                bytes,
+                cause: Cause::Game,
+            });
+        }
+    }
+
+    fn let_out(&mut self, cause: Cause, out: &mut Vec<Out>) {
+        out.extend(self.link.transmits().map(|transmit| Out::Datagram {
+            to: transmit.to,
+            bytes: transmit.bytes,
+            cause,
+        }));
+    }
+}

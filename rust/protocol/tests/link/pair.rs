@@ -1,0 +1,126 @@
+//! A host and a player who joins it.
+
+use std::time::Duration;
+
+use noray_protocol::link::Way;
+
+use crate::{
+    home::Home,
+    server::Kind,
+    world::{Internet, World},
+};
+
+/// How a join ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Meeting {
+    /// The way that carries the game; `None` when it never began.
+    pub way: Option<Way>,
+    /// When the game began, counted from the join.
+    pub time: Option<Duration>,
+    /// When the link's way was open.
+    pub open: Option<Duration>,
+}
+
+/// Which of the two play with today's client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clients {
+    Ours,
+    OldHost,
+    OldJoining,
+    Old,
+}
+
+pub struct Pair {
+    pub world: World,
+    pub host: usize,
+    pub joining: usize,
+}
+
+impl Pair {
+    pub fn new(kind: Kind, homes: [Home; 2], internet: Internet, seed: u64) -> Self {
+        Self::of(Clients::Ours, kind, homes, internet, seed)
+    }
+
+    pub fn of(
+        clients: Clients,
+        kind: Kind,
+        homes: [Home; 2],
+        internet: Internet,
+        seed: u64,
+    ) -> Self {
+        let mut world = World::new(kind, internet, seed);
+        let [host, joining] = homes.map(|home| home.build(&mut world));
+        Self::place(clients, world, [host, joining])
+    }
+
+    /// Both behind one router.
+    pub fn in_one_home(kind: Kind, hairpin: bool) -> Self {
+        let mut world = World::new(kind, Internet::GOOD, 1);
+        let router = Home::Router.build(&mut world);
+        if let Some(router) = router {
+            world.routers[router].hairpin = hairpin;
+        }
+        Self::place(Clients::Ours, world, [router; 2])
+    }
+
+    fn place(
+        clients: Clients,
+        mut world: World,
+        [at_host, at_joining]: [Option<usize>; 2],
+    ) -> Self {
+        let host = if matches!(clients, Clients::Ours | Clients::OldJoining) {
+            world.add_ours(at_host)
+        } else {
+            world.add_old(at_host)
+        };
+        let joining = if matches!(clients, Clients::Ours | Clients::OldHost) {
+            world.add_ours(at_joining)
+        } else {
+            world.add_old(at_joining)
+        };
+        world.host(host);
+        let registered = world.run_until(Duration::from_secs(8), |world| {
+            [host, joining]
+                .iter()
+                .all(|player| world.server.registered(*player).is_some())
+        });
+        assert!(registered.is_some(), "the registrar is reached");
+        // The answers arrive as well.
+        world.run_for(Duration::from_secs(1));
+        Self {
+            world,
+            host,
+            joining,
+        }
+    }
+
+    /// Joins; ends when the game has begun or can no more.
+    pub fn meet(&mut self) -> Meeting {
+        self.meet_within(Duration::from_secs(40))
+    }
+
+    pub fn meet_within(&mut self, limit: Duration) -> Meeting {
+        let Self {
+            world,
+            host,
+            joining,
+        } = self;
+        world.join(*joining, *host);
+        let began = world.now;
+        let time = world.run_until(limit, |world| world.entered(*joining).is_some());
+        let way = time.and_then(|_| self.way());
+        let open = (!self.world.is_old(self.joining))
+            .then(|| self.world.ours(self.joining).opened())
+            .flatten()
+            .map(|opened| opened - began);
+        Meeting { way, time, open }
+    }
+
+    pub fn way(&self) -> Option<Way> {
+        if self.world.is_old(self.joining) {
+            self.world.old(self.joining).way
+        } else {
+            self.world.ours(self.joining).way()
+        }
+    }
+}

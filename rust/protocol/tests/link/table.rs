@@ -1,0 +1,139 @@
+//! One link on a table: what goes in is made by hand.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use noray_protocol::{
+    handshake::Status,
+    id::OpenId,
+    link::{
+        Datagram, Event, HostConfig, Key, Link, Note, RemoteId, SessionId, Side, Transmit,
+        Unproven, Way,
+    },
+};
+
+pub const MAX_CLIENTS: usize = 4;
+
+/// An address in the internet.
+pub fn at(number: u32, port: u16) -> SocketAddr {
+    let [_, a, b, c] = number.to_be_bytes();
+    SocketAddr::from(([45, a, b, c], port))
+}
+
+pub fn key() -> Key {
+    Key::new(&OpenId::new("the-host").expect("an OpenID"))
+}
+
+/// A host's link.
+pub struct Table {
+    pub link: Link,
+    pub now: Instant,
+    pub events: Vec<Event>,
+    /// What it sent on its own.
+    pub own: Vec<Transmit>,
+}
+
+impl Table {
+    pub fn hosting() -> Self {
+        let mut link = Link::new();
+        link.host(Self::hosting_config());
+        Self {
+            link,
+            now: Instant::now(),
+            events: Vec::new(),
+            own: Vec::new(),
+        }
+    }
+
+    pub fn hosting_config() -> HostConfig {
+        HostConfig {
+            key: key(),
+            max_clients: MAX_CLIENTS,
+            force_relay: false,
+        }
+    }
+
+    /// The hosts that it joined.
+    pub fn joined(&self) -> Vec<RemoteId> {
+        let open = self.events.iter().filter_map(|event| match event {
+            Event::JoinOpen(id) => Some(*id),
+            _ => None,
+        });
+        open.collect()
+    }
+
+    /// Gives it a datagram: what it answers, and whose game it was.
+    pub fn give(&mut self, from: SocketAddr, bytes: &[u8]) -> (Vec<Transmit>, Option<RemoteId>) {
+        let owner = self.link.receive(self.now, from, bytes);
+        let answers = self.link.transmits().collect();
+        if owner.is_none() {
+            self.tick();
+        }
+        (answers, owner)
+    }
+
+    pub fn tick(&mut self) {
+        self.link.tick(self.now);
+        self.own.extend(self.link.transmits());
+        while let Some(event) = self.link.next_event() {
+            self.events.push(event);
+        }
+        while self.link.next_ask().is_some() {}
+        if let Some(due) = self.link.next_deadline(self.now) {
+            assert!(due > self.now, "due at once again");
+        }
+    }
+
+    pub fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(due) = self.link.next_deadline(self.now).filter(|due| *due <= end) {
+            self.now = due;
+            self.tick();
+        }
+        self.now = end;
+        self.tick();
+    }
+
+    /// Players whose way opened and who are not gone.
+    pub fn players(&self) -> usize {
+        let count =
+            |what: fn(&Event) -> bool| self.events.iter().filter(|event| what(event)).count();
+        count(|event| matches!(event, Event::Moved(_)))
+            .saturating_sub(count(|event| matches!(event, Event::Removed(_))))
+    }
+}
+
+/// A joining player's check.
+pub fn check(session: u64, question: u32, answer: u32) -> Datagram {
+    Datagram {
+        status: Status {
+            read: answer != 0,
+            duplex: answer != 0,
+        },
+        note: Note::None,
+        way: Way::Direct,
+        session: SessionId(session.to_be_bytes()),
+        question,
+        answer,
+    }
+}
+
+pub fn joining(datagram: &Datagram) -> Vec<u8> {
+    datagram.encode(&key(), Side::Joining).to_vec()
+}
+
+/// What the host says in one of its datagrams.
+pub fn read(bytes: &[u8]) -> Option<Datagram> {
+    Unproven::parse(bytes)?.prove(&key(), Side::Hosting)
+}
+
+/// Comes in as a player does, from one address.
+pub fn come_in(table: &mut Table, from: SocketAddr, session: u64) -> Option<RemoteId> {
+    let (answers, _) = table.give(from, &joining(&check(session, 1, 0)));
+    let question = read(&answers.first()?.bytes)?.question;
+    table.give(from, &joining(&check(session, 2, question)));
+    let (_, owner) = table.give(from, b"\x8f\xffgame");
+    owner
+}
