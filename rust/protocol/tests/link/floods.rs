@@ -109,6 +109,7 @@ fn guests_are_bounded() {
     for port in 2..5000 {
         table.give(at(1, port), b"$-w-");
     }
+    assert!(size(&table) < 700_000, "{} bytes", size(&table));
     table.own.clear();
     table.wait(Duration::from_millis(250));
     assert!(
