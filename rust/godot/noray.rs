@@ -197,12 +197,12 @@ impl Noray {
     /// one of the project setting `noray/network/server`), gets an OpenID and registers this
     /// player's address, each only where that is not done yet. Gives an `ENetMultiplayerPeer`
     /// that takes up to `max_clients` players; or `null`, and `last_error` is:
-    /// - `ERR_INVALID_PARAMETER`: a bad address, number or option;
-    /// - `ERR_ALREADY_IN_USE`: this player hosts already; `ERR_BUSY`: it is joining;
-    /// - `ERR_CANT_RESOLVE`: the server's name has no address; `ERR_CONNECTION_ERROR`: the server
-    ///   is not reachable, or gives no OpenID; `FAILED`: it refuses the registration;
-    /// - `ERR_TIMEOUT`: not within the option `timeout`;
-    /// - `ERR_CANT_CREATE`: the system gives no socket or no thread.
+    /// - `ERR_INVALID_PARAMETER` for a bad address, number or option;
+    /// - `ERR_ALREADY_IN_USE` when this player hosts already, `ERR_BUSY` when it is joining;
+    /// - `ERR_CANT_RESOLVE` when the server's name has no address, `ERR_CONNECTION_ERROR` when the
+    ///   server is not reachable or gives no OpenID, `FAILED` when it refuses the registration;
+    /// - `ERR_TIMEOUT` when it takes longer than the option `timeout`;
+    /// - `ERR_CANT_CREATE` when the system gives no socket or no thread.
     ///
     /// `oid` is what players need to join. Hosting ends when the peer is closed or the game lets
     /// go of it. When the connection to the server is lost, the games go on and it is made anew;
@@ -224,16 +224,17 @@ impl Noray {
     /// `join_progressed` tells how far it is. Gives an `ENetMultiplayerPeer` that is connected;
     /// give it to `multiplayer.multiplayer_peer` at once, for nothing polls it before. Or gives
     /// `null`, and `last_error` is:
-    /// - `ERR_DOES_NOT_EXIST`: the server knows no such host;
-    /// - `ERR_CANT_CONNECT`: the host exists, but no way to it opened;
-    /// - `ERR_CANT_ACQUIRE_RESOURCE`: the host is full; `ERR_UNAVAILABLE`: the host is reached,
+    /// - `ERR_DOES_NOT_EXIST` when the server knows no such host;
+    /// - `ERR_CANT_CONNECT` when the host exists, but no way to it opened;
+    /// - `ERR_CANT_ACQUIRE_RESOURCE` when the host is full, `ERR_UNAVAILABLE` when it is reached,
     ///   but its game does not answer;
-    /// - `ERR_CANT_RESOLVE`: the server's name has no address; `ERR_CONNECTION_ERROR`: the server
-    ///   is not reachable, or gives no OpenID; `FAILED`: it refuses the registration;
-    /// - `ERR_TIMEOUT`: not within the option `timeout`; `ERR_SKIP`: cancelled;
-    /// - `ERR_INVALID_PARAMETER`: a bad OpenID, the player's own, a bad address or option;
-    /// - `ERR_BUSY`: another join runs; `ERR_ALREADY_IN_USE`: this player hosts;
-    /// - `ERR_CANT_CREATE`: the system gives no socket or no thread.
+    /// - `ERR_CANT_RESOLVE` when the server's name has no address, `ERR_CONNECTION_ERROR` when the
+    ///   server is not reachable or gives no OpenID, `FAILED` when it refuses the registration;
+    /// - `ERR_TIMEOUT` when it takes longer than the option `timeout`, `ERR_SKIP` after
+    ///   `cancel_join`;
+    /// - `ERR_INVALID_PARAMETER` for a bad OpenID, the player's own, a bad address or option;
+    /// - `ERR_BUSY` when another join runs, `ERR_ALREADY_IN_USE` when this player hosts;
+    /// - `ERR_CANT_CREATE` when the system gives no socket or no thread.
     #[func(gd_self)]
     fn join(
         mut this: Gd<Self>,
@@ -265,7 +266,7 @@ impl Noray {
     /// peer.create_server(Noray.local_port)
     /// Noray.keep_alive(peer.host)
     /// ```
-    /// Goes on until `connection` is destroyed, or `pid` counts no more. Holds no reference.
+    /// Goes on until `connection` is destroyed or another `pid` counts; holds no reference to it.
     /// Gives `OK`; `ERR_INVALID_PARAMETER` for a null or destroyed connection;
     /// `ERR_UNCONFIGURED` when no address is registered.
     #[func]

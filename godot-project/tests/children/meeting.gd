@@ -1,6 +1,6 @@
 extends Node
 ## Hosts or joins a game, prints all that happens, and does what the others tell it.
-## Arguments: "host" or "join", the noray server, the options as [method @GlobalScope.var_to_str]
+## Arguments: "host", "join", or "idle" for a host whose game does nothing; the noray server, the options as [method @GlobalScope.var_to_str]
 ## writes them, and the host's OpenID or how many players may come.
 
 const Talk := preload("res://tests/children/talk.gd")
@@ -13,6 +13,8 @@ var _noray: String = ""
 var _options: Dictionary = {}
 var _subject: String = ""
 var _talk: Talk
+## Held, but not polled.
+var _idle_peer: ENetMultiplayerPeer
 
 
 func begin(arguments: PackedStringArray) -> void:
@@ -43,7 +45,7 @@ func _ready() -> void:
 			func(id: int) -> void: print("[child] peer_disconnected ", id)
 	)
 	var peer: ENetMultiplayerPeer
-	if _role == "host":
+	if _role != "join":
 		peer = await Noray.host(_noray, _subject.to_int(), _options)
 	else:
 		peer = await Noray.join(_subject, _noray, _options)
@@ -51,7 +53,10 @@ func _ready() -> void:
 		print("[child] failed ", error_string(Noray.last_error), ": ", Noray.last_error_message)
 		get_tree().quit()
 		return
-	multiplayer.multiplayer_peer = peer
+	if _role == "idle":
+		_idle_peer = peer
+	else:
+		multiplayer.multiplayer_peer = peer
 	print("[child] oid ", Noray.oid)
 
 

@@ -105,6 +105,32 @@ func _shake_hands() -> void:
 	print("[child] handshake ", await PacketHandshake.over_packet_peer(_udp, 1000.0))
 """
 
+const HOSTING := """
+var _peer: ENetMultiplayerPeer
+
+
+func _step_1() -> void:
+	_host(%d, %d)
+
+
+func _step_2() -> void:
+	_reload()
+
+
+func _step_3() -> void:
+	print("[child] open ", _peer.get_connection_status())
+	_peer = null
+	get_tree().quit()
+
+
+func _host(port: int, registrar_port: int) -> void:
+	_peer = await Noray.host("127.0.0.1:%%d" %% port, 8, {"registrar_port": registrar_port})
+	Noray.join_progressed.connect(
+			func(_stage: Noray.JoinStage, _message: String) -> void: print(self)
+	)
+	print("[child] hosts ", _peer.get_connection_status())
+"""
+
 ## Opens the help pages and prints them, a line each.
 const HELP := """
 const CLASSES: PackedStringArray = [
@@ -200,6 +226,27 @@ func test_reload_in_an_await() -> void:
 		"register_remote %d" % ERR_CONNECTION_ERROR,
 		"handshake %d" % ERR_CONNECTION_ERROR,
 	]:
+		check(("[child] " + words) in editor.output(), "it did not say: " + words)
+
+
+## Fails when a reload while a game is hosted leaves a socket, a thread, or a call into code which
+## is gone.
+func test_reload_while_hosting() -> void:
+	var server := FakeNoray1.new()
+	var project := make_project(
+			"editor", _files(PROBE % (HOSTING % [server.port, server.registrar.port]))
+	)
+	var editor := await _start(project)
+	await _take_step(editor, project, 1)
+	check_equal(await editor.wait_for_line("[child] hosts "), "2", "hosting")
+	await _take_step(editor, project, 2)
+	await wait_seconds(0.5)
+	if _can_look():
+		check_equal(ProcessProbe.our_threads(editor.pid), PackedStringArray(), "our threads")
+		check_equal(ProcessProbe.our_sockets(editor.pid), PackedStringArray(), "our sockets")
+	await _take_step(editor, project, 3)
+	await check_good_end(editor)
+	for words: String in ["reloaded 0", "open 0"]:
 		check(("[child] " + words) in editor.output(), "it did not say: " + words)
 
 

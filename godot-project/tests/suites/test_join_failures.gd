@@ -126,6 +126,22 @@ func test_a_full_host() -> void:
 	)
 
 
+## Fails when a host whose machine answers, but whose game hangs, looks like one that is not there.
+func test_a_game_that_does_not_answer() -> void:
+	var oid := await oid_of(start_player("idle", "8", {}))
+	expect_in_log("cannot join: the host is reached, but its game does not answer")
+	var began := Time.get_ticks_msec()
+	check_refused(
+			await Noray.join(oid, here(), options()), ERR_UNAVAILABLE, ["its game does not answer"]
+	)
+	check(Time.get_ticks_msec() - began < 8000, "it took long")
+	# Not longer than the game allows.
+	expect_in_log("cannot join: no way to the host within 2 s")
+	began = Time.get_ticks_msec()
+	check_refused(await Noray.join(oid, here(), options({"timeout": 2.0})), ERR_TIMEOUT, ["2 s"])
+	check(Time.get_ticks_msec() - began < 3000, "it took long")
+
+
 ## Fails when the time that the game allows is not kept.
 func test_timed_out() -> void:
 	var fake := FakeNoray1.new()
@@ -151,11 +167,17 @@ func test_own_open_id() -> void:
 
 
 func test_no_open_id() -> void:
-	for oid: String in ["", "a b", "a\nb", "\"a\"", "x".repeat(1025)]:
-		expect_in_log("cannot join: ")
-		check_refused(
-				await Noray.join(oid, here(), options()), ERR_INVALID_PARAMETER, ["OpenID"]
-		)
+	var reasons: Dictionary = {
+		"": "the OpenID is empty",
+		"a b": "the OpenID has a space or a line break in it",
+		"a\nb": "the OpenID has a space or a line break in it",
+		"\"a\"": "the OpenID has a character in it that no server accepts",
+		"x".repeat(1025): "the OpenID is longer than 1024 bytes",
+	}
+	for oid: String in reasons:
+		var reason: String = reasons[oid]
+		expect_in_log("cannot join: " + reason)
+		check_refused(await Noray.join(oid, here(), options()), ERR_INVALID_PARAMETER, [reason])
 	check_equal(server.connection_count, 0, "connections")
 
 
