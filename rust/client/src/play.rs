@@ -4,7 +4,7 @@
 use noray_protocol::{
     command::ConnectKind,
     id::{OpenId, PrivateId},
-    requests::{ConnectError, ConnectFailure},
+    requests::ConnectFailure,
 };
 use tokio::sync::mpsc;
 
@@ -81,12 +81,12 @@ impl Play {
             return Some(failure);
         };
         self.asks.remove(index);
-        self.link.refused(failure.kind, failure.error);
+        self.link.refused(failure);
         None
     }
 
     /// Tells the link that a request cannot even be sent.
-    pub(crate) fn refuse(&self, kind: ConnectKind, error: ConnectError) {
-        self.link.refused(kind, error);
+    pub(crate) fn refuse(&self, failure: ConnectFailure) {
+        self.link.refused(failure);
     }
 }

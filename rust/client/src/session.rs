@@ -402,7 +402,7 @@ impl Session {
                         self.write(&text).await
                     }
                     Err(failure) => {
-                        play.refuse(kind, failure.error);
+                        play.refuse(failure);
                         Ok(())
                     }
                 }

@@ -282,7 +282,9 @@ impl Actor {
                 self.begin_hosting();
             }
             Command::Announced(way, address) => self.core.announced(now, way, address),
-            Command::Refused(kind, error) => self.core.refused(now, kind, &error),
+            Command::Refused(failure) => {
+                (self.core).refused(now, failure.kind, &failure.oid, &failure.error);
+            }
         }
     }
 

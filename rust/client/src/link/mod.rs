@@ -29,7 +29,7 @@ use noray_protocol::{
     command::ConnectKind,
     id::{OpenId, PrivateId},
     link::{ServerKind, Way},
-    requests::ConnectError,
+    requests::ConnectFailure,
 };
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -141,7 +141,7 @@ enum Command {
     Server(Option<ServerKind>),
     Identity(OpenId),
     Announced(Way, SocketAddr),
-    Refused(ConnectKind, ConnectError),
+    Refused(ConnectFailure),
 }
 
 /// The link of one player. Dropping it closes its socket.
@@ -270,8 +270,8 @@ impl LinkHandle {
         self.send(Command::Announced(way, address));
     }
 
-    pub(crate) fn refused(&self, kind: ConnectKind, error: ConnectError) {
-        self.send(Command::Refused(kind, error));
+    pub(crate) fn refused(&self, failure: ConnectFailure) {
+        self.send(Command::Refused(failure));
     }
 
     /// A link that is so far behind is one that hangs: the command is lost, as the players are.

@@ -13,6 +13,16 @@ use crate::{
 };
 
 impl Join {
+    /// What the server was asked and has not answered, it is asked again when it can be.
+    pub(super) fn forget_requests(&mut self) {
+        for ask in [&mut self.direct, &mut self.relay] {
+            if *ask == Ask::Asked {
+                *ask = Ask::NotYet;
+                self.asked = None;
+            }
+        }
+    }
+
     /// When something is to be done about it, with or without the server.
     pub(super) fn next_step(&self, server: Option<ServerKind>) -> Instant {
         let end = self.began + self.config.timeout;

@@ -262,21 +262,16 @@ impl Link {
     /// The server can be asked from now on; `None`: it cannot.
     pub fn set_server(&mut self, now: Instant, server: Option<ServerKind>) {
         self.server = server;
-        if server.is_some() {
-            self.ask_for_join(now);
+        match (server, &mut self.join) {
+            (Some(_), _) => self.ask_for_join(now),
+            (None, Some(join)) => join.forget_requests(),
+            (None, None) => {}
         }
     }
 
     /// Takes players in from now on.
     pub fn host(&mut self, config: HostConfig) {
         self.host = Some(config);
-    }
-
-    /// The host's OpenID is another one now; players who are in stay in.
-    pub fn set_host_key(&mut self, key: Key) {
-        if let Some(host) = &mut self.host {
-            host.key = key;
-        }
     }
 
     /// Takes no more players in, and lets go of those who are.
@@ -293,12 +288,6 @@ impl Link {
         for id in hosted {
             self.release(now, id);
         }
-    }
-
-    /// Whether it hosts.
-    #[must_use]
-    pub fn is_hosting(&self) -> bool {
-        self.host.is_some()
     }
 
     /// Whether anybody plays or is about to.
@@ -367,24 +356,11 @@ impl Link {
         }
     }
 
-    /// As [`Self::refused`], where it is known for which host: an answer that comes after another
-    /// join has begun does not end that one.
-    pub fn refused_for(
-        &mut self,
-        now: Instant,
-        kind: ConnectKind,
-        oid: &str,
-        error: &ConnectError,
-    ) {
-        let wanted = |join: &Join| oid.is_empty() || join.config.oid.as_str() == oid;
-        if self.join.as_ref().is_some_and(wanted) {
-            self.refused(now, kind, error);
-        }
-    }
-
-    /// The server does not connect to the host that it was last asked for.
-    pub fn refused(&mut self, now: Instant, kind: ConnectKind, error: &ConnectError) {
-        let Some(join) = &mut self.join else {
+    /// The server does not connect to the host with this OpenID; an empty one stands for the host
+    /// that it was last asked for.
+    pub fn refused(&mut self, now: Instant, kind: ConnectKind, oid: &str, error: &ConnectError) {
+        let concerned = |join: &&mut Join| oid.is_empty() || join.config.oid.as_str() == oid;
+        let Some(join) = self.join.as_mut().filter(concerned) else {
             return;
         };
         let unknown_host = match error {
@@ -489,12 +465,6 @@ impl Link {
             address: path.address,
             quality: remote.quality(),
         })
-    }
-
-    /// Which side of this player's session is ours.
-    #[must_use]
-    pub fn side(&self, id: RemoteId) -> Option<Side> {
-        self.remotes.get(&id).map(|remote| remote.side)
     }
 
     /// When [`Self::tick`] has something to do.

@@ -176,7 +176,7 @@ fn perform(table: &mut Table, known: &mut Vec<RemoteId>, act: Act) {
             ];
             table
                 .link
-                .refused(now, kind, &errors[usize::from(error % 4)]);
+                .refused(now, kind, "", &errors[usize::from(error % 4)]);
         }
         Act::FoundInLan(address) => table.link.found_in_lan(now, at(address, 1)),
         Act::Host(hosts) => {

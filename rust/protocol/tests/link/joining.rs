@@ -261,7 +261,7 @@ fn server_silent() {
         pair.join_with("open-0", SECOND * 15, false);
         pair.world.with(pair.joining, |ours, now| {
             ours.link.set_server(now, None);
-            ours.link.refused(now, ConnectKind::Nat, &error);
+            ours.link.refused(now, ConnectKind::Nat, "", &error);
         });
         let failed = pair.world.ours(pair.joining).join_error().cloned();
         assert!(
@@ -288,7 +288,7 @@ fn the_connection_ends_after_the_announcement() {
         ours.link.set_server(now, None);
         ours.link.forget_registration();
         ours.link
-            .refused(now, ConnectKind::Nat, &ConnectError::Disconnected);
+            .refused(now, ConnectKind::Nat, "", &ConnectError::Disconnected);
     });
     pair.world.run_for(SECOND);
     assert!(pair.world.entered(joining).is_some());
