@@ -3,7 +3,7 @@
 use std::{
     io,
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -21,6 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::Config,
+    counters::{CommandIndex, Counters},
     defaults::{ACCEPT_PAUSE, BYTES_PER_LINE, READ_CHUNK},
     directory::{Directory, Member, lock},
     outbox::OutboxFull,
@@ -35,16 +36,18 @@ pub(crate) struct Commands {
     pub(crate) directory: Arc<Directory>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
+    /// No more players come.
+    pub(crate) drain: CancellationToken,
 }
 
 impl Commands {
-    /// Accepts connections until the server stops.
+    /// Accepts connections until the server drains.
     pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
         let mut was_failing = false;
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => break,
+                () = self.drain.cancelled() => break,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
@@ -58,7 +61,7 @@ impl Commands {
                         tracing::warn!(%error, "cannot accept connections for now");
                     }
                     tokio::select! {
-                        () = self.stop.cancelled() => break,
+                        () = self.drain.cancelled() => break,
                         () = tokio::time::sleep(ACCEPT_PAUSE) => {}
                     }
                 }
@@ -74,6 +77,8 @@ impl Commands {
         let member = match self.directory.admit(peer, local.ip()) {
             Ok(member) => member,
             Err(reason) => {
+                let refused = &self.directory.counters().connections_refused;
+                refused.fetch_add(1, Relaxed);
                 tracing::debug!(%peer, %reason, "connection closed");
                 return;
             }
@@ -104,6 +109,8 @@ enum End {
     Left,
     #[error("the server stops")]
     Stopped,
+    #[error("the server takes no more players")]
+    Draining,
     #[error("the player did not register")]
     Unregistered,
     #[error(transparent)]
@@ -112,6 +119,12 @@ enum End {
     WriteTimeout,
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// Whether a command did what was asked.
+enum Outcome {
+    Done,
+    Failed,
 }
 
 /// Why no more lines are handled for now.
@@ -170,6 +183,7 @@ impl Session {
     }
 
     async fn serve(&mut self) -> Result<(), End> {
+        let drain = self.commands.drain.clone();
         prepare_connection(&self.stream)?;
         self.send(&ServerCommand::Greeting(format!(
             "noray-server v{}",
@@ -193,6 +207,7 @@ impl Session {
                         return Ok(());
                     }
                 }
+                () = drain.cancelled(), if !self.is_registered => return Err(End::Draining),
                 () = sleep_until(self.register_by), if !self.is_registered => {
                     return Err(End::Unregistered);
                 }
@@ -224,6 +239,7 @@ impl Session {
             let address = &self.member.address_limits().lines;
             let wait = self.lines.wait(now).max(lock(address).wait(now));
             if !wait.is_zero() {
+                self.counters().waits.fetch_add(1, Relaxed);
                 return Ok(Paused::Throttled(wait));
             }
             match self.decoder.next_line() {
@@ -242,9 +258,25 @@ impl Session {
             Ok(line) => line,
             Err(LineError::TooLong(_)) => return Ok(()),
         };
-        match PlayerCommand::parse(&line) {
+        let command = PlayerCommand::parse(&line);
+        let (index, began) = (CommandIndex::of(&command), Instant::now());
+        let result = self.handle_command(command).await;
+        self.counters().command(index, began.elapsed());
+        if let Ok(Outcome::Failed) = result {
+            self.counters().command_failed(index);
+        }
+        result.map(drop)
+    }
+
+    async fn handle_command(&mut self, command: PlayerCommand) -> Result<Outcome, End> {
+        match command {
             // Goes out behind a resume, for servers that know none.
-            PlayerCommand::RegisterHost if std::mem::take(&mut self.resumed) => Ok(()),
+            PlayerCommand::RegisterHost if std::mem::take(&mut self.resumed) => Ok(Outcome::Done),
+            PlayerCommand::RegisterHost | PlayerCommand::ResumeHost(..)
+                if self.commands.drain.is_cancelled() =>
+            {
+                Ok(Outcome::Failed)
+            }
             PlayerCommand::RegisterHost => {
                 self.wait_to_register().await;
                 self.register()
@@ -254,8 +286,11 @@ impl Session {
             PlayerCommand::Connect(kind, Err(_)) => {
                 self.refuse(kind, None, RefusalReason::InvalidOpenId)
             }
-            PlayerCommand::Echo(text) => self.send(&ServerCommand::Echo(text)),
-            PlayerCommand::Unknown => Ok(()),
+            PlayerCommand::Echo(text) => {
+                self.send(&ServerCommand::Echo(text))?;
+                Ok(Outcome::Done)
+            }
+            PlayerCommand::Unknown => Ok(Outcome::Done),
         }
     }
 
@@ -276,35 +311,39 @@ impl Session {
         }
     }
 
-    fn register(&mut self) -> Result<(), End> {
+    fn register(&mut self) -> Result<Outcome, End> {
         match self.member.register() {
             Ok((open_id, private_id)) => {
                 self.is_registered = true;
                 tracing::debug!(%open_id, "player registered");
-                self.send(&ServerCommand::SetOpenId(open_id.to_string()))?;
-                self.send(&ServerCommand::SetPrivateId(private_id))
+                self.tell_identity(&open_id, private_id)
             }
             // The protocol has no way to say no.
             Err(reason) => {
                 tracing::debug!(%reason, "player not registered");
-                Ok(())
+                Ok(Outcome::Failed)
             }
         }
     }
 
-    fn resume(&mut self, open_id: &OpenId, private_id: PrivateId) -> Result<(), End> {
+    fn resume(&mut self, open_id: &OpenId, private_id: PrivateId) -> Result<Outcome, End> {
         if !self.member.resume(open_id, &private_id) {
             tracing::debug!(%open_id, "identity not given back");
-            return Ok(());
+            return Ok(Outcome::Failed);
         }
         tracing::debug!(%open_id, "identity given back");
         self.is_registered = true;
         self.resumed = true;
-        self.send(&ServerCommand::SetOpenId(open_id.to_string()))?;
-        self.send(&ServerCommand::SetPrivateId(private_id))
+        self.tell_identity(open_id, private_id)
     }
 
-    async fn connect(&mut self, kind: ConnectKind, host: &OpenId) -> Result<(), End> {
+    fn tell_identity(&self, open_id: &OpenId, private_id: PrivateId) -> Result<Outcome, End> {
+        self.send(&ServerCommand::SetOpenId(open_id.to_string()))?;
+        self.send(&ServerCommand::SetPrivateId(private_id))?;
+        Ok(Outcome::Done)
+    }
+
+    async fn connect(&mut self, kind: ConnectKind, host: &OpenId) -> Result<Outcome, End> {
         match self.try_connect(kind, host).await {
             Ok(introduction) => {
                 tracing::debug!(
@@ -313,7 +352,7 @@ impl Session {
                     command = kind.command(),
                     "players introduced"
                 );
-                Ok(())
+                Ok(Outcome::Done)
             }
             Err(reason) => self.refuse(kind, Some(host), reason),
         }
@@ -349,13 +388,19 @@ impl Session {
         kind: ConnectKind,
         host: Option<&OpenId>,
         reason: RefusalReason,
-    ) -> Result<(), End> {
+    ) -> Result<Outcome, End> {
+        self.counters().refused(kind, reason);
         tracing::debug!(
             command = kind.command(),
             reason = reason.name(),
             "player refused"
         );
-        self.send(&ServerCommand::refusal(kind, host, reason))
+        self.send(&ServerCommand::refusal(kind, host, reason))?;
+        Ok(Outcome::Failed)
+    }
+
+    fn counters(&self) -> &Counters {
+        self.commands.directory.counters()
     }
 
     fn send(&self, command: &ServerCommand) -> Result<(), End> {

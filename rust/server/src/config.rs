@@ -28,6 +28,11 @@ pub struct Config {
     pub socket_host: IpAddr,
     /// TCP port of the commands; 0 takes any free one. Default 8890.
     pub socket_port: u16,
+    /// Where the binary serves metrics and health (HTTP), IPv4 or IPv6. Default `0.0.0.0`.
+    pub http_host: IpAddr,
+    /// TCP port of the binary's metrics and health; 0 takes any free one, `None` serves none.
+    /// Default 8891.
+    pub http_port: Option<u16>,
     /// Where the registrar and the relays listen (UDP). Default `0.0.0.0`.
     pub udp_host: Ipv4Addr,
     /// UDP port of the registrar; 0 takes any free one. Default 8809.
@@ -84,8 +89,36 @@ pub struct Config {
     /// A connection without `register-host` is closed after this time. Default 10
     /// minutes.
     pub unregistered_timeout: Duration,
+    /// How long the binary waits at its end for games that go through its relays. Default 10 s.
+    pub drain_timeout: Duration,
     /// What the binary logs. Default [`LogLevel::Info`].
     pub log_level: LogLevel,
+    /// How the binary logs. Default [`LogFormat::Text`].
+    pub log_format: LogFormat,
+}
+
+/// How lines are logged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// All formats.
+    pub const ALL: [Self; 2] = [Self::Text, Self::Json];
+
+    /// The format's name in `NORAY_LOG_FORMAT`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 /// How much is logged, by the public server's names.
@@ -161,6 +194,8 @@ impl Default for Config {
             private_id_charset: defaults::ID_CHARSET.to_owned(),
             socket_host: Ipv4Addr::UNSPECIFIED.into(),
             socket_port: defaults::COMMAND_PORT,
+            http_host: Ipv4Addr::UNSPECIFIED.into(),
+            http_port: Some(defaults::HTTP_PORT),
             udp_host: Ipv4Addr::UNSPECIFIED,
             registrar_port: defaults::REGISTRAR_PORT,
             relay_ports: (first..=last).collect(),
@@ -184,7 +219,9 @@ impl Default for Config {
             max_outbound_queue: defaults::MAX_OUTBOUND_QUEUE,
             write_timeout: defaults::WRITE_TIMEOUT,
             unregistered_timeout: defaults::UNREGISTERED_TIMEOUT,
+            drain_timeout: defaults::DRAIN_TIMEOUT,
             log_level: LogLevel::default(),
+            log_format: LogFormat::default(),
         }
     }
 }

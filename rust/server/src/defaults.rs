@@ -11,6 +11,9 @@ const KIB: u64 = 1024;
 
 // As the public server has them.
 
+/// TCP port of the metrics.
+pub const HTTP_PORT: u16 = 8891;
+
 /// Characters of an OpenID: at 64 kinds of character nobody guesses one.
 pub const OPEN_ID_LENGTH: usize = 21;
 
@@ -91,6 +94,10 @@ pub const UNREGISTERED_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// How long a player may take to read what was written to it before its connection
 /// counts as dead: mobile networks pause for some seconds.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long the binary waits at its end for games that go through its relays. A match is longer:
+/// this is for the last seconds of one.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 // Not to be configured.
 
@@ -174,6 +181,31 @@ pub const IDLE_ADDRESSES: usize = 1024;
 
 /// Tries for an id that nobody has. With ids of sane length the first one is.
 pub const ID_TRIES: usize = 32;
+
+/// No packet for so long means that no game goes through a relay. ENet sends twice a second or
+/// more.
+pub const QUIET_RELAYS: Duration = Duration::from_secs(2);
+
+/// HTTP connections at one time, all addresses but this machine's own together: a handful of
+/// programs ask for metrics.
+pub const MAX_HTTP_CONNECTIONS: usize = 64;
+
+/// HTTP connections from one address at one time; this machine's own is one as well, so that its
+/// health check has its place whatever comes from elsewhere.
+pub const MAX_HTTP_CONNECTIONS_PER_ADDRESS: usize = 8;
+
+/// Pause between two accepted HTTP connections: a flood costs a small part of one core.
+pub const HTTP_ACCEPT_INTERVAL: Duration = Duration::from_millis(1);
+
+/// How long one HTTP connection may take: a request and its answer.
+pub const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of an HTTP request's head that are read: more than any program sends.
+pub const HTTP_BUFFER: usize = 8192;
+
+/// How long metrics are served before they are gathered anew: the system is asked for each open
+/// descriptor, which takes milliseconds with thousands of players.
+pub const METRICS_AGE: Duration = Duration::from_millis(500);
 
 /// How long the binary waits for its connections to end before it exits anyway.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,10 +3,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr, SocketAddrV4},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Instant,
 };
 
@@ -21,20 +18,13 @@ use noray_protocol::{
 
 use crate::{
     config::Config,
+    counters::Counters,
     defaults::{ID_TRIES, IDLE_ADDRESSES},
     ids::{open_id_text, random_text},
     outbox::Outbox,
     relay::Relays,
     throttle::Throttle,
 };
-
-/// What the server counts; read from any thread without waiting.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) connections: AtomicUsize,
-    pub(crate) players: AtomicUsize,
-    pub(crate) relays: AtomicUsize,
-}
 
 /// Why a connection is not let in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -223,6 +213,11 @@ impl Directory {
         })
     }
 
+    /// What is counted.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
     /// Keeps the external address of the player with this PrivateID; its relay moves
     /// along.
     pub(crate) fn register_remote(
@@ -237,6 +232,7 @@ impl Directory {
             // Under the lock, so that the address that was proven last comes last.
             self.relays.register(player, from);
         }
+        self.counters.registration(&registration);
         registration
     }
 

@@ -7,6 +7,7 @@
 //!
 //! batching    many datagrams with one call
 //! directory   who is connected, and what waits to be written to whom
+//! counters    what happened so far
 //! config      what a server can be told; settings: the same as text
 //! defaults    limits and times, each with its reason
 //! ```
@@ -18,6 +19,7 @@
 mod batching;
 mod commands;
 mod config;
+mod counters;
 pub mod defaults;
 mod directory;
 mod ids;
@@ -29,6 +31,7 @@ mod settings;
 mod sockets;
 mod throttle;
 
-pub use config::{Config, ConfigError, LogLevel};
+pub use config::{Config, ConfigError, LogFormat, LogLevel};
+pub use counters::{Histogram, Metrics};
 pub use server::{Server, StartError, Stats};
 pub use settings::{SETTINGS, Setting};

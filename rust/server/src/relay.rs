@@ -20,8 +20,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     batching::{Batching, Run},
     config::Config,
+    counters::Counters,
     defaults::{BATCHES_PER_TURN, PORT_CLOSE_WAIT, PORT_RETRY, RECEIVE_PAUSE, RELAY_BUFFER},
-    directory::Counters,
     sockets::{bind_udp, enlarge_receive_buffer},
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct Relays {
     runtime: Handle,
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// No more relays are opened.
+    drain: CancellationToken,
     counters: Arc<Counters>,
     /// Made with the first relay.
     batching: OnceLock<Arc<Batching>>,
@@ -62,6 +64,7 @@ impl Relays {
         runtime: Handle,
         tasks: TaskTracker,
         stop: CancellationToken,
+        drain: CancellationToken,
         counters: Arc<Counters>,
     ) -> Self {
         let limits = config.relay_limits();
@@ -71,6 +74,7 @@ impl Relays {
             runtime,
             tasks,
             stop,
+            drain,
             counters,
             batching: OnceLock::new(),
             state: Mutex::new(State {
@@ -136,6 +140,10 @@ impl Relays {
             let now = Instant::now();
             let port = match state.table.reserve(player, now)? {
                 Reservation::Open(relay) => return Ok(relay.port()),
+                Reservation::Bind(port) if self.drain.is_cancelled() => {
+                    state.table.give_back(port);
+                    return Err(OpenError::Full);
+                }
                 Reservation::Bind(port) => port,
             };
             match self.bind(port) {
@@ -218,6 +226,8 @@ impl Relays {
             relay.socket().closed.cancel();
         }
         self.counters.relays.store(state.table.len(), Relaxed);
+        let count = expired.len() as u64;
+        self.counters.relays_expired.fetch_add(count, Relaxed);
         expired.len()
     }
 
@@ -234,7 +244,7 @@ impl Relays {
                     break;
                 },
             }
-            match forward_some(&relay) {
+            match forward_some(&relay, &self.counters) {
                 Ok(false) => {}
                 Ok(true) => tokio::task::yield_now().await,
                 Err(error) => {
@@ -274,12 +284,12 @@ fn close(state: &mut State, port: u16) {
 
 /// Forwards packets that are there already, but not so many that others wait; `true`
 /// when there may be more.
-fn forward_some(relay: &Relay) -> io::Result<bool> {
+fn forward_some(relay: &Relay, counters: &Counters) -> io::Result<bool> {
     let RelaySocket {
         socket, batching, ..
     } = relay.socket();
     for _ in 0..BATCHES_PER_TURN {
-        let more = batching.receive(socket, |run| forward(relay, &run));
+        let more = batching.receive(socket, |run| forward(relay, &run, counters));
         match more {
             Ok(true) => {}
             Ok(false) => return Ok(false),
@@ -291,9 +301,10 @@ fn forward_some(relay: &Relay) -> io::Result<bool> {
     Ok(true)
 }
 
-fn forward(relay: &Relay, run: &Run<'_>) {
+fn forward(relay: &Relay, run: &Run<'_>, counters: &Counters) {
     let now = Instant::now();
-    match relay.receive_run(run.from, run.count(), run.length, run.last_length(), now) {
+    let count = run.count();
+    match relay.receive_run(run.from, count, run.length, run.last_length(), now) {
         Ok((Forward { from, to }, passed)) => {
             let RelaySocket {
                 socket, batching, ..
@@ -303,8 +314,13 @@ fn forward(relay: &Relay, run: &Run<'_>) {
             for copy in to.copies.into_iter().flatten() {
                 batching.send(socket, &run, copy);
             }
+            counters.relayed(passed, run.length, run.last_length(), now.elapsed());
+            if count > passed {
+                counters.dropped_rest(count - passed);
+            }
         }
         Err(reason) => {
+            counters.dropped(reason, count);
             tracing::trace!(port = relay.port(), from = %run.from, %reason, "packets dropped");
         }
     }

@@ -4,19 +4,22 @@ use std::{
     io,
     net::{SocketAddr, SocketAddrV4},
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
 };
 
 use tokio::{
     net::{TcpListener, UdpSocket},
     runtime::Handle,
+    task::AbortHandle,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     commands::Commands,
     config::{Config, ConfigError},
-    defaults::REGISTRAR_BUFFER,
-    directory::{Counters, Directory},
+    counters::{Counters, Metrics},
+    defaults::{QUIET_RELAYS, REGISTRAR_BUFFER},
+    directory::Directory,
     registrar,
     relay::Relays,
     sockets::{bind_udp, enlarge_receive_buffer, listen_tcp},
@@ -31,8 +34,14 @@ pub struct Server {
     command_address: SocketAddr,
     registrar_address: SocketAddr,
     stop: CancellationToken,
+    /// Stopping is draining too.
+    drain: CancellationToken,
     tasks: TaskTracker,
     counters: Arc<Counters>,
+    max_connections: usize,
+    relay_ports: usize,
+    /// The tasks that run as long as the server serves.
+    parts: [AbortHandle; 3],
 }
 
 /// What a server has to do at the moment.
@@ -100,6 +109,7 @@ impl Server {
         let registrar = UdpSocket::from_std(registrar).map_err(registrar_failed)?;
 
         let stop = CancellationToken::new();
+        let drain = stop.child_token();
         let tasks = TaskTracker::new();
         let counters = Arc::new(Counters::default());
         let relays = Arc::new(Relays::new(
@@ -107,28 +117,39 @@ impl Server {
             runtime.clone(),
             tasks.clone(),
             stop.clone(),
+            drain.clone(),
             counters.clone(),
         ));
         let directory = Arc::new(Directory::new(&config, counters.clone(), relays.clone()));
+        let (max_connections, relay_ports) = (config.max_connections, config.relay_ports.len());
         let expiry = relays.expire_regularly(config.relay_cleanup_interval);
-        tasks.spawn_on(expiry, runtime);
         let registrar = registrar::run(registrar, directory.clone(), stop.clone());
-        tasks.spawn_on(registrar, runtime);
         let commands = Arc::new(Commands {
             config,
             directory,
             tasks: tasks.clone(),
             stop: stop.clone(),
+            drain: drain.clone(),
         });
-        tasks.spawn_on(commands.accept(listener), runtime);
+        let parts = [
+            tasks.spawn_on(expiry, runtime).abort_handle(),
+            tasks.spawn_on(registrar, runtime).abort_handle(),
+            tasks
+                .spawn_on(commands.accept(listener), runtime)
+                .abort_handle(),
+        ];
 
         tracing::info!(commands = %command_address, registrar = %registrar_address, "server started");
         Ok(Self {
             command_address,
             registrar_address,
             stop,
+            drain,
             tasks,
             counters,
+            max_connections,
+            relay_ports,
+            parts,
         })
     }
 
@@ -151,6 +172,49 @@ impl Server {
             connections: self.counters.connections.load(Relaxed),
             players: self.counters.players.load(Relaxed),
             relays: self.counters.relays.load(Relaxed),
+        }
+    }
+
+    /// What the server has counted since it started.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics {
+            max_connections: self.max_connections as u64,
+            relay_ports: self.relay_ports as u64,
+            ..self.counters.metrics()
+        }
+    }
+
+    /// Whether players can come: the server neither drains nor was stopped, and each of its parts
+    /// runs.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        !self.drain.is_cancelled() && !self.parts.iter().any(AbortHandle::is_finished)
+    }
+
+    /// Lets no more players in, and returns at once. A second call has no effect.
+    ///
+    /// The port of the commands is closed, and so are connections without an identity. Who is
+    /// here stays and is served, but gets no new relay and no new identity; open relays go on
+    /// until [`Self::stop`].
+    pub fn drain(&self) {
+        if !self.drain.is_cancelled() {
+            tracing::info!(commands = %self.command_address, "server takes no more players");
+        }
+        self.drain.cancel();
+    }
+
+    /// Returns when no game goes through a relay: there is none, or nothing was relayed for
+    /// [`QUIET_RELAYS`]. Useful after [`Self::drain`].
+    pub async fn drained(&self) {
+        let mut relayed = self.counters.packets_relayed();
+        let mut since = Instant::now();
+        while self.counters.relays.load(Relaxed) > 0 && since.elapsed() < QUIET_RELAYS {
+            tokio::time::sleep(QUIET_RELAYS / 20).await;
+            let now = self.counters.packets_relayed();
+            if now != relayed {
+                (relayed, since) = (now, Instant::now());
+            }
         }
     }
 

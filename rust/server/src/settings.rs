@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::config::{Config, LogLevel};
+use crate::config::{Config, LogFormat, LogLevel};
 
 /// A setting of the server, as the environment, the command line and help texts know it.
 pub struct Setting {
@@ -67,6 +67,26 @@ pub const SETTINGS: &[Setting] = &[
         help: "TCP port of the commands; 0 takes any free one",
         set: |config, value| store(&mut config.socket_port, port(value)),
         show: |config| config.socket_port.to_string(),
+    },
+    Setting {
+        name: "NORAY_HTTP_HOST",
+        flag: "http-host",
+        value: "ADDRESS",
+        help: "Address on which `/metrics` and `/health` are served (HTTP)",
+        set: |config, value| store(&mut config.http_host, host(value)),
+        show: |config| config.http_host.to_string(),
+    },
+    Setting {
+        name: "NORAY_HTTP_PORT",
+        flag: "http-port",
+        value: "PORT",
+        help: "TCP port of `/metrics` and `/health`; 0 takes any free one, `off` serves none",
+        set: |config, value| store(&mut config.http_port, port_or_off(value)),
+        show: |config| {
+            config
+                .http_port
+                .map_or(OFF.to_owned(), |port| port.to_string())
+        },
     },
     Setting {
         name: "NORAY_UDP_REGISTRAR_PORT",
@@ -180,6 +200,22 @@ pub const SETTINGS: &[Setting] = &[
         help: "What is logged: silent, fatal, error, warn, info, debug or trace",
         set: |config, value| store(&mut config.log_level, level(value)),
         show: |config| config.log_level.name().to_owned(),
+    },
+    Setting {
+        name: "NORAY_LOG_FORMAT",
+        flag: "log-format",
+        value: "FORMAT",
+        help: "How lines are logged: text or json",
+        set: |config, value| store(&mut config.log_format, format(value)),
+        show: |config| config.log_format.name().to_owned(),
+    },
+    Setting {
+        name: "NORAY_DRAIN_TIMEOUT",
+        flag: "drain-timeout",
+        value: "TIME",
+        help: "How long the server waits at its end for games that go through its relays",
+        set: |config, value| store(&mut config.drain_timeout, duration(value)),
+        show: |config| show_duration(config.drain_timeout),
     },
     Setting {
         name: "NORAY_UDP_HOST",
@@ -315,6 +351,9 @@ const TIME_UNITS: [(&str, u64); 11] = [
 /// The public server's units of size; each is 1,024 times the one before.
 const SIZE_UNITS: [&str; 9] = ["b", "kb", "mb", "gb", "tb", "pb", "eb", "zb", "yb"];
 
+/// Stands for a port that is not used.
+const OFF: &str = "off";
+
 fn store<T>(field: &mut T, value: Result<T, String>) -> Result<(), String> {
     *field = value?;
     Ok(())
@@ -322,6 +361,13 @@ fn store<T>(field: &mut T, value: Result<T, String>) -> Result<(), String> {
 
 fn port(text: &str) -> Result<u16, String> {
     digits(text).ok_or_else(|| format!("`{text}` is no port from 0 to 65535"))
+}
+
+fn port_or_off(text: &str) -> Result<Option<u16>, String> {
+    match text {
+        OFF => Ok(None),
+        _ => port(text).map(Some),
+    }
 }
 
 fn count<T: std::str::FromStr>(text: &str) -> Result<T, String> {
@@ -367,6 +413,13 @@ fn level(text: &str) -> Result<LogLevel, String> {
             let names = LogLevel::ALL.map(LogLevel::name).join(", ");
             format!("`{text}` is no log level; there are {names}")
         })
+}
+
+fn format(text: &str) -> Result<LogFormat, String> {
+    LogFormat::ALL
+        .into_iter()
+        .find(|format| format.name() == text)
+        .ok_or_else(|| format!("`{text}` is no log format; there are text and json"))
 }
 
 /// Ports as `2048`, `2048-2051` or `2048+3`, joined by commas; sorted, each once.
@@ -541,6 +594,7 @@ mod tests {
                 "SIZE" => "77kb",
                 "COUNT" => "77",
                 "CHARACTERS" => "abc",
+                "FORMAT" => "json",
                 "LEVEL" => "trace",
                 other => panic!("no value for {other}"),
             };
@@ -603,6 +657,7 @@ mod tests {
             ("NORAY_SOCKET_PORT", "-1"),
             ("NORAY_SOCKET_PORT", "+80"),
             ("NORAY_SOCKET_PORT", "http"),
+            ("NORAY_HTTP_PORT", "no"),
             ("NORAY_UDP_HOST", "::1"),
             ("NORAY_UDP_RELAY_PORTS", "0"),
             ("NORAY_UDP_RELAY_PORTS", "5-4"),
@@ -627,6 +682,8 @@ mod tests {
             ("NORAY_PID_LENGTH", "1201"),
             ("NORAY_PID_CHARSET", "a\\b"),
             ("NORAY_LOGLEVEL", "loud"),
+            ("NORAY_LOG_FORMAT", "xml"),
+            ("NORAY_DRAIN_TIMEOUT", "soon"),
             ("NORAY_MAX_CONNECTIONS", "0"),
             ("NORAY_MAX_LINE_LENGTH", "10"),
             ("NORAY_MAX_OUTBOUND_QUEUE", "4kb"),

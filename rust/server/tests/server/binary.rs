@@ -30,6 +30,8 @@ pub struct Running {
     pub child: Child,
     pub commands: SocketAddr,
     pub registrar: SocketAddr,
+    /// What it said when it had started.
+    pub started: String,
 }
 
 impl Running {
@@ -40,6 +42,8 @@ impl Running {
             .env("NORAY_SOCKET_HOST", "127.0.0.1")
             .env("NORAY_SOCKET_PORT", "0")
             .env("NORAY_UDP_REGISTRAR_PORT", "0")
+            .env("NORAY_HTTP_HOST", "127.0.0.1")
+            .env("NORAY_HTTP_PORT", "0")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -47,20 +51,27 @@ impl Running {
         let mut line = String::new();
         let stdout = child.stdout.as_mut().unwrap();
         BufReader::new(stdout).read_line(&mut line).unwrap();
-        let after = |text: &str| -> SocketAddr {
-            let (_, rest) = line.split_once(text).expect(&line);
-            rest.split(' ').next().unwrap().parse().expect(&line)
-        };
         Self {
-            commands: after("commands on "),
-            registrar: after("registrar on "),
+            commands: address_after("commands on ", &line),
+            registrar: address_after("registrar on ", &line),
+            started: line,
             child,
         }
+    }
+
+    /// Where metrics are served.
+    pub fn http(&self) -> SocketAddr {
+        address_after("metrics on ", &self.started)
     }
 
     pub fn player(&self) -> Player {
         Player::connect(self.commands, self.registrar)
     }
+}
+
+fn address_after(text: &str, line: &str) -> SocketAddr {
+    let (_, rest) = line.split_once(text).expect(line);
+    rest.split(' ').next().unwrap().parse().expect(line)
 }
 
 impl Drop for Running {
@@ -110,6 +121,7 @@ fn a_taken_port_is_named_and_gives_exit_code_1() {
     let (output, error) = run(binary()
         .env("NORAY_SOCKET_HOST", "127.0.0.1")
         .env("NORAY_SOCKET_PORT", taken.0.port().to_string())
+        .env("NORAY_HTTP_PORT", "off")
         .env("NORAY_LOGLEVEL", "silent"));
     assert_eq!(output.status.code(), Some(1));
     let expected = format!(

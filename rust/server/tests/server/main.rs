@@ -9,6 +9,7 @@
 //! resume     a player who comes back has its OpenID back
 //! lifecycle  start, stop, two at once
 //! binary     the program: settings and exit codes
+//! http       the program: metrics, health, and who floods them
 //! unix       the program: signals, log, lack of descriptors
 //! ```
 
@@ -17,6 +18,8 @@ mod binary;
 mod flow;
 mod garbage;
 mod harness;
+#[cfg(feature = "cli")]
+mod http;
 mod lifecycle;
 mod limits;
 #[cfg(target_os = "linux")]

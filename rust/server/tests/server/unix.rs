@@ -11,6 +11,7 @@ use noray_server::SETTINGS;
 use crate::{
     binary::{Running, binary},
     harness::{PATIENCE, Player, eventually, free_ports},
+    http::get,
 };
 
 impl Running {
@@ -49,6 +50,99 @@ fn signals_stop_it_with_exit_code_0() {
         let (code, log) = server.wait();
         assert_eq!(code, Some(0), "{log}");
     }
+}
+
+/// Two relayed players, by the program.
+fn relayed_pair(server: &Running) -> (Player, Player, u16) {
+    let mut host = server.player();
+    let mut client = server.player();
+    for player in [&mut host, &mut client] {
+        player.register();
+        player.register_remote();
+    }
+    let port = client.relay_port(&format!("connect-relay {}", host.oid));
+    host.relay_port("");
+    (host, client, port)
+}
+
+fn with_ports(count: usize) -> Command {
+    let ports = free_ports(count);
+    let list: Vec<_> = ports.iter().map(u16::to_string).collect();
+    let mut command = binary();
+    command.env("NORAY_UDP_RELAY_PORTS", list.join(","));
+    command
+}
+
+#[test]
+fn a_game_on_a_relay_goes_on_while_it_drains() {
+    let server = Running::start(with_ports(4).arg("--drain-timeout=20s"));
+    let (mut host, mut client, port) = relayed_pair(&server);
+    let mut bystanders = [server.player(), server.player()];
+    bystanders[0].register();
+    bystanders[0].register_remote();
+    assert_eq!(get(server.http(), "/health").0, "HTTP/1.1 200 OK");
+
+    server.signal("TERM");
+    eventually("nobody is let in", || {
+        std::net::TcpStream::connect(server.commands).is_err()
+    });
+    assert!(bystanders[1].is_closed_within(PATIENCE));
+    let unavailable = "HTTP/1.1 503 Service Unavailable";
+    assert_eq!(get(server.http(), "/health").0, unavailable);
+    // Longer than what counts as quiet.
+    for number in 0..30_u8 {
+        client.send_datagram(&[number], port);
+        assert_eq!(host.datagram().0, [number]);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // Players who are here are served, but nothing new begins.
+    client.send(&format!("connect {}", host.oid));
+    assert!(client.line().starts_with("connect 127.0.0.1:"));
+    assert!(host.line().starts_with("connect 127.0.0.1:"));
+    let refused = bystanders[0].ask(&format!("connect-relay {}", host.oid));
+    assert!(refused.contains(" relays-full "), "{refused}");
+    client.send("register-host");
+    client.expect_silence();
+
+    let quiet = Instant::now();
+    let (code, log) = server.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(quiet.elapsed() > Duration::from_millis(1500), "{log}");
+    assert!(quiet.elapsed() < PATIENCE, "{log}");
+    assert!(log.contains("no game goes through a relay"), "{log}");
+}
+
+#[test]
+fn draining_has_a_bound() {
+    let server = Running::start(with_ports(2).env("NORAY_DRAIN_TIMEOUT", "500ms"));
+    let (host, client, port) = relayed_pair(&server);
+    let began = Instant::now();
+    server.signal("TERM");
+    while began.elapsed() < Duration::from_millis(300) {
+        client.send_datagram(b"on and on", port);
+        assert_eq!(host.datagram().0, b"on and on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (code, log) = server.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(began.elapsed() < Duration::from_secs(5), "{log}");
+    assert!(log.contains("the time for draining is over"), "{log}");
+}
+
+#[test]
+fn a_second_signal_stops_it_at_once() {
+    let server = Running::start(with_ports(2).arg("--drain-timeout=1h"));
+    let (_host, _client, _) = relayed_pair(&server);
+    let began = Instant::now();
+    server.signal("TERM");
+    eventually("it drains", || {
+        std::net::TcpStream::connect(server.commands).is_err()
+    });
+    server.signal("INT");
+    let (code, log) = server.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(began.elapsed() < Duration::from_millis(1900), "{log}");
+    assert!(log.contains("asked a second time"), "{log}");
 }
 
 #[test]

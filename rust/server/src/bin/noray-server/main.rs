@@ -1,15 +1,22 @@
 //! The binary `noray-server`: settings from the environment and the command line, a
 //! log on standard error, and a stop on request.
 
+mod http;
+mod metrics;
+mod signals;
+
 use std::{
     io::{self, Write},
+    net::{SocketAddr, TcpListener},
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::{Arg, Command};
 use noray_server::{
-    Config, ConfigError, LogLevel, SETTINGS, Server, Setting, StartError, defaults,
+    Config, ConfigError, LogFormat, LogLevel, SETTINGS, Server, Setting, StartError, defaults,
 };
+use signals::StopRequests;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Why the server ended other than as asked.
@@ -19,6 +26,11 @@ enum Failure {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("cannot listen for metrics on {address} (TCP): {source}")]
+    Http {
+        address: SocketAddr,
+        source: io::Error,
+    },
     #[error("cannot start threads: {0}")]
     Runtime(#[source] io::Error),
     #[error("cannot wait for signals: {0}")]
@@ -47,7 +59,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let config = read_config()?;
-    start_log(config.log_level);
+    start_log(config.log_level, config.log_format);
     raise_descriptor_limit(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -57,22 +69,51 @@ fn run() -> Result<(), Failure> {
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let mut stop = std::pin::pin!(stop_request().map_err(Failure::Signals)?);
+    let mut stop_requests = StopRequests::new().map_err(Failure::Signals)?;
+    let drain_timeout = config.drain_timeout;
     let relays = setting("NORAY_UDP_RELAY_PORTS", &config);
-    let server = Server::start(config, &tokio::runtime::Handle::current())?;
+    let http = listen_http(&config)?;
+    let server = Arc::new(Server::start(config, &tokio::runtime::Handle::current())?);
+    let mut addresses = format!(
+        "commands on {} (TCP), registrar on {} (UDP), relays on {relays} (UDP)",
+        server.command_address(),
+        server.registrar_address(),
+    );
+    if let Some((address, listener)) = http {
+        addresses += &format!(", metrics on {address} (HTTP)");
+        http::start(listener, server.clone()).map_err(Failure::Runtime)?;
+    }
+    let version = env!("CARGO_PKG_VERSION");
     say(
         io::stdout(),
-        &format!(
-            "noray-server v{}: commands on {} (TCP), registrar on {} (UDP), relays on {relays} (UDP)",
-            env!("CARGO_PKG_VERSION"),
-            server.command_address(),
-            server.registrar_address(),
-        ),
+        &format!("noray-server v{version}: {addresses}"),
     );
-    stop.as_mut().await;
+    stop_requests.next().await;
+    server.drain();
+    let why = tokio::select! {
+        () = server.drained() => "no game goes through a relay",
+        () = tokio::time::sleep(drain_timeout) => "the time for draining is over",
+        () = stop_requests.next() => "asked a second time",
+    };
+    tracing::info!(why, "server stops now");
     server.stop();
     let _ = tokio::time::timeout(defaults::STOP_TIMEOUT, server.stopped()).await;
     Ok(())
+}
+
+/// Where metrics are served, if they are.
+fn listen_http(config: &Config) -> Result<Option<(SocketAddr, TcpListener)>, Failure> {
+    let Some(port) = config.http_port else {
+        return Ok(None);
+    };
+    let address = SocketAddr::new(config.http_host, port);
+    let listen = || {
+        let listener = TcpListener::bind(address)?;
+        Ok((listener.local_addr()?, listener))
+    };
+    listen()
+        .map(Some)
+        .map_err(|source| Failure::Http { address, source })
 }
 
 /// Settings from the command line, else from the environment, else by default.
@@ -113,7 +154,7 @@ fn setting(name: &str, config: &Config) -> String {
     Setting::named(name).map_or_else(String::new, |setting| setting.show(config))
 }
 
-fn start_log(level: LogLevel) {
+fn start_log(level: LogLevel, format: LogFormat) {
     let level = match level {
         LogLevel::Silent => LevelFilter::OFF,
         LogLevel::Fatal | LogLevel::Error => LevelFilter::ERROR,
@@ -122,10 +163,13 @@ fn start_log(level: LogLevel) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(io::stderr)
-        .init();
+        .with_writer(io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
 }
 
 /// Writes a line; a reader that is gone is no reason to stop.
@@ -159,36 +203,3 @@ fn raise_descriptor_limit(config: &Config) {
 /// Windows has no such limit.
 #[cfg(not(unix))]
 fn raise_descriptor_limit(_config: &Config) {}
-
-/// Completes when somebody asks the server to stop: Ctrl-C, or SIGTERM.
-#[cfg(unix)]
-fn stop_request() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Completes when somebody asks the server to stop: Ctrl-C or Ctrl-Break, a closed
-/// console, or Windows' shutdown.
-#[cfg(windows)]
-fn stop_request() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
-
-    let (mut c, mut pause) = (ctrl_c()?, ctrl_break()?);
-    let (mut close, mut shutdown) = (ctrl_close()?, ctrl_shutdown()?);
-    Ok(async move {
-        tokio::select! {
-            _ = c.recv() => {}
-            _ = pause.recv() => {}
-            _ = close.recv() => {}
-            _ = shutdown.recv() => {}
-        }
-    })
-}
