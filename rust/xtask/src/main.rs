@@ -20,6 +20,7 @@ mod scenario;
 mod server;
 mod test;
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -108,6 +109,8 @@ enum Command {
     NatlabFlood {
         /// The process's id
         process: u32,
+        /// The address of its machine
+        address: Ipv4Addr,
         /// Datagrams a second for each port
         rate: u32,
     },
@@ -162,7 +165,11 @@ fn run(command: Command) -> Result<bool> {
             noray,
             filter,
         } => return natlab::run(filter, &scenario::Others { netfox, noray }),
-        Command::NatlabFlood { process, rate } => natlab::flood::run(process, rate)?,
+        Command::NatlabFlood {
+            process,
+            address,
+            rate,
+        } => natlab::flood::run(process, address, rate)?,
     }
     Ok(true)
 }

@@ -5,9 +5,11 @@
 //! process is: by an error, by Ctrl-C, or by SIGTERM.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fmt, thread};
 
@@ -23,6 +25,9 @@ static LIVE: Mutex<BTreeMap<u32, bool>> = Mutex::new(BTreeMap::new());
 
 /// What else is to be done when this process is interrupted.
 static WHEN_INTERRUPTED: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
+
+/// What the times in logs count from.
+static FIRST_LOG: OnceLock<Instant> = OnceLock::new();
 
 /// Also calls `hook` when this process is interrupted, after all others were ended.
 pub fn when_interrupted(hook: fn()) {
@@ -67,6 +72,7 @@ struct LogState {
     lines: Vec<(Stream, String)>,
     closed: usize,
     overflow: bool,
+    file: Option<File>,
 }
 
 /// A running game or server.
@@ -106,6 +112,22 @@ impl fmt::Display for Missed {
 impl Game {
     /// Starts `command` as `name`, with captured output and nothing to read.
     pub fn start(name: &str, command: &mut Command) -> Result<Self> {
+        Self::start_with(name, command, Log::default())
+    }
+
+    /// As [`Self::start`]; what it prints also goes to a file, with the seconds since our first
+    /// such file.
+    pub fn start_logged(name: &str, command: &mut Command, file: &Path) -> Result<Self> {
+        let file = File::create(file).with_context(|| format!("{}", file.display()))?;
+        let mut log = Log::default();
+        log.state
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .file = Some(file);
+        Self::start_with(name, command, log)
+    }
+
+    fn start_with(name: &str, command: &mut Command, log: Log) -> Result<Self> {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -118,7 +140,7 @@ impl Game {
         live.insert(child.id(), true);
         drop(live);
 
-        let log = Arc::new(Log::default());
+        let log = Arc::new(log);
         if let Some(pipe) = child.stdout.take() {
             keep_lines(pipe, Stream::Out, log.clone());
         }
@@ -335,6 +357,11 @@ fn keep_lines(pipe: impl Read + Send + 'static, stream: Stream, log: Arc<Log>) {
         let mut reader = BufReader::new(pipe);
         while let Some((line, cut)) = next_line(&mut reader) {
             let mut state = lock(&log.state);
+            if let Some(file) = &mut state.file {
+                let seconds = FIRST_LOG.get_or_init(Instant::now).elapsed().as_secs_f64();
+                // A full disk must not end the game.
+                let _ = writeln!(file, "{seconds:9.3} {line}");
+            }
             state.overflow |= cut;
             if state.lines.len() < defaults::LOG_LINES {
                 state.lines.push((stream, line));

@@ -1,4 +1,8 @@
 //! Garbage for every open port of a process: what strangers, port scanners and old games send.
+//!
+//! A port that is open on loopback alone is none: who can send there runs on the same machine
+//! and has better ways to disturb a game. Nor could ENet bear it, whose socket is emptied once a
+//! frame.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -36,6 +40,7 @@ impl Flood {
         command
             .arg("natlab-flood")
             .arg(process.to_string())
+            .arg(machine.address.to_string())
             .arg(rate.to_string())
             .stdin(Stdio::null());
         Ok(Self {
@@ -67,11 +72,11 @@ impl Flood {
     }
 }
 
-/// Sends `rate` datagrams a second to each UDP port of `process`, until ended. Tells once a
-/// second how many went to each port.
-pub fn run(process: u32, rate: u32) -> Result<()> {
+/// Sends `rate` datagrams a second to each UDP port that `process` has open to others, at the
+/// `address` of its machine, until ended. Tells once a second
+/// how many went to each port.
+pub fn run(process: u32, address: Ipv4Addr, rate: u32) -> Result<()> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    let loopback = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let mut garbage = Garbage(0x9E37_79B9_7F4A_7C15 ^ u64::from(process));
     let mut ports: Vec<SocketAddrV4> = Vec::new();
     let (mut looked, mut told) = (None::<Instant>, Instant::now());
@@ -82,6 +87,7 @@ pub fn run(process: u32, rate: u32) -> Result<()> {
     loop {
         if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
             ports = proc::udp_sockets(process)?;
+            ports.retain(|port| !port.ip().is_loopback());
             most_ports = most_ports.max(ports.len());
             looked = Some(Instant::now());
         }
@@ -92,16 +98,10 @@ pub fn run(process: u32, rate: u32) -> Result<()> {
             due -= 1.0;
             sent += 1;
             for port in &ports {
-                let target = if port.ip().is_unspecified() {
-                    SocketAddrV4::new(Ipv4Addr::LOCALHOST, port.port())
-                } else {
-                    *port
-                };
-                let socket = if target.ip().is_loopback() {
-                    &loopback
-                } else {
-                    &socket
-                };
+                let mut target = *port;
+                if target.ip().is_unspecified() {
+                    target.set_ip(address);
+                }
                 // A port that was closed a moment ago refuses.
                 let _ = socket.send_to(garbage.next(), target);
             }

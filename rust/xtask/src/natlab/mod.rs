@@ -134,6 +134,7 @@ fn play(tools: &Tools, godot: &Godot, others: &Others, report: &mut Report) -> R
             godot,
             tools,
             folder: folder.join("control"),
+            logs: logs.clone(),
         },
         servers,
         hosts: BTreeMap::new(),

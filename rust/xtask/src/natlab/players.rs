@@ -29,6 +29,8 @@ pub struct Players<'a> {
     pub tools: &'a Tools,
     /// The folder for their commands.
     pub folder: PathBuf,
+    /// The folder for their logs.
+    pub logs: PathBuf,
 }
 
 /// A running player.
@@ -81,7 +83,7 @@ impl Players<'_> {
             ]);
         let mut command = self.tools.moved(&machine.namespace, &command);
         Ok(Player {
-            game: Game::start(name, &mut command)?,
+            game: Game::start_logged(name, &mut command, &self.logs.join(format!("{name}.log")))?,
             read: 0,
             told: Vec::new(),
             control,

@@ -186,16 +186,15 @@ fn gate_chain(shut: bool) -> String {
     format!("chain gate {{ {rule} }}\n")
 }
 
-/// The rules of the world between the routers: what comes from or goes to a lossy address is
-/// lost in `percent` of a hundred cases, at random.
+/// The rules of the world between the routers: of what goes to a lossy address `percent` of a
+/// hundred packets are lost, at random. So any two players lose this share in each direction,
+/// by relay as well as directly.
 pub fn world(percent: u8) -> String {
     format!(
         "flush ruleset\ntable ip lab {{\n\
          set lossy {{ type ipv4_addr; }}\n\
-         chain lose {{ numgen random mod 100 < {percent} drop; }}\n\
          chain forward {{ type filter hook forward priority filter; policy accept;\n\
-         ip saddr @lossy goto lose\n\
-         ip daddr @lossy goto lose\n}}\n}}\n"
+         ip daddr @lossy numgen random mod 100 < {percent} drop\n}}\n}}\n"
     )
 }
 

@@ -57,6 +57,14 @@ impl Tools {
         feed(command.args(["-batch", "-"]), lines)
     }
 
+    /// Runs `ip` on lines and goes on with the next one when one fails.
+    pub fn ip_whatever_fails(&self, lines: &str) -> Result<()> {
+        feed(
+            Command::new(&self.ip).args(["-force", "-batch", "-"]),
+            lines,
+        )
+    }
+
     /// What `ip netns list` prints.
     pub fn namespaces(&self) -> Result<Vec<String>> {
         let output = Command::new(&self.ip)

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Context, Result, bail};
 
+use super::lock;
 use super::routers::{self, Router, UDP_TIMEOUT};
 use super::tools::Tools;
 use crate::process;
@@ -66,18 +67,8 @@ impl Lab {
     /// left.
     pub fn new(tools: &Tools, servers: usize) -> Result<Self> {
         remove_left_overs(tools)?;
-        process::when_interrupted(|| {
-            let running = RUNNING
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .clone();
-            if let Some(tools) = running {
-                remove(&tools, std::process::id());
-            }
-        });
-        *RUNNING
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(tools.clone());
+        process::when_interrupted(remove_own);
+        *lock(&RUNNING) = Some(tools.clone());
         let mut lab = Self {
             tools: tools.clone(),
             links: AtomicU16::new(0),
@@ -304,10 +295,15 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        remove(&self.tools, std::process::id());
-        *RUNNING
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        remove_own();
+    }
+}
+
+/// Removes this run's namespaces: once, though an interruption and an error may both ask for it.
+fn remove_own() {
+    let mut running = lock(&RUNNING);
+    if let Some(tools) = running.take() {
+        remove(&tools, std::process::id());
     }
 }
 
@@ -358,13 +354,15 @@ fn remove(tools: &Tools, run: u32) {
     let Ok(names) = tools.namespaces() else {
         return;
     };
+    let mut lines = String::new();
     for name in names.iter().filter(|name| run_of(name) == Some(run)) {
         for process in tools.processes(name) {
             process::kill(process);
         }
-        if let Err(error) = tools.ip(None, &format!("netns delete {name}\n")) {
-            eprintln!("{name} stays: {error:#}");
-        }
+        lines.push_str(&format!("netns delete {name}\n"));
+    }
+    if let Err(error) = tools.ip_whatever_fails(&lines) {
+        eprintln!("some of the lab's namespaces stay: {error:#}");
     }
 }
 
