@@ -19,6 +19,11 @@ pub struct Config {
     pub open_id_length: usize,
     /// The characters of OpenIDs. Default: letters, digits, `_` and `-`.
     pub open_id_charset: String,
+    /// Whether OpenIDs are made of words, `BraveFriendlyFalcon`, in place of characters. Needs the
+    /// feature `cli`. Default: no.
+    pub open_id_words: bool,
+    /// How many words such an OpenID has. Default 3.
+    pub open_id_word_count: usize,
     /// Length of a PrivateID, in characters. Default 128.
     pub private_id_length: usize,
     /// The characters of PrivateIDs. Default: letters, digits, `_` and `-`.
@@ -190,6 +195,8 @@ impl Default for Config {
         Self {
             open_id_length: defaults::OPEN_ID_LENGTH,
             open_id_charset: defaults::ID_CHARSET.to_owned(),
+            open_id_words: false,
+            open_id_word_count: defaults::OPEN_ID_WORD_COUNT,
             private_id_length: defaults::PRIVATE_ID_LENGTH,
             private_id_charset: defaults::ID_CHARSET.to_owned(),
             socket_host: Ipv4Addr::UNSPECIFIED.into(),
@@ -260,6 +267,16 @@ impl Config {
             self.private_id_length,
             &self.private_id_charset,
             defaults::MAX_PRIVATE_ID,
+        )?;
+        require(
+            !self.open_id_words || cfg!(feature = "cli"),
+            "NORAY_ENABLE_WORDS_OID",
+            "this build has no words",
+        )?;
+        require(
+            (1..=defaults::MAX_OPEN_ID_WORDS).contains(&self.open_id_word_count),
+            "NORAY_WORDS_OID_LENGTH",
+            &format!("must be from 1 to {}", defaults::MAX_OPEN_ID_WORDS),
         )?;
         require(
             !self.relay_ports.contains(&0),

@@ -17,6 +17,9 @@ pub const HTTP_PORT: u16 = 8891;
 /// Characters of an OpenID: at 64 kinds of character nobody guesses one.
 pub const OPEN_ID_LENGTH: usize = 21;
 
+/// Words of an OpenID that is made of words.
+pub const OPEN_ID_WORD_COUNT: usize = 3;
+
 /// Characters of a PrivateID.
 pub const PRIVATE_ID_LENGTH: usize = 128;
 
@@ -185,6 +188,9 @@ pub const ID_TRIES: usize = 32;
 /// No packet for so long means that no game goes through a relay. ENet sends twice a second or
 /// more.
 pub const QUIET_RELAYS: Duration = Duration::from_secs(2);
+
+/// Words that an OpenID may have: with the longest ones it fits a line.
+pub const MAX_OPEN_ID_WORDS: usize = 32;
 
 /// HTTP connections at one time, all addresses but this machine's own together: a handful of
 /// programs ask for metrics.

@@ -20,7 +20,7 @@ use crate::{
     config::Config,
     counters::Counters,
     defaults::{ID_TRIES, IDLE_ADDRESSES},
-    ids::{open_id_text, random_text},
+    ids::{OpenIdForm, random_text},
     outbox::Outbox,
     relay::Relays,
     throttle::Throttle,
@@ -40,7 +40,7 @@ pub(crate) enum AdmitError {
 pub(crate) enum IdentityError {
     #[error("the connection has as many identities as it may have")]
     TooMany,
-    #[error("all ids that were drawn are in use: NORAY_OID_LENGTH is too short")]
+    #[error("all ids that were drawn are in use: an OpenID has too few characters or words")]
     NoFreeId,
     #[error("the system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),
@@ -53,7 +53,7 @@ pub(crate) struct Directory {
     max_connections: usize,
     max_per_address: usize,
     outbound_queue: usize,
-    open_id: IdForm,
+    open_id: OpenIdForm,
     private_id: IdForm,
     address_rates: AddressRates,
     counters: Arc<Counters>,
@@ -121,6 +121,7 @@ struct Connection {
     local: IpAddr,
 }
 
+/// What PrivateIDs look like.
 #[derive(Debug)]
 struct IdForm {
     length: usize,
@@ -132,11 +133,6 @@ impl IdForm {
         random_text(&self.charset, self.length)
     }
 
-    /// The OpenID, in this form, of who has this PrivateID.
-    fn of(&self, private_id: &PrivateId) -> String {
-        open_id_text(&self.charset, self.length, private_id)
-    }
-
     /// Whether a text can have been drawn.
     fn fits(&self, text: &str) -> bool {
         text.chars().count() == self.length && text.chars().all(|c| self.charset.contains(&c))
@@ -145,16 +141,15 @@ impl IdForm {
 
 impl Directory {
     pub(crate) fn new(config: &Config, counters: Arc<Counters>, relays: Arc<Relays>) -> Self {
-        let form = |length, charset: &str| IdForm {
-            length,
-            charset: charset.chars().collect(),
-        };
         Self {
             max_connections: config.max_connections,
             max_per_address: config.max_connections_per_address,
             outbound_queue: config.max_outbound_queue,
-            open_id: form(config.open_id_length, &config.open_id_charset),
-            private_id: form(config.private_id_length, &config.private_id_charset),
+            open_id: OpenIdForm::new(config),
+            private_id: IdForm {
+                length: config.private_id_length,
+                charset: config.private_id_charset.chars().collect(),
+            },
             address_rates: AddressRates {
                 lines: config.max_lines_per_second_per_address,
                 connects: config.max_connects_per_second_per_address,

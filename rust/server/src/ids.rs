@@ -4,8 +4,12 @@
 //! server was started anew, proves that the OpenID is its own, and the server need remember
 //! nothing.
 
+use std::convert::Infallible;
+
 use noray_protocol::id::PrivateId;
 use sha2::{Digest, Sha256};
+
+use crate::config::Config;
 
 /// Keeps OpenIDs apart from what else could be made of a PrivateID.
 const OPEN_ID_DOMAIN: &[u8] = b"noray: OpenID of a PrivateID, 1";
@@ -19,11 +23,42 @@ pub(crate) fn random_text(charset: &[char], length: usize) -> Result<String, get
     text_of(charset, length, getrandom::fill)
 }
 
-/// The OpenID of the player with this PrivateID: `length` characters from `charset`, as good as
-/// random for who does not know the PrivateID.
-pub(crate) fn open_id_text(charset: &[char], length: usize, private_id: &PrivateId) -> String {
+/// What OpenIDs look like.
+#[derive(Debug)]
+pub(crate) enum OpenIdForm {
+    /// So many characters, drawn from these.
+    Characters(usize, Vec<char>),
+    /// So many words, drawn from these.
+    Words(usize, Vec<&'static str>),
+}
+
+impl OpenIdForm {
+    pub(crate) fn new(config: &Config) -> Self {
+        #[cfg(feature = "cli")]
+        if config.open_id_words {
+            return Self::Words(config.open_id_word_count, words());
+        }
+        let charset = config.open_id_charset.chars().collect();
+        Self::Characters(config.open_id_length, charset)
+    }
+
+    /// The OpenID of the player with this PrivateID, as good as random for who does not know that.
+    pub(crate) fn of(&self, private_id: &PrivateId) -> String {
+        let text = match self {
+            Self::Characters(length, charset) => text_of(charset, *length, made_of(private_id)),
+            Self::Words(count, words) => words_of(words, *count, made_of(private_id)),
+        };
+        match text {
+            Ok(text) => text,
+            Err(never) => match never {},
+        }
+    }
+}
+
+/// Bytes that are always the same for a PrivateID.
+fn made_of(private_id: &PrivateId) -> impl FnMut(&mut [u8]) -> Result<(), Infallible> {
     let mut block = 0_u64;
-    let text = text_of(charset, length, |bytes| {
+    move |bytes| {
         for part in bytes.chunks_mut(Sha256::output_size()) {
             let mut hasher = Sha256::new();
             hasher.update(OPEN_ID_DOMAIN);
@@ -32,12 +67,53 @@ pub(crate) fn open_id_text(charset: &[char], length: usize, private_id: &Private
             part.copy_from_slice(&hasher.finalize()[..part.len()]);
             block += 1;
         }
-        Ok::<_, std::convert::Infallible>(())
-    });
-    match text {
-        Ok(text) => text,
-        Err(never) => match never {},
+        Ok(())
     }
+}
+
+/// The words that OpenIDs are made of: English, in small ASCII letters, in the order of the
+/// alphabet, each once.
+///
+/// With another list a player who comes back to a server that was updated has another OpenID.
+#[cfg(feature = "cli")]
+fn words() -> Vec<&'static str> {
+    let lists = petname::Petnames::medium();
+    let lists = [lists.adjectives, lists.adverbs, lists.nouns];
+    let words = lists.iter().flat_map(|list| list.iter().copied());
+    let mut words: Vec<_> = words
+        .filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()))
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// `count` words, each with a capital and drawn with the same chance, without a break between.
+fn words_of<E>(
+    words: &[&str],
+    count: usize,
+    mut fill: impl FnMut(&mut [u8]) -> Result<(), E>,
+) -> Result<String, E> {
+    const DRAWS: usize = 1 << 16;
+    let kinds = words.len().clamp(1, DRAWS);
+    // Draws from here on would prefer the first words.
+    let limit = DRAWS - DRAWS % kinds;
+    let mut text = String::new();
+    let mut found = 0;
+    let mut bytes = [0; 64];
+    while found < count {
+        fill(&mut bytes)?;
+        let drawn = bytes.as_chunks().0.iter();
+        let drawn = drawn.map(|pair| usize::from(u16::from_be_bytes(*pair)));
+        for index in drawn.filter(|draw| *draw < limit).take(count - found) {
+            let word = words.get(index % kinds).copied().unwrap_or_default();
+            let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+            text.push_str(&first.to_ascii_uppercase());
+            text.push_str(rest);
+            found += 1;
+        }
+    }
+    Ok(text)
 }
 
 fn text_of<E>(
@@ -67,7 +143,7 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     use super::*;
-    use crate::defaults::ID_CHARSET;
+    use crate::defaults::{self, ID_CHARSET};
 
     fn draw(charset: &str, length: usize) -> String {
         let charset: Vec<char> = charset.chars().collect();
@@ -89,13 +165,58 @@ mod tests {
 
     #[test]
     fn an_open_id_is_its_private_ids() {
-        let charset: Vec<char> = ID_CHARSET.chars().collect();
-        let of = |text: &str| open_id_text(&charset, 21, &PrivateId::new(text).unwrap());
+        let form = OpenIdForm::new(&Config::default());
+        let of = |text: &str| form.of(&PrivateId::new(text).unwrap());
         assert_eq!(of("a secret"), of("a secret"));
         assert_ne!(of("a secret"), of("a Secret"));
         assert_eq!(of("a secret").chars().count(), 21);
         let ids: HashSet<_> = (0..1000).map(|number| of(&number.to_string())).collect();
         assert_eq!(ids.len(), 1000);
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn an_open_id_of_words_is_its_private_ids() {
+        let form = |count| {
+            OpenIdForm::new(&Config {
+                open_id_words: true,
+                open_id_word_count: count,
+                ..Config::default()
+            })
+        };
+        let of = |count, text: &str| form(count).of(&PrivateId::new(text).unwrap());
+        assert_eq!(of(3, "a secret"), of(3, "a secret"));
+        assert_ne!(of(3, "a secret"), of(3, "a Secret"));
+        let three = of(3, "a secret");
+        let capitals = three.chars().filter(char::is_ascii_uppercase).count();
+        assert_eq!(capitals, 3, "{three}");
+        assert!(of(5, "a secret").starts_with(&three));
+        let form = form(4);
+        let of = |number: u32| form.of(&PrivateId::new(number.to_string()).unwrap());
+        let ids: HashSet<_> = (0..1000).map(of).collect();
+        assert_eq!(ids.len(), 1000);
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn all_words_fit_an_open_id_and_a_voice() {
+        let words = words();
+        assert!(words.len() > 3000, "{}", words.len());
+        let longest = words.iter().map(|word| word.len()).max().unwrap();
+        let most = defaults::MAX_OPEN_ID_WORDS * longest;
+        assert!(most <= defaults::MAX_OPEN_ID, "{longest} letters");
+        assert!(words.iter().all(|word| word.len() >= 2));
+    }
+
+    #[test]
+    fn no_word_is_preferred() {
+        // With 40,000 words, a plain remainder would draw the first 25,536 twice as often.
+        let words: Vec<_> = (0..40_000).map(|_| "ab").chain(["cd"; 9152]).collect();
+        let count = 100_000;
+        let text = words_of(&words, count, getrandom::fill).unwrap();
+        let second = text.matches("Cd").count() as f64 / count as f64;
+        let expected = 9152.0 / 49_152.0;
+        assert!((second / expected - 1.0).abs() < 0.05, "{second}");
     }
 
     #[test]

@@ -178,6 +178,22 @@ pub const SETTINGS: &[Setting] = &[
         show: |config| config.open_id_charset.clone(),
     },
     Setting {
+        name: "NORAY_ENABLE_WORDS_OID",
+        flag: "enable-words-oid",
+        value: "BOOL",
+        help: "Whether OpenIDs are words, as in `BraveFriendlyFalcon`: true or false",
+        set: |config, value| store(&mut config.open_id_words, boolean(value)),
+        show: |config| config.open_id_words.to_string(),
+    },
+    Setting {
+        name: "NORAY_WORDS_OID_LENGTH",
+        flag: "words-oid-length",
+        value: "COUNT",
+        help: "How many words such an OpenID has",
+        set: |config, value| store(&mut config.open_id_word_count, count(value)),
+        show: |config| config.open_id_word_count.to_string(),
+    },
+    Setting {
         name: "NORAY_PID_LENGTH",
         flag: "pid-length",
         value: "COUNT",
@@ -372,6 +388,11 @@ fn port_or_off(text: &str) -> Result<Option<u16>, String> {
 
 fn count<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     digits(text).ok_or_else(|| format!("`{text}` is no whole number, or too large"))
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is neither true nor false"))
 }
 
 fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
@@ -594,6 +615,7 @@ mod tests {
                 "SIZE" => "77kb",
                 "COUNT" => "77",
                 "CHARACTERS" => "abc",
+                "BOOL" => "true",
                 "FORMAT" => "json",
                 "LEVEL" => "trace",
                 other => panic!("no value for {other}"),
@@ -680,6 +702,9 @@ mod tests {
             ("NORAY_OID_CHARSET", "a b"),
             ("NORAY_OID_CHARSET", "a\"b"),
             ("NORAY_PID_LENGTH", "1201"),
+            ("NORAY_ENABLE_WORDS_OID", "yes"),
+            ("NORAY_WORDS_OID_LENGTH", "0"),
+            ("NORAY_WORDS_OID_LENGTH", "33"),
             ("NORAY_PID_CHARSET", "a\\b"),
             ("NORAY_LOGLEVEL", "loud"),
             ("NORAY_LOG_FORMAT", "xml"),

@@ -9,6 +9,7 @@
 //! resume     a player who comes back has its OpenID back
 //! lifecycle  start, stop, two at once
 //! binary     the program: settings and exit codes
+//! settings   the program: where its settings come from
 //! http       the program: metrics, health, and who floods them
 //! unix       the program: signals, log, lack of descriptors
 //! ```
@@ -26,5 +27,7 @@ mod limits;
 mod nat;
 mod refusals;
 mod resume;
+#[cfg(feature = "cli")]
+mod settings;
 #[cfg(all(unix, feature = "cli"))]
 mod unix;

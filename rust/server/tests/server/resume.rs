@@ -38,6 +38,35 @@ fn after_a_broken_connection() {
     assert!(back.line().starts_with("connect 127.0.0.1:"));
 }
 
+#[cfg(feature = "cli")]
+#[test]
+fn with_an_open_id_of_words() {
+    let words = || Config {
+        open_id_words: true,
+        open_id_word_count: 4,
+        ..config()
+    };
+    let (oid, pid) = {
+        let test = TestServer::with(words());
+        let player = test.registered();
+        (player.oid.clone(), player.pid.clone())
+    };
+    let capitals = oid.chars().filter(char::is_ascii_uppercase).count();
+    assert_eq!(capitals, 4, "{oid}");
+    let test = TestServer::with(words());
+    let mut back = test.player();
+    resume(&mut back, &oid, &pid);
+    assert_eq!(identity(&mut back), (oid.clone(), pid.clone()));
+    back.pid = pid;
+    back.register_remote();
+    let mut friend = test.registered();
+    assert!(
+        friend
+            .ask(&format!("connect {oid}"))
+            .starts_with("connect 127.0.0.1:")
+    );
+}
+
 /// The server often notices a broken connection only long after the player has.
 #[test]
 fn while_the_broken_connection_still_looks_alive() {

@@ -10,7 +10,7 @@ use noray_server::SETTINGS;
 
 use crate::{
     binary::{Running, binary},
-    harness::{PATIENCE, Player, eventually, free_ports},
+    harness::{PATIENCE, Player, ask_registrar, eventually, free_ports},
     http::get,
 };
 
@@ -147,10 +147,28 @@ fn a_second_signal_stops_it_at_once() {
 
 #[test]
 fn the_log_tells_much_and_never_a_private_id() {
+    let log = log_of_careless_players("text");
+    assert!(log.lines().any(|line| line.contains(" DEBUG ")), "{log}");
+}
+
+#[test]
+fn the_log_in_json_does_the_same() {
+    let log = log_of_careless_players("json");
+    for line in log.lines() {
+        assert!(
+            line.starts_with("{\"timestamp\":\"") && line.ends_with('}'),
+            "{line}"
+        );
+    }
+    assert!(log.contains("\"message\":\"player registered\""), "{log}");
+}
+
+fn log_of_careless_players(format: &str) -> String {
     let ports = free_ports(4);
     let server = Running::start(
         binary()
             .arg("--loglevel=trace")
+            .env("NORAY_LOG_FORMAT", format)
             .arg(format!("--udp-relay-ports={}-{}", ports[0], ports[3])),
     );
     let mut host = server.player();
@@ -178,13 +196,36 @@ fn the_log_tells_much_and_never_a_private_id() {
     host.send_datagram(client.pid.as_bytes(), port);
     // It first gets what the registrar said of the spoilt one.
     while client.datagram().0 != client.pid.as_bytes() {}
+    // Identities that are asked for again: one's own, while it is there and when it is gone, and
+    // another's.
+    for (oid, pid) in [
+        (&client.oid, &client.pid),
+        (&host.oid, &client.pid),
+        (&host.oid, &host.pid),
+    ] {
+        let mut back = server.player();
+        back.send(&format!("resume-host {oid} {pid}"));
+        while back.ask("echo end") != "echo end" {}
+    }
+    let back = server.player();
+    for datagram in [
+        client.pid.clone(),
+        format!("{} {}", client.oid, client.pid),
+        client.pid[..client.pid.len() - 1].to_owned(),
+        format!("{0}{0}{0}{0}{0}{0}{0}{0}{0}{0}", client.pid),
+    ] {
+        ask_registrar(&back.udp, server.registrar, datagram.as_bytes());
+    }
     server.signal("TERM");
     let (_, log) = server.wait();
     assert!(log.contains("player registered"), "{log}");
+    assert!(log.contains("identity given back"), "{log}");
+    assert!(log.contains("identity not given back"), "{log}");
     for pid in [&host.pid, &client.pid] {
         // Not even a part of one.
         assert!(!log.contains(&pid[..16]), "a PrivateID is in the log");
     }
+    log
 }
 
 /// With all descriptors taken the server waits until some come back.

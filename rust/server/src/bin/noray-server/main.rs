@@ -3,7 +3,9 @@
 
 mod http;
 mod metrics;
+mod probe;
 mod signals;
+mod sources;
 
 use std::{
     io::{self, Write},
@@ -12,20 +14,21 @@ use std::{
     sync::Arc,
 };
 
-use clap::{Arg, Command};
-use noray_server::{
-    Config, ConfigError, LogFormat, LogLevel, SETTINGS, Server, Setting, StartError, defaults,
-};
+use noray_server::{Config, LogFormat, LogLevel, Server, Setting, StartError, defaults};
+use probe::ProbeError;
 use signals::StopRequests;
+use sources::{Orders, SourceError, Task};
 use tracing_subscriber::filter::LevelFilter;
 
 /// Why the server ended other than as asked.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Settings(#[from] SourceError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     #[error("cannot listen for metrics on {address} (TCP): {source}")]
     Http {
         address: SocketAddr,
@@ -41,7 +44,7 @@ impl Failure {
     /// 2 as for other mistakes on a command line, 1 for everything else.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) | Self::Start(StartError::Config(_)) => ExitCode::from(2),
+            Self::Settings(_) | Self::Start(StartError::Config(_)) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }
@@ -58,7 +61,16 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Failure> {
-    let config = read_config()?;
+    let orders = Orders::read()?;
+    match orders.task {
+        Task::Serve => {}
+        Task::Probe => return Ok(probe::probe(&orders.config)?),
+        Task::Check => {
+            say(io::stdout(), orders.show().trim_end());
+            return Ok(());
+        }
+    }
+    let config = orders.config;
     start_log(config.log_level, config.log_format);
     raise_descriptor_limit(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -114,40 +126,6 @@ fn listen_http(config: &Config) -> Result<Option<(SocketAddr, TcpListener)>, Fai
     listen()
         .map(Some)
         .map_err(|source| Failure::Http { address, source })
-}
-
-/// Settings from the command line, else from the environment, else by default.
-fn read_config() -> Result<Config, ConfigError> {
-    let matches = command_line().get_matches();
-    let mut config = Config::default();
-    for setting in SETTINGS {
-        if let Some(value) = matches.get_one::<String>(setting.name) {
-            config.set(setting.name, value)?;
-        }
-    }
-    config.check()?;
-    Ok(config)
-}
-
-fn command_line() -> Command {
-    let default = Config::default();
-    Command::new("noray-server")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("A noray server: players meet, punch through their routers, or are relayed.")
-        .after_help(
-            "Times have a unit: us, ms, s, m, h, d, w; sizes too: b, kb, mb, gb, of 1,024 each.\n\
-             An empty value means the default.\n\
-             Players must reach the TCP port, the registrar's UDP port and the relays' UDP ports.",
-        )
-        .args(SETTINGS.iter().map(|setting| {
-            let help = format!("{} [default: {}]", setting.help, setting.show(&default));
-            Arg::new(setting.name)
-                .long(setting.flag)
-                .env(setting.name)
-                .value_name(setting.value)
-                .help(help)
-                .hide_env_values(true)
-        }))
 }
 
 fn setting(name: &str, config: &Config) -> String {

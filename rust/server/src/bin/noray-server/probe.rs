@@ -1,0 +1,62 @@
+//! Asks a running server for its health, as container engines want it.
+
+use std::{
+    io::{self, Read, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use noray_server::Config;
+
+use crate::http::HEALTH;
+
+/// How long each step may take: a server on this machine answers in milliseconds.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why players cannot come, as far as can be told from here.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    #[error("the server has no port to ask (NORAY_HTTP_PORT)")]
+    NoPort,
+    #[error("no answer from {address}: {source}")]
+    NoAnswer {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("not serving: {0}")]
+    NotServing(String),
+}
+
+/// Asks the server with this configuration on this machine.
+pub fn probe(config: &Config) -> Result<(), ProbeError> {
+    let port = config.http_port.filter(|port| *port != 0);
+    let address = SocketAddr::new(here(config.http_host), port.ok_or(ProbeError::NoPort)?);
+    let answer = ask(address).map_err(|source| ProbeError::NoAnswer { address, source })?;
+    let status = answer.lines().next().unwrap_or_default();
+    match status.split_once(' ') {
+        Some((version, rest)) if version.starts_with("HTTP/1.") && rest.starts_with("200") => {
+            Ok(())
+        }
+        _ => Err(ProbeError::NotServing(status.to_owned())),
+    }
+}
+
+fn ask(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    stream.write_all(format!("GET {HEALTH} HTTP/1.0\r\n\r\n").as_bytes())?;
+    let mut answer = Vec::new();
+    // Whatever answers there, it is not read for ever.
+    stream.take(4096).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Where a server that listens there is found from this machine.
+fn here(host: IpAddr) -> IpAddr {
+    match host {
+        IpAddr::V4(host) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(host) if host.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        host => host,
+    }
+}

@@ -1,0 +1,201 @@
+//! The program: where its settings come from, and asking for its health.
+
+use std::{
+    io::Write,
+    net::TcpListener,
+    process::{Command, Output},
+};
+
+use tempfile::NamedTempFile;
+
+use crate::binary::{Running, binary};
+
+fn file(text: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+fn with_file(file: &NamedTempFile) -> Command {
+    let mut command = binary();
+    command.arg("--config").arg(file.path());
+    command
+}
+
+fn output(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// The line of a setting, and what is behind it.
+fn shown(text: &str, name: &str) -> (String, String) {
+    let line = text
+        .lines()
+        .find(|line| line.starts_with(&format!("{name}=")));
+    let (value, origin) = line.expect(name).split_once(" # ").expect(name);
+    let value = value.trim_end().strip_prefix(name).unwrap();
+    (value[1..].to_owned(), origin.to_owned())
+}
+
+#[test]
+fn flags_come_first_then_the_environment_then_the_file() {
+    let file = file(
+        "# A comment\r\n\nNORAY_OID_LENGTH=4 # short\nNORAY_PID_LENGTH = 40\n\
+         export NORAY_UDP_RELAY_PORTS='2048, 2050-2060'\nNORAY_WRITE_TIMEOUT=5s\n\
+         NORAY_MAX_CONNECTIONS=\n",
+    );
+    let check = || {
+        let mut command = with_file(&file);
+        command
+            .env("NORAY_PID_LENGTH", "50")
+            .env("NORAY_OID_LENGTH", "5")
+            .env("NORAY_WRITE_TIMEOUT", "")
+            .env("NORAY_NO_SUCH_THING", "1")
+            .arg("--oid-length=7");
+        command
+    };
+    let (code, text, error) = output(check().arg("--check"));
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    let path = file.path().display();
+    for (name, value, origin) in [
+        ("NORAY_OID_LENGTH", "7", "--oid-length"),
+        ("NORAY_PID_LENGTH", "50", "environment"),
+        (
+            "NORAY_UDP_RELAY_PORTS",
+            "2048, 2050-2060",
+            &format!("{path}:5"),
+        ),
+        ("NORAY_WRITE_TIMEOUT", "5s", &format!("{path}:6")),
+        ("NORAY_MAX_CONNECTIONS", "10000", "default"),
+        ("NORAY_SOCKET_PORT", "8890", "default"),
+    ] {
+        let expected = (value.to_owned(), origin.to_owned());
+        assert_eq!(shown(&text, name), expected, "{name}");
+    }
+    assert!(
+        text.contains("without effect: NORAY_NO_SUCH_THING\n"),
+        "{text}"
+    );
+
+    let server = Running::start(&mut check());
+    let mut player = server.player();
+    player.register();
+    assert_eq!((player.oid.len(), player.pid.len()), (7, 50));
+}
+
+#[test]
+fn what_is_shown_is_a_file_with_the_same_settings() {
+    let (code, text, _) = output(
+        binary()
+            .args(["--check", "--oid-charset=ab#'`c", "--http-port=off"])
+            .args(["--drain-timeout=1500ms", "--socket-host=::1"]),
+    );
+    assert_eq!(code, Some(0));
+    let file = file(&text);
+    let (code, again, error) = output(with_file(&file).arg("--check"));
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    let values = |text: &str| -> Vec<_> {
+        let settings = noray_server::SETTINGS.iter();
+        settings.map(|it| shown(text, it.name).0).collect()
+    };
+    assert_eq!(values(&text), values(&again));
+    assert_eq!(shown(&again, "NORAY_OID_CHARSET").0, "\"ab#'`c\"");
+}
+
+#[test]
+fn a_bad_line_is_named_and_gives_exit_code_2() {
+    for (text, line, problem) in [
+        (
+            "NORAY_OID_LENGTH=4\n\nNORAY_OID_LENGHT=5",
+            3,
+            "there is no setting named",
+        ),
+        ("NODE_ENV=production", 1, "there is no setting named"),
+        (
+            "#\nNORAY_OID_LENGTH=four",
+            2,
+            "NORAY_OID_LENGTH (--oid-length): ",
+        ),
+        ("NORAY_OID_LENGTH", 1, "no `=`"),
+        ("NORAY_OID_CHARSET='abc", 1, "no second '"),
+        (
+            "NORAY_OID_LENGTH=4\nNORAY_OID_LENGTH=5",
+            2,
+            "NORAY_OID_LENGTH is in line 1 already",
+        ),
+    ] {
+        let file = file(text);
+        // A flag that would win does not hide it.
+        for task in [&["--check"][..], &["--oid-length=9"], &["--probe"]] {
+            let (code, out, error) = output(with_file(&file).args(task));
+            assert_eq!((code, out.as_str()), (Some(2), ""), "{text}");
+            let expected = format!("noray-server: {}:{line}: {problem}", file.path().display());
+            assert!(error.starts_with(&expected), "{error}");
+            assert_eq!(error.lines().count(), 1);
+        }
+    }
+    let (code, _, error) = output(binary().args(["--check", "--config", "/no/such/file"]));
+    assert_eq!(code, Some(2));
+    assert!(error.contains("cannot read /no/such/file: "), "{error}");
+    // Each is fine for itself.
+    let file = file("NORAY_MAX_LINE_LENGTH=1mb");
+    let (code, _, error) = output(with_file(&file).arg("--check"));
+    assert_eq!(code, Some(2));
+    assert!(error.contains("NORAY_MAX_OUTBOUND_QUEUE"), "{error}");
+}
+
+#[test]
+fn a_probe_tells_whether_players_can_come() {
+    let server = Running::start(&mut binary());
+    let probe = |port: u16| {
+        let mut command = binary();
+        // As the server in a container has it.
+        command.env("NORAY_HTTP_PORT", port.to_string());
+        output(command.arg("--probe"))
+    };
+    let port = server.http().port();
+    assert_eq!(probe(port), (Some(0), String::new(), String::new()));
+    drop(server);
+    let (code, _, error) = probe(port);
+    assert_eq!(code, Some(1));
+    assert!(
+        error.contains(&format!("no answer from 127.0.0.1:{port}")),
+        "{error}"
+    );
+
+    // Something else is there, which says no, or nothing.
+    for answer in ["HTTP/1.0 503 Service Unavailable\r\n\r\n", "200 200", ""] {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = other.local_addr().unwrap().port();
+        let thread = std::thread::spawn(move || {
+            let (mut stream, _) = other.accept().unwrap();
+            let _ = std::io::Read::read(&mut stream, &mut [0; 100]);
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        let (code, _, error) = probe(port);
+        assert_eq!(code, Some(1), "{answer}: {error}");
+        thread.join().unwrap();
+    }
+    let (code, _, error) = output(binary().args(["--probe", "--http-port=off"]));
+    assert_eq!(code, Some(1));
+    assert!(error.contains("NORAY_HTTP_PORT"), "{error}");
+}
+
+#[test]
+fn open_ids_of_words() {
+    let server = Running::start(
+        binary()
+            .env("NORAY_ENABLE_WORDS_OID", "true")
+            .env("NORAY_WORDS_OID_LENGTH", "5"),
+    );
+    let mut player = server.player();
+    player.register();
+    assert!(player.oid.chars().all(|c| c.is_ascii_alphabetic()));
+    let capitals = player.oid.chars().filter(char::is_ascii_uppercase);
+    assert_eq!(capitals.count(), 5, "{}", player.oid);
+}
