@@ -29,6 +29,7 @@ pub(crate) enum OpenIdForm {
     /// So many characters, drawn from these.
     Characters(usize, Vec<char>),
     /// So many words, drawn from these.
+    #[cfg(feature = "cli")]
     Words(usize, Vec<&'static str>),
 }
 
@@ -46,6 +47,7 @@ impl OpenIdForm {
     pub(crate) fn of(&self, private_id: &PrivateId) -> String {
         let text = match self {
             Self::Characters(length, charset) => text_of(charset, *length, made_of(private_id)),
+            #[cfg(feature = "cli")]
             Self::Words(count, words) => words_of(words, *count, made_of(private_id)),
         };
         match text {
@@ -89,6 +91,7 @@ fn words() -> Vec<&'static str> {
 }
 
 /// `count` words, each with a capital and drawn with the same chance, without a break between.
+#[cfg(feature = "cli")]
 fn words_of<E>(
     words: &[&str],
     count: usize,
@@ -143,7 +146,7 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     use super::*;
-    use crate::defaults::{self, ID_CHARSET};
+    use crate::defaults::ID_CHARSET;
 
     fn draw(charset: &str, length: usize) -> String {
         let charset: Vec<char> = charset.chars().collect();
@@ -200,14 +203,19 @@ mod tests {
     #[cfg(feature = "cli")]
     #[test]
     fn all_words_fit_an_open_id_and_a_voice() {
+        use crate::defaults::{MAX_OPEN_ID, MAX_OPEN_ID_WORDS};
+
         let words = words();
         assert!(words.len() > 3000, "{}", words.len());
         let longest = words.iter().map(|word| word.len()).max().unwrap();
-        let most = defaults::MAX_OPEN_ID_WORDS * longest;
-        assert!(most <= defaults::MAX_OPEN_ID, "{longest} letters");
+        assert!(
+            MAX_OPEN_ID_WORDS * longest <= MAX_OPEN_ID,
+            "{longest} letters"
+        );
         assert!(words.iter().all(|word| word.len() >= 2));
     }
 
+    #[cfg(feature = "cli")]
     #[test]
     fn no_word_is_preferred() {
         // With 40,000 words, a plain remainder would draw the first 25,536 twice as often.
