@@ -80,7 +80,8 @@ fn made_of(private_id: &PrivateId) -> impl FnMut(&mut [u8]) -> Result<(), Infall
 #[cfg(feature = "cli")]
 fn words() -> Vec<&'static str> {
     let lists = petname::Petnames::medium();
-    let lists = [lists.adjectives, lists.adverbs, lists.nouns];
+    // Its adverbs are long, and hard to spell for many.
+    let lists = [lists.adjectives, lists.nouns];
     let words = lists.iter().flat_map(|list| list.iter().copied());
     let mut words: Vec<_> = words
         .filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()))
@@ -206,7 +207,7 @@ mod tests {
         use crate::defaults::{MAX_OPEN_ID, MAX_OPEN_ID_WORDS};
 
         let words = words();
-        assert!(words.len() > 3000, "{}", words.len());
+        assert!(words.len() > 2000, "{}", words.len());
         let longest = words.iter().map(|word| word.len()).max().unwrap();
         assert!(
             MAX_OPEN_ID_WORDS * longest <= MAX_OPEN_ID,
