@@ -57,6 +57,11 @@ pub const LINK_MESSAGE_QUEUE: usize = 64;
 /// interface alone lets longer ones through.
 pub const MAX_DATAGRAM: usize = 8192;
 
+/// What the system is asked to hold of datagrams that have come in, in bytes; it gives what it
+/// allows. A flood of small ones fills its default while a busy machine lets the link wait for
+/// 30 ms, and the game's are lost with it.
+pub const RECEIVE_BUFFER: usize = 1 << 20;
+
 /// Longest datagram that is taken from ENet, which is its own limit.
 pub const ENET_DATAGRAM: usize = 4096;
 

@@ -351,6 +351,50 @@ async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards()
     late.joined().await;
 }
 
+/// The session that was left took the address back with each check of its last second, and the new
+/// game's datagrams went astray.
+#[tokio::test]
+async fn a_host_that_is_joined_again_at_once_hears_the_new_game_alone() {
+    let server = server();
+    let (host_enet, guest_enet) = (enet().await, enet().await);
+    let mut host = Player::connect(&server);
+    let oid = host.host(&host_enet, 4).await;
+    let mut guest = Player::connect(&server);
+    let mut left = None;
+    for round in 0..3 {
+        if let Some(remote) = left {
+            guest.link.release(remote);
+        }
+        guest.join(oid.clone(), false);
+        (guest.connection)
+            .play(guest.link.handle(), guest.registrar_port)
+            .unwrap();
+        let (remote, port) = loop {
+            match guest.link_event().await {
+                LinkEvent::JoinUp { remote, port, .. } => break (remote, port),
+                LinkEvent::Progress(_) | LinkEvent::Gone { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
+        let mut source = None;
+        for _ in 0..30 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let to_host = (Ipv4Addr::LOCALHOST, port);
+            guest_enet.send_to(&[round], to_host).await.unwrap();
+            // The first datagrams of a game go out more than once, so an earlier game's may wait.
+            let from = loop {
+                let (bytes, from) = receive(&host_enet).await;
+                if bytes == [round] {
+                    break from;
+                }
+            };
+            assert_eq!(from, *source.get_or_insert(from));
+        }
+        left = Some(remote);
+    }
+}
+
 /// The join asked the connection that was gone, and found only the relay.
 #[tokio::test]
 async fn a_second_join_asks_the_connection_of_its_own_time() {

@@ -31,7 +31,9 @@ use super::{
     stats::RemoteStats,
 };
 use crate::{
-    defaults::{DATAGRAMS_PER_TURN, IDLE_WAKE, LAN_SEARCH, MAX_DATAGRAM, USE_CHECK_INTERVAL},
+    defaults::{
+        DATAGRAMS_PER_TURN, IDLE_WAKE, LAN_SEARCH, MAX_DATAGRAM, RECEIVE_BUFFER, USE_CHECK_INTERVAL,
+    },
     lan::{LanAdvert, LanSearch},
     registrar::RegisterError,
 };
@@ -50,8 +52,12 @@ impl Outside {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
+        let socket = UdpSocket::bind((any, port)).await?;
+        if let Err(error) = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER) {
+            debug!(%error, "the system's own receive buffer stays");
+        }
         Ok(Self {
-            socket: UdpSocket::bind((any, port)).await?,
+            socket,
             is_ipv6: registrar.is_ipv6(),
         })
     }

@@ -474,7 +474,10 @@ impl Link {
         let remotes = self
             .remotes
             .values()
-            .flat_map(|remote| [remote.due(now), remote.leaving.or(unused_until(remote))]);
+            .flat_map(|remote| match remote.leaving {
+                Some(leaving) => [None, Some(leaving)],
+                None => [remote.due(now), unused_until(remote)],
+            });
         let hints = self.hints.iter().map(|hint| hint.next).min();
         let join = self.join.as_ref().map(|join| join.next_step(self.server));
         let joined = self.joined.values().map(|joined| joined.next).min();

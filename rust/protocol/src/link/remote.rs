@@ -130,6 +130,12 @@ impl Remote {
         self.paths.iter().any(|path| path.address == address)
     }
 
+    /// Gives up an address that is another session's now. Whether no way works any more.
+    pub(super) fn forget(&mut self, address: SocketAddr) -> bool {
+        self.paths.retain(|path| path.address != address);
+        self.paths.is_empty() || !self.is_open()
+    }
+
     /// Takes in an address that has proven itself; whether there was room for it.
     pub(super) fn add_proven(&mut self, now: Instant, way: Way, address: SocketAddr) -> bool {
         self.add(Path::proven(now, way, address, CHECK_WINDOW))

@@ -49,6 +49,8 @@ impl Link {
             return;
         }
         match datagram.note {
+            // It is only waited until its last packets are out.
+            _ if remote.leaving.is_some() => {}
             Note::None if remote.knows(from) => self.hear(now, from, id, &datagram),
             Note::None => {
                 let key = remote.key();
@@ -149,8 +151,7 @@ impl Link {
             return;
         };
         if remote.hear(now, from, datagram, &mut self.out) {
-            // The newest session that is proven there has the address: a game that was started again.
-            self.by_address.insert(from, id);
+            self.own(from, id);
             self.guests.remove(&from);
             if datagram.answer != 0 {
                 self.events.push_back(Event::Measured(id));
@@ -159,14 +160,35 @@ impl Link {
         self.select(now, id);
     }
 
+    /// The newest session that is proven at an address has it: its player left an older one, or was
+    /// started again. An older one loses the address, and ends with the last of them: two games
+    /// between the same addresses could not be told apart.
+    fn own(&mut self, address: SocketAddr, id: RemoteId) {
+        let before = self.by_address.get(&address).copied();
+        let Some(older) = before.filter(|before| *before != id) else {
+            self.by_address.insert(address, id);
+            return;
+        };
+        let (newer, older) = (id.max(older), id.min(older));
+        if self.remotes.contains_key(&newer) {
+            self.by_address.insert(address, newer);
+        }
+        if let Some(remote) = self.remotes.get_mut(&older)
+            && remote.forget(address)
+        {
+            // Not a moment longer: what its game still sends would reach the newer one's.
+            self.remove(older);
+        }
+    }
+
     /// Lets the best path of a player carry its game.
     pub(super) fn select(&mut self, now: Instant, id: RemoteId) {
         let Some(remote) = self.remotes.get_mut(&id) else {
             return;
         };
         if remote.select(now) {
-            if let Some(path) = remote.active() {
-                self.by_address.insert(path.address, id);
+            if let Some(address) = remote.active().map(|path| path.address) {
+                self.own(address, id);
             }
             if !self.join_opened(now, id) {
                 self.events.push_back(Event::Moved(id));
@@ -345,6 +367,9 @@ impl Link {
             return;
         }
         let ways = remote.paths.len();
+        if remote.leaving.is_some() {
+            return;
+        }
         let lost = remote.tick(now, &mut self.out);
         if remote.paths.len() < ways {
             self.forget_addresses(id);
