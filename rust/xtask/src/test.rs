@@ -10,7 +10,7 @@ use crate::godot::{self, Godot};
 use crate::process::{self, Game, Missed};
 use crate::report::Report;
 use crate::scenario::{self, Others};
-use crate::{addon, defaults, demo, engine, paths, rooms};
+use crate::{addon, defaults, demo, engine, natlab, paths, rooms};
 
 const RUNNER: &str = "res://tests/runner.tscn";
 
@@ -156,6 +156,7 @@ fn in_godot(report: &mut Report, others: &Others) {
         println!("FAILED games: {error:#}");
         report.add(0, 1, 0);
     }
+    natlab::test(&godot, others, report);
 }
 
 /// Opens the editor for a moment: the extension must load there without a runtime of its own,

@@ -16,10 +16,10 @@ const ECHO_LIMIT := 15.0
 var _calls_a_second := 0.0
 var _calls_due := 0.0
 
-## By player: how many numbered calls went out.
+## By player who is here: how many numbered calls went out.
 var _sent: Dictionary = {}
 
-## By player: the number of the last call that came in.
+## By player who is here: the number of the last call that came in.
 var _received: Dictionary = {}
 
 ## Calls that came in with another number than the next one.
@@ -234,6 +234,8 @@ func _on_peer_connected(id: int) -> void:
 
 
 func _on_peer_disconnected(id: int) -> void:
+	_sent.erase(id)
+	_received.erase(id)
 	print("[lab] event left %d" % id)
 
 

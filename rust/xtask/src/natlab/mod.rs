@@ -95,6 +95,21 @@ pub fn run(filter: Option<String>, others: &Others) -> Result<bool> {
     Ok(report.finish())
 }
 
+/// The same as part of the tests, with the addon that they use.
+pub fn test(godot: &Godot, others: &Others, report: &mut Report) {
+    let played = match Tools::find() {
+        Ok(tools) => play(&tools, godot, others, report),
+        Err(error) => {
+            report.skip_all("natlab", &format!("{error:#}"));
+            return;
+        }
+    };
+    if let Err(error) = played {
+        println!("FAILED natlab: {error:#}");
+        report.add(0, 1, 0);
+    }
+}
+
 fn play(tools: &Tools, godot: &Godot, others: &Others, report: &mut Report) -> Result<()> {
     let board = Board::new(report);
     let wanted = |cells: Vec<Cell>| -> Vec<Cell> {
@@ -235,7 +250,9 @@ fn play_all(
             }
         }
 
-        // Everything at 0 % loss first.
+        for case in still {
+            case.play(world, board);
+        }
         let stages: Vec<_> = quiet
             .iter()
             .filter_map(|(&site, cells)| {
@@ -262,10 +279,6 @@ fn play_all(
                 }
             })
             .collect();
-        for case in still {
-            case.play(world, board);
-        }
-
         for case in long {
             scope.spawn(|| case.play(world, board));
         }
