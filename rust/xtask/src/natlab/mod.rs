@@ -27,9 +27,10 @@ use anyhow::{Context, Result, anyhow};
 
 use self::board::Board;
 use self::cases::Case;
-use self::matrix::{Cell, LOSS, Stage, cells};
+use self::matrix::{Cell, LOSS, Stage};
 use self::places::{Place, Site};
 use self::players::{Players, Way};
+use self::routers::Router;
 use self::servers::{Kind, LabServer};
 use self::tools::Tools;
 use self::topology::{Home, Lab, Machine};
@@ -110,24 +111,112 @@ pub fn test(godot: &Godot, others: &Others, report: &mut Report) {
     }
 }
 
+/// What the filter leaves to be played.
+struct Program {
+    routers: Vec<(&'static str, Router)>,
+    quiet: BTreeMap<Site, Vec<Cell>>,
+    lossy: BTreeMap<Site, Vec<Cell>>,
+    plain: BTreeMap<Site, Vec<Cell>>,
+    longest: Vec<Case>,
+    long: Vec<Case>,
+    still: Vec<Case>,
+    mixed: Vec<Case>,
+}
+
+impl Program {
+    /// What can be played with what there is; the rest is skipped.
+    fn choose(board: &Board, others: &Others) -> Self {
+        let mut sites = vec![Site::Ours];
+        if others.noray.is_some() {
+            sites.push(Site::Public);
+        } else {
+            board.skip(
+                "natlab::public_server",
+                "no copy of the public server was named (--noray DIR)",
+            );
+        }
+        let cells = |way, lossy| -> BTreeMap<Site, Vec<Cell>> {
+            sites
+                .iter()
+                .map(|&site| {
+                    let wanted = matrix::cells(site, way, lossy)
+                        .filter(|cell| board.wants(&cell.name()))
+                        .collect();
+                    (site, wanted)
+                })
+                .collect()
+        };
+        let wanted = |mut cases: Vec<Case>| {
+            cases.retain(|case| board.wants(&case.name));
+            cases
+        };
+        // The last one: the public server is what players of netfox.noray meet at today.
+        let mixed = match (&others.netfox, sites.last()) {
+            (Some(_), Some(&site)) => wanted(cases::with_netfox(site)),
+            _ => {
+                let why = "no checkout of netfox was named (--netfox DIR)";
+                board.skip("natlab::netfox", why);
+                Vec::new()
+            }
+        };
+        Self {
+            routers: routers::ALL
+                .into_iter()
+                .filter(|(name, _)| board.wants(&router_test(name)))
+                .collect(),
+            quiet: cells(Way::Call, false),
+            lossy: cells(Way::Call, true),
+            plain: cells(Way::Plain, false),
+            longest: wanted(cases::longest()),
+            long: wanted(cases::long(&sites)),
+            still: wanted(cases::quiet(&sites)),
+            mixed,
+        }
+    }
+
+    /// All cells of the matrix.
+    fn cells(&self) -> impl Iterator<Item = &Cell> {
+        [&self.quiet, &self.lossy, &self.plain]
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .flatten()
+    }
+
+    fn is_empty(&self) -> bool {
+        let cases = [&self.longest, &self.long, &self.still, &self.mixed];
+        self.routers.is_empty()
+            && self.cells().next().is_none()
+            && cases.into_iter().all(Vec::is_empty)
+    }
+}
+
+fn router_test(name: &str) -> String {
+    format!("natlab::routers::{name}")
+}
+
 fn play(tools: &Tools, godot: &Godot, others: &Others, report: &mut Report) -> Result<()> {
     let board = Board::new(report);
-    let wanted = |cells: Vec<Cell>| -> Vec<Cell> {
-        cells
-            .into_iter()
-            .filter(|cell| board.wants(&cell.name()))
-            .collect()
+    let program = Program::choose(&board, others);
+    if program.is_empty() {
+        return Ok(());
+    }
+    let folder = paths::target()?.join("natlab");
+    let _lock = files::Lock::wait(&folder.join("lock"))?;
+    let project = stage(godot, &folder.join("game"), None)?;
+    let netfox = match &others.netfox {
+        Some(checkout) if !program.mixed.is_empty() => Some(stage(
+            godot,
+            &folder.join("game-netfox"),
+            Some(checkout.as_path()),
+        )?),
+        _ => None,
     };
-    let _lock = files::Lock::wait(&paths::target()?.join("natlab").join("lock"))?;
-    let project = stage(godot, "game", None)?;
-    let netfox = others
-        .netfox
-        .as_ref()
-        .map(|checkout| stage(godot, "game-netfox", Some(checkout.as_path())))
-        .transpose()?;
     let ours = Kind::ours()?;
-    let lab = Lab::new(tools, SERVER_TO_KILL + 1)?;
+    let logs = folder.join("logs");
+    files::remove_folder(&logs)?;
+    files::create_folder(&logs)?;
 
+    let lab = Lab::new(tools, SERVER_TO_KILL + 1)?;
     let mut servers = BTreeMap::new();
     let kinds = [
         (Site::Ours, Some(ours.clone())),
@@ -138,11 +227,6 @@ fn play(tools: &Tools, godot: &Godot, others: &Others, report: &mut Report) -> R
             servers.insert(site, LabServer::start(tools, machine, &kind)?);
         }
     }
-    let sites: Vec<Site> = servers.keys().copied().collect();
-    let folder = paths::target()?.join("natlab");
-    let logs = folder.join("logs");
-    files::remove_folder(&logs)?;
-    files::create_folder(&logs)?;
     let mut world = World {
         lab: &lab,
         players: Players {
@@ -159,68 +243,18 @@ fn play(tools: &Tools, godot: &Godot, others: &Others, report: &mut Report) -> R
         netfox,
         logs,
     };
-
-    let quiet: BTreeMap<Site, Vec<Cell>> = of_sites(&sites, |site| {
-        wanted(cells(site, Way::Call, false).collect())
-    });
-    let lossy: BTreeMap<Site, Vec<Cell>> = of_sites(&sites, |site| {
-        wanted(cells(site, Way::Call, true).collect())
-    });
-    let plain: BTreeMap<Site, Vec<Cell>> = of_sites(&sites, |site| {
-        wanted(cells(site, Way::Plain, false).collect())
-    });
     for place in Place::ALL {
-        let all = || {
-            quiet
-                .values()
-                .chain(lossy.values())
-                .chain(plain.values())
-                .flatten()
-        };
-        if all().any(|cell| cell.host == place) {
+        if program.cells().any(|cell| cell.host == place) {
             let home = place.make(&lab, &format!("host-{}", place.key()))?;
             world.hosts.insert(place, home);
         }
-        if all().any(|cell| cell.joining == place) {
+        if program.cells().any(|cell| cell.joining == place) {
             let home = place.make(&lab, &format!("join-{}", place.key()))?;
             world.joining.insert(place, home);
         }
     }
-    let wanted = |cases: Vec<Case>| -> Vec<Case> {
-        cases
-            .into_iter()
-            .filter(|case| board.wants(&case.name))
-            .collect()
-    };
-    let longest = wanted(cases::longest());
-    let long = wanted(cases::long(&sites));
-    let still = wanted(cases::quiet(&sites));
-    // They are what today's public server is for.
-    let mixed = match (&world.netfox, sites.last()) {
-        (Some(_), Some(&site)) => wanted(cases::with_netfox(site)),
-        _ => Vec::new(),
-    };
-    if world.netfox.is_none() {
-        board.skip(
-            "natlab::netfox",
-            "no checkout of netfox was named (--netfox DIR)",
-        );
-    }
-    play_all(
-        &world,
-        &board,
-        [&quiet, &lossy, &plain],
-        [&longest, &long, &still, &mixed],
-    );
+    play_all(&world, &board, &program);
 
-    for site in Site::ALL {
-        if !sites.contains(&site) {
-            board.skip(
-                &format!("natlab::{}", site.key()),
-                "no copy of the public server was named (--noray DIR)",
-            );
-        }
-    }
     board.print();
     for (site, server) in world.servers {
         board.test(
@@ -233,21 +267,26 @@ fn play(tools: &Tools, godot: &Godot, others: &Others, report: &mut Report) -> R
 
 /// What takes longest begins first; what is measured in fractions of a second has the machine
 /// for itself.
-fn play_all(
-    world: &World,
-    board: &Board,
-    [quiet, lossy, plain]: [&BTreeMap<Site, Vec<Cell>>; 3],
-    [longest, long, still, mixed]: [&[Case]; 4],
-) {
+fn play_all(world: &World, board: &Board, program: &Program) {
+    let Program {
+        routers,
+        quiet,
+        lossy,
+        plain,
+        longest,
+        long,
+        still,
+        mixed,
+    } = program;
     thread::scope(|scope| {
         for case in longest {
             scope.spawn(|| case.play(world, board));
         }
-        for (name, router) in routers::ALL {
-            let test = format!("natlab::routers::{name}");
-            if board.wants(&test) {
-                scope.spawn(move || board.test(&test, probe::check(world.lab, name, router)));
-            }
+        for &(name, router) in routers {
+            scope.spawn(move || {
+                let behaves = probe::check(world.lab, name, router);
+                board.test(&router_test(name), behaves);
+            });
         }
 
         for case in still {
@@ -329,15 +368,10 @@ fn not_opened(board: &Board, cells: &[Cell], error: &anyhow::Error) {
     }
 }
 
-fn of_sites<T>(sites: &[Site], each: impl Fn(Site) -> T) -> BTreeMap<Site, T> {
-    sites.iter().map(|&site| (site, each(site))).collect()
-}
-
 /// Makes the players' game anew, with our addon or that of a checkout of netfox, and imports it.
-fn stage(godot: &Godot, name: &str, netfox: Option<&Path>) -> Result<PathBuf> {
-    let folder = paths::target()?.join("natlab").join(name);
-    scenario::stage(godot, "natlab", &folder, netfox)?;
-    Ok(folder)
+fn stage(godot: &Godot, folder: &Path, netfox: Option<&Path>) -> Result<PathBuf> {
+    scenario::stage(godot, "natlab", folder, netfox)?;
+    Ok(folder.to_path_buf())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

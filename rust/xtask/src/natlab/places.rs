@@ -89,9 +89,6 @@ pub enum Site {
 }
 
 impl Site {
-    /// Both of them.
-    pub const ALL: [Self; 2] = [Self::Ours, Self::Public];
-
     /// Its name in a test's name.
     pub fn key(self) -> &'static str {
         match self {
