@@ -61,6 +61,9 @@ const GROWTH: u64 = 4 * 1024 * 1024;
 /// Garbage for each open port, in datagrams a second.
 const GARBAGE: u32 = 10_000;
 
+/// A little more is tried: the machine is busy.
+const SENT: u32 = GARBAGE / 10 * 11;
+
 type Play = dyn Fn(&World) -> Result<String> + Send + Sync;
 
 /// A special case.
@@ -589,7 +592,19 @@ fn crowd(world: &World) -> Result<String> {
 }
 
 fn many_joins(world: &World) -> Result<String> {
-    let server = world.server(Site::Ours)?;
+    let tools = world.lab.tools();
+    let machine_of_server = world
+        .lab
+        .servers()
+        .get(super::PATIENT_SERVER)
+        .context("there is no machine for it")?;
+    // No player asks so often, which a server takes for abuse.
+    let patience = [
+        ("NORAY_MAX_CONNECTS_PER_SECOND", "1000"),
+        ("NORAY_MAX_CONNECTS_PER_SECOND_PER_ADDRESS", "1000"),
+    ];
+    let running = LabServer::start_with(tools, machine_of_server, &world.ours, &patience)?;
+    let server = running.address();
     let homes =
         ["many", "many-1", "many-2"].map(|name| world.lab.home(name, routers::HOME, None, 1));
     let [home, first, second] = homes;
@@ -602,10 +617,9 @@ fn many_joins(world: &World) -> Result<String> {
     for player in [&mut host.player, &mut watcher] {
         player.must(&format!("calls {CALLS}"), defaults::LAB_STEP)?;
     }
-    let tools = world.lab.tools();
     let floods = [
-        Flood::start(tools, machine(&home, 0)?, host.player.process(), GARBAGE)?,
-        Flood::start(tools, machine(&second, 0)?, joining.process(), GARBAGE)?,
+        Flood::start(tools, machine(&home, 0)?, host.player.process(), SENT)?,
+        Flood::start(tools, machine(&second, 0)?, joining.process(), SENT)?,
     ];
     let asked = joining.tell(&format!("joins {server} {} {MANY}", host.oid))?;
     let mut settled: Option<[Holdings; 2]> = None;
@@ -674,6 +688,7 @@ fn many_joins(world: &World) -> Result<String> {
     for player in [joining, watcher, host.player] {
         player.quit()?;
     }
+    running.stop()?;
     ensure!(
         sent.iter()
             .all(|(rate, _)| *rate >= u64::from(GARBAGE) * 9 / 10),

@@ -43,6 +43,12 @@ use crate::{addon, files, paths};
 /// Which of the machines for servers has the one that is killed.
 const SERVER_TO_KILL: usize = 2;
 
+/// Which has the one that lets a player join as often as it likes.
+const PATIENT_SERVER: usize = 3;
+
+/// How many machines for servers there are.
+const SERVERS: usize = 4;
+
 /// What all players and cases use.
 struct World<'a> {
     lab: &'a Lab,
@@ -216,7 +222,7 @@ fn play(tools: &Tools, godot: &Godot, others: &Others, report: &mut Report) -> R
     files::remove_folder(&logs)?;
     files::create_folder(&logs)?;
 
-    let lab = Lab::new(tools, SERVER_TO_KILL + 1)?;
+    let lab = Lab::new(tools, SERVERS)?;
     let mut servers = BTreeMap::new();
     let kinds = [
         (Site::Ours, Some(ours.clone())),

@@ -57,7 +57,19 @@ impl Kind {
 impl LabServer {
     /// Starts a server and waits until players can come.
     pub fn start(tools: &Tools, machine: &Machine, kind: &Kind) -> Result<Self> {
-        let mut command = tools.moved(&machine.namespace, &kind.command());
+        Self::start_with(tools, machine, kind, &[])
+    }
+
+    /// As [`Self::start`], with some settings other than by default.
+    pub fn start_with(
+        tools: &Tools,
+        machine: &Machine,
+        kind: &Kind,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
+        let mut command = kind.command();
+        command.envs(settings.iter().copied());
+        let mut command = tools.moved(&machine.namespace, &command);
         let mut game = Game::start("noray", &mut command)?;
         let until = Instant::now() + defaults::SERVER_START;
         while !listens(game.id(), COMMAND_PORT) {
