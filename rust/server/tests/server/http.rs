@@ -37,7 +37,7 @@ fn value(text: &str, name: &str) -> f64 {
     found.expect(name).parse().expect(name)
 }
 
-fn metrics(server: &Running) -> String {
+pub fn metrics(server: &Running) -> String {
     let (status, rest) = get(server.http(), "/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");
     let (head, body) = rest.split_once("\r\n\r\n").unwrap();

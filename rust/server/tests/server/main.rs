@@ -10,6 +10,7 @@
 //! lifecycle  start, stop, two at once
 //! binary     the program: settings and exit codes
 //! settings   the program: where its settings come from
+//! guide      docs/SERVER.md and packaging/ speak of what there is
 //! http       the program: metrics, health, and who floods them
 //! unix       the program: signals, log, lack of descriptors
 //! ```
@@ -18,6 +19,8 @@
 mod binary;
 mod flow;
 mod garbage;
+#[cfg(feature = "cli")]
+mod guide;
 mod harness;
 #[cfg(feature = "cli")]
 mod http;

@@ -1,0 +1,147 @@
+//! docs/SERVER.md and packaging/ speak of what there is.
+
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+
+use noray_server::{Config, Setting, defaults};
+
+use crate::{
+    binary::{Running, binary},
+    http::metrics,
+};
+
+fn read(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    fs::read_to_string(root.join(path)).expect(path)
+}
+
+/// All words in a text that begin like this.
+fn words(text: &str, beginning: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let words = words.filter(|word| word.starts_with(beginning));
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn settings_that_are_named_are_there() {
+    for path in [
+        "docs/SERVER.md",
+        "packaging/Containerfile",
+        "packaging/noray-server.service",
+    ] {
+        for name in words(&read(path), "NORAY_") {
+            // What ends in `_` stands for several.
+            let known = Setting::named(&name).is_some() || name.ends_with('_');
+            assert!(known, "{name} in {path}");
+        }
+    }
+}
+
+#[test]
+fn metrics_that_are_named_are_there() {
+    let server = Running::start(&mut binary());
+    let text = metrics(&server);
+    let guide = read("docs/SERVER.md");
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let there: BTreeSet<_> = types.filter_map(|line| line.split(' ').next()).collect();
+    for name in words(&guide, "noray_") {
+        let family = name.strip_suffix("_sum").unwrap_or(&name);
+        assert!(there.contains(family), "{name}");
+    }
+    #[cfg(target_os = "linux")]
+    for name in words(&guide, "process_") {
+        assert!(there.contains(name.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn process_managers_wait_longer_than_the_server_drains() {
+    let seconds = |text: &str, name: &str| {
+        let (_, rest) = text.split_once(name).expect(name);
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
+        let seconds: u64 = digits.and_then(|digits| digits.parse().ok()).expect(name);
+        Duration::from_secs(seconds)
+    };
+    let longest = Config::default().drain_timeout + defaults::STOP_TIMEOUT;
+    let unit = read("packaging/noray-server.service");
+    assert!(seconds(&unit, "TimeoutStopSec=") > longest);
+    let container = read("packaging/Containerfile");
+    assert!(seconds(&container, "--stop-timeout ") > longest);
+}
+
+/// The ports, limits and times of the guide's tables.
+#[test]
+fn defaults_that_are_named_are_the_defaults() {
+    let guide = read("docs/SERVER.md");
+    let config = Config::default();
+    for text in [
+        format!("| {} TCP | commands", config.socket_port),
+        format!("| {} UDP | registrar", config.registrar_port),
+        format!(
+            "| {}-{} UDP | relays",
+            defaults::RELAY_PORTS.0,
+            defaults::RELAY_PORTS.1
+        ),
+        format!("| {} TCP | `/metrics`", defaults::HTTP_PORT),
+        format!(
+            "| OpenIDs of one connection | {} |",
+            config.max_hosts_per_connection
+        ),
+        format!(
+            "| lines a second | {} a connection, {} an address |",
+            config.max_lines_per_second,
+            thousands(config.max_lines_per_second_per_address)
+        ),
+        format!(
+            "| `connect`, `connect-relay` a second | {} a connection, {} an address |",
+            config.max_connects_per_second, config.max_connects_per_second_per_address
+        ),
+        format!(
+            "| `register-host` a second | {} an address |",
+            config.max_registrations_per_second_per_address
+        ),
+        format!(
+            "| connections | {}; from one address {} |",
+            thousands(config.max_connections as u32),
+            thousands(config.max_connections_per_address as u32)
+        ),
+        format!(
+            "| length of a line | {} KiB |",
+            config.max_line_length / 1024
+        ),
+        format!(
+            "| a connection without `register-host` | {} minutes |",
+            config.unregistered_timeout.as_secs() / 60
+        ),
+        format!(
+            "| a player who does not read | {} s |",
+            config.write_timeout.as_secs()
+        ),
+        format!(
+            "| a relay without packets | {} s |",
+            config.relay_timeout.as_secs()
+        ),
+        format!("| players that one relay links | {} |", defaults::MAX_LINKS),
+        format!(
+            "| HTTP connections | {} in all, {} an address;",
+            defaults::MAX_HTTP_CONNECTIONS,
+            defaults::MAX_HTTP_CONNECTIONS_PER_ADDRESS
+        ),
+        format!(
+            "`NORAY_DRAIN_TIMEOUT` ({} s)",
+            config.drain_timeout.as_secs()
+        ),
+        format!(
+            "answers at most {} refusals a second",
+            thousands(defaults::MAX_REFUSALS_PER_SECOND)
+        ),
+    ] {
+        assert!(guide.contains(&text), "{text}");
+    }
+}
+
+fn thousands(number: u32) -> String {
+    match number / 1000 {
+        0 => number.to_string(),
+        thousands => format!("{thousands},{:03}", number % 1000),
+    }
+}
