@@ -65,10 +65,16 @@ pub const RECEIVE_BUFFER: usize = 1 << 20;
 /// Longest datagram that is taken from ENet, which is its own limit.
 pub const ENET_DATAGRAM: usize = 4096;
 
-/// Datagrams of ENet's with which a game begins: its connect, the answers, and the first repeats.
-pub const ENET_OPENING: u32 = 6;
+/// How long a game counts as beginning: ENet's connect, the answers, and their first repeats.
+pub const ENET_OPENING: Duration = Duration::from_secs(4);
 
-/// How often each of those is repeated at once: with a third of all packets lost, 3 in 100 of them
+/// Longest datagram of those, in bytes: ENet's own, and not a game's level.
+pub const ENET_OPENING_BYTES: usize = 256;
+
+/// How many of them at most.
+pub const ENET_OPENING_DATAGRAMS: u32 = 64;
+
+/// How often each of those is repeated at once: with a third of all packets lost, 4 in 100 of them
 /// do not arrive then.
 pub const ENET_OPENING_REPEATS: u32 = 2;
 

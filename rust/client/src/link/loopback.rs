@@ -7,12 +7,18 @@ use std::{
 };
 
 use socket2::SockRef;
-use tokio::{net::UdpSocket, time::sleep};
+use tokio::{
+    net::UdpSocket,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::debug;
 
 use super::{actor::Outside, stats::RemoteStats};
-use crate::defaults::{ENET_DATAGRAM, ENET_OPENING, ENET_OPENING_REPEATS, ERROR_PAUSE};
+use crate::defaults::{
+    ENET_DATAGRAM, ENET_OPENING, ENET_OPENING_BYTES, ENET_OPENING_DATAGRAMS, ENET_OPENING_REPEATS,
+    ERROR_PAUSE,
+};
 
 /// Stands for another player on the loopback address. Dropping it closes its socket.
 #[derive(Debug)]
@@ -65,16 +71,20 @@ impl Loopback {
 /// Sends what ENet says to the other player.
 async fn pump(socket: Arc<UdpSocket>, stats: RemoteStats, outside: Arc<Outside>) {
     let mut buffer = vec![0; ENET_DATAGRAM];
-    let mut repeated = 0;
+    let (mut began, mut repeated) = (None, 0);
     loop {
         match socket.recv(&mut buffer).await {
             Ok(length) => {
                 stats.count_sent(length);
                 let to = stats.destination();
                 outside.send(to, &buffer[..length]);
-                // ENet takes a datagram that comes again for what it is, and waits half a second
-                // and more before it repeats one that was lost while it connects.
-                if repeated < ENET_OPENING {
+                // ENet takes a datagram that comes again for what it is, and while it connects it
+                // repeats a lost one only after half a second, then one, two, four.
+                let began = *began.get_or_insert_with(Instant::now);
+                if repeated < ENET_OPENING_DATAGRAMS
+                    && length <= ENET_OPENING_BYTES
+                    && began.elapsed() < ENET_OPENING
+                {
                     repeated += 1;
                     for _ in 0..ENET_OPENING_REPEATS {
                         outside.send(to, &buffer[..length]);
