@@ -74,8 +74,8 @@ pub const ENET_OPENING_BYTES: usize = 256;
 /// How many of them at most.
 pub const ENET_OPENING_DATAGRAMS: u32 = 64;
 
-/// How often each of those is repeated at once: with a third of all packets lost, 4 in 100 of them
-/// do not arrive then.
+/// How often each of those is repeated at once: with a fifth of all packets lost, 1 in 125 of them
+/// does not arrive then.
 pub const ENET_OPENING_REPEATS: u32 = 2;
 
 /// Datagrams that the link takes in before it looks at anything else, so that a flood cannot hold

@@ -198,8 +198,8 @@ impl Stage {
                 .is_ok_and(|outcome| matches!(cell.goal().judge(outcome), Verdict::Reached))
         };
         let mut outcome = self.join(&mut player, &host.oid, cell.limit());
-        // Each router loses a fifth, so a third is lost from player to player, and dice decide: about
-        // one such join in a hundred is late. Two in a row are no accident.
+        // A fifth is lost each way, and dice decide: about one such join in a hundred is late. Two in a
+        // row are no accident.
         if cell.lossy && !reached(&outcome) {
             if let Ok(first) = &outcome {
                 println!("   {}: {first}, and once more", cell.name());
