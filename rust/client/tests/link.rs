@@ -19,7 +19,6 @@ struct Player {
     connection: Connection,
     link: Link,
     registrar_port: u16,
-    identity: Option<OpenId>,
 }
 
 impl Player {
@@ -30,7 +29,6 @@ impl Player {
             connection: Connection::open(&Handle::current(), options),
             link: Link::open(&Handle::current()),
             registrar_port: server.registrar_address().port(),
-            identity: None,
         }
     }
 
@@ -61,6 +59,29 @@ impl Player {
                 }
                 Some(Event::Connected(_) | Event::Registered(Ok(_)) | Event::Lost(_)) => {}
                 other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Registers as the guide's own flow does; gives the OpenID and the port.
+    async fn register_plainly(&mut self) -> (OpenId, u16) {
+        self.connection.register_host().unwrap();
+        let mut oid = None;
+        loop {
+            match self.connection.wait_event().await.unwrap() {
+                Event::Line(line) => match line.command {
+                    ServerCommand::SetOpenId(id) => oid = OpenId::new(&id).ok(),
+                    ServerCommand::SetPrivateId(pid) => {
+                        let options = RegisterOptions {
+                            registrar_port: self.registrar_port,
+                            ..RegisterOptions::default()
+                        };
+                        self.connection.register_remote(pid, options).unwrap();
+                    }
+                    _ => {}
+                },
+                Event::Registered(port) => return (oid.unwrap(), port.unwrap()),
+                _ => {}
             }
         }
     }
@@ -230,25 +251,7 @@ async fn a_plainly_registered_port_becomes_the_links() {
     let server = server();
     let enet = enet().await;
     let mut host = Player::connect(&server);
-    host.connection.register_host().unwrap();
-    let (oid, pid) = loop {
-        let Some(Event::Line(line)) = host.connection.wait_event().await else {
-            continue;
-        };
-        match line.command {
-            ServerCommand::SetOpenId(id) => host.identity = OpenId::new(&id).ok(),
-            ServerCommand::SetPrivateId(pid) => break (host.identity.take().unwrap(), pid),
-            _ => {}
-        }
-    };
-    let options = RegisterOptions {
-        registrar_port: host.registrar_port,
-        ..RegisterOptions::default()
-    };
-    host.connection.register_remote(pid, options).unwrap();
-    let Some(Event::Registered(Ok(port))) = host.connection.wait_event().await else {
-        panic!("not registered")
-    };
+    let (oid, port) = host.register_plainly().await;
     host.link.host(host_options(&enet, 4));
     (host.connection)
         .play(host.link.handle(), host.registrar_port)
@@ -271,22 +274,7 @@ async fn a_registered_port_that_the_game_uses_is_left_to_it() {
     let server = server();
     let enet = enet().await;
     let mut host = Player::connect(&server);
-    host.connection.register_host().unwrap();
-    let pid = loop {
-        if let Some(Event::Line(line)) = host.connection.wait_event().await
-            && let ServerCommand::SetPrivateId(pid) = line.command
-        {
-            break pid;
-        }
-    };
-    let options = RegisterOptions {
-        registrar_port: host.registrar_port,
-        ..RegisterOptions::default()
-    };
-    host.connection.register_remote(pid, options).unwrap();
-    let Some(Event::Registered(Ok(port))) = host.connection.wait_event().await else {
-        panic!("not registered")
-    };
+    let (_, port) = host.register_plainly().await;
     let _game = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))
         .await
         .unwrap();

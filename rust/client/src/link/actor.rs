@@ -259,7 +259,7 @@ impl Actor {
                 self.core.set_server(now, None);
                 self.join(now, options);
             }
-            Command::CancelJoin => self.core.cancel_join(now),
+            Command::CancelJoin => self.core.cancel_join(),
             Command::Enter(id, port) => self.enter(id, port),
             Command::Release(id) => self.core.release(now, id),
             Command::Attach(connection) => self.connection = Some(connection),
@@ -289,7 +289,7 @@ impl Actor {
             }
             Command::Announced(way, address) => self.core.announced(now, way, address),
             Command::Refused(failure) => {
-                (self.core).refused(now, failure.kind, &failure.oid, &failure.error);
+                (self.core).refused(failure.kind, &failure.oid, &failure.error);
             }
         }
     }
@@ -297,16 +297,15 @@ impl Actor {
     /// The socket stays the same for good, whatever is registered from it.
     async fn bind(&mut self, registrar: SocketAddr, port: Option<u16>) -> io::Result<()> {
         self.registrar = Some(registrar);
+        self.begin_search();
         if let Some(outside) = &self.outside
             && outside.is_ipv6 == registrar.is_ipv6()
             && port.is_none_or(|port| outside.port().is_ok_and(|bound| bound == port))
         {
-            self.begin_search();
             return Ok(());
         }
         let outside = Outside::bind(registrar, port.unwrap_or(0)).await?;
         self.outside = Some(Arc::new(outside));
-        self.begin_search();
         self.begin_hosting();
         Ok(())
     }

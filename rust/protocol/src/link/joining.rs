@@ -91,13 +91,13 @@ impl Link {
         true
     }
 
-    pub(super) fn host_is_full(&mut self, now: Instant, id: RemoteId) {
+    pub(super) fn host_is_full(&mut self, id: RemoteId) {
         if self.join.as_ref().is_some_and(|join| join.remote == id) {
-            self.fail_join(now, JoinError::HostFull);
+            self.fail_join(JoinError::HostFull);
         }
     }
 
-    pub(super) fn fail_join(&mut self, _now: Instant, error: JoinError) {
+    pub(super) fn fail_join(&mut self, error: JoinError) {
         if let Some(join) = self.join.take() {
             self.events.push_back(Event::JoinFailed(error));
             self.remove(join.remote);
@@ -110,7 +110,7 @@ impl Link {
         };
         if now.saturating_duration_since(join.began) >= join.config.timeout {
             let timeout = join.config.timeout;
-            self.fail_join(now, JoinError::TimedOut(timeout));
+            self.fail_join(JoinError::TimedOut(timeout));
             return;
         }
         if join.asked.is_some()
@@ -134,7 +134,7 @@ impl Link {
             return;
         }
         if let Some(reason) = join.server_lost.take() {
-            self.fail_join(now, JoinError::ServerSilent(reason));
+            self.fail_join(JoinError::ServerSilent(reason));
             return;
         }
         let mut reasons = Vec::new();
@@ -146,7 +146,7 @@ impl Link {
             }
         }
         let error = JoinError::HostUnreachable(reasons.join("; "));
-        self.fail_join(now, error);
+        self.fail_join(error);
     }
 
     /// Asks again for players who were joined, when their way is lost or could be better.

@@ -300,7 +300,7 @@ impl Link {
     /// runs is cancelled.
     pub fn join(&mut self, now: Instant, mut config: JoinConfig) {
         config.timeout = config.timeout.min(LONGEST_WAIT);
-        self.fail_join(now, JoinError::Cancelled);
+        self.fail_join(JoinError::Cancelled);
         let id = self.new_id();
         let remote = Remote::new(
             now,
@@ -324,8 +324,8 @@ impl Link {
     }
 
     /// Ends the join that runs, if one does.
-    pub fn cancel_join(&mut self, now: Instant) {
-        self.fail_join(now, JoinError::Cancelled);
+    pub fn cancel_join(&mut self) {
+        self.fail_join(JoinError::Cancelled);
     }
 
     /// The server announced an address; for a relay it is the server's, with the relay's port.
@@ -358,7 +358,7 @@ impl Link {
 
     /// The server does not connect to the host with this OpenID; an empty one stands for the host
     /// that it was last asked for.
-    pub fn refused(&mut self, now: Instant, kind: ConnectKind, oid: &str, error: &ConnectError) {
+    pub fn refused(&mut self, kind: ConnectKind, oid: &str, error: &ConnectError) {
         let concerned = |join: &&mut Join| oid.is_empty() || join.config.oid.as_str() == oid;
         let Some(join) = self.join.as_mut().filter(concerned) else {
             return;
@@ -383,7 +383,7 @@ impl Link {
         }
         *ask = Ask::Refused(error.to_string());
         if unknown_host {
-            self.fail_join(now, JoinError::NoSuchHost(error.to_string()));
+            self.fail_join(JoinError::NoSuchHost(error.to_string()));
         } else if matches!(
             error,
             ConnectError::Disconnected | ConnectError::TimedOut(_)

@@ -61,7 +61,7 @@ impl Link {
                     self.prove_address(now, from, id, &datagram);
                 }
             }
-            Note::Full => self.host_is_full(now, id),
+            Note::Full => self.host_is_full(id),
             Note::Bye => self.release(now, id),
         }
     }
@@ -362,14 +362,13 @@ impl Link {
         if unused_until(remote).is_some_and(|until| now >= until) {
             remote.leaving.get_or_insert(now);
         }
-        if remote.leaving.is_some_and(|leaving| now >= leaving) {
-            self.remove(id);
+        if let Some(leaving) = remote.leaving {
+            if now >= leaving {
+                self.remove(id);
+            }
             return;
         }
         let ways = remote.paths.len();
-        if remote.leaving.is_some() {
-            return;
-        }
         let lost = remote.tick(now, &mut self.out);
         if remote.paths.len() < ways {
             self.forget_addresses(id);

@@ -155,7 +155,7 @@ fn perform(table: &mut Table, known: &mut Vec<RemoteId>, act: Act) {
                 force_relay,
             },
         ),
-        Act::Cancel => table.link.cancel_join(now),
+        Act::Cancel => table.link.cancel_join(),
         Act::Server(kind) => {
             let kinds = [ServerKind::Silent, ServerKind::Greeting, ServerKind::Ours];
             table
@@ -176,7 +176,7 @@ fn perform(table: &mut Table, known: &mut Vec<RemoteId>, act: Act) {
             ];
             table
                 .link
-                .refused(now, kind, "", &errors[usize::from(error % 4)]);
+                .refused(kind, "", &errors[usize::from(error % 4)]);
         }
         Act::FoundInLan(address) => table.link.found_in_lan(now, at(address, 1)),
         Act::Host(hosts) => {
@@ -224,7 +224,7 @@ proptest! {
             perform(&mut table, &mut known, act);
         }
         table.link.stop_hosting(table.now);
-        table.link.cancel_join(table.now);
+        table.link.cancel_join();
         table.link.forget_registration();
         table.link.set_server(table.now, None);
         for id in table.joined() {

@@ -205,14 +205,12 @@ fn cancelled_at_each_stage() {
                 "{stage:?}"
             );
         }
-        pair.world
-            .with(joining, |ours, now| ours.link.cancel_join(now));
+        pair.world.with(joining, |ours, _| ours.link.cancel_join());
         let error = pair.world.ours(joining).join_error();
         assert_eq!(error, Some(&JoinError::Cancelled), "{stage:?}");
         pair.assert_quiet();
         // Once more, there is nothing to cancel.
-        pair.world
-            .with(joining, |ours, now| ours.link.cancel_join(now));
+        pair.world.with(joining, |ours, _| ours.link.cancel_join());
         let failed = |event: &&(_, Event)| matches!(event.1, Event::JoinFailed(_));
         assert_eq!(
             pair.world
@@ -261,7 +259,7 @@ fn server_silent() {
         pair.join_with("open-0", SECOND * 15, false);
         pair.world.with(pair.joining, |ours, now| {
             ours.link.set_server(now, None);
-            ours.link.refused(now, ConnectKind::Nat, "", &error);
+            ours.link.refused(ConnectKind::Nat, "", &error);
         });
         let failed = pair.world.ours(pair.joining).join_error().cloned();
         assert!(
@@ -288,7 +286,7 @@ fn the_connection_ends_after_the_announcement() {
         ours.link.set_server(now, None);
         ours.link.forget_registration();
         ours.link
-            .refused(now, ConnectKind::Nat, "", &ConnectError::Disconnected);
+            .refused(ConnectKind::Nat, "", &ConnectError::Disconnected);
     });
     pair.world.run_for(SECOND);
     assert!(pair.world.entered(joining).is_some());

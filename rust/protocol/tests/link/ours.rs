@@ -120,7 +120,7 @@ impl Ours {
         match line {
             Line::Connect(address) => self.link.announced(now, Way::Direct, address),
             Line::Relay(address) => self.link.announced(now, Way::Relay, address),
-            Line::Refused(kind, oid, error) => self.link.refused(now, kind, &oid, &error),
+            Line::Refused(kind, oid, error) => self.link.refused(kind, &oid, &error),
         }
         self.decide(now, out);
     }

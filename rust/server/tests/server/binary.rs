@@ -64,6 +64,19 @@ impl Running {
         address_after("metrics on ", &self.started)
     }
 
+    /// Two relayed players, host and client, and the port at which the client finds the host.
+    pub fn relayed_pair(&self) -> (Player, Player, u16) {
+        let mut host = self.player();
+        let mut client = self.player();
+        for player in [&mut host, &mut client] {
+            player.register();
+            player.register_remote();
+        }
+        let port = client.relay_port(&format!("connect-relay {}", host.oid));
+        host.relay_port("");
+        (host, client, port)
+    }
+
     pub fn player(&self) -> Player {
         Player::connect(self.commands, self.registrar)
     }

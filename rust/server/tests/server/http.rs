@@ -176,13 +176,7 @@ fn who_floods_it_hurts_no_player() {
     let ports = free_ports(2);
     let server =
         Running::start(binary().arg(format!("--udp-relay-ports={},{}", ports[0], ports[1])));
-    let mut host = server.player();
-    let mut client = server.player();
-    for player in [&mut host, &mut client] {
-        player.register();
-        player.register_remote();
-    }
-    let port = client.relay_port(&format!("connect-relay {}", host.oid));
+    let (host, mut client, port) = server.relayed_pair();
     let silent: Vec<_> = (0..300)
         .filter_map(|_| TcpStream::connect(server.http()).ok())
         .collect();

@@ -52,19 +52,6 @@ fn signals_stop_it_with_exit_code_0() {
     }
 }
 
-/// Two relayed players, by the program.
-fn relayed_pair(server: &Running) -> (Player, Player, u16) {
-    let mut host = server.player();
-    let mut client = server.player();
-    for player in [&mut host, &mut client] {
-        player.register();
-        player.register_remote();
-    }
-    let port = client.relay_port(&format!("connect-relay {}", host.oid));
-    host.relay_port("");
-    (host, client, port)
-}
-
 fn with_ports(count: usize) -> Command {
     let ports = free_ports(count);
     let list: Vec<_> = ports.iter().map(u16::to_string).collect();
@@ -76,7 +63,7 @@ fn with_ports(count: usize) -> Command {
 #[test]
 fn a_game_on_a_relay_goes_on_while_it_drains() {
     let server = Running::start(with_ports(4).arg("--drain-timeout=20s"));
-    let (mut host, mut client, port) = relayed_pair(&server);
+    let (mut host, mut client, port) = server.relayed_pair();
     let mut bystanders = [server.player(), server.player()];
     bystanders[0].register();
     bystanders[0].register_remote();
@@ -115,7 +102,7 @@ fn a_game_on_a_relay_goes_on_while_it_drains() {
 #[test]
 fn draining_has_a_bound() {
     let server = Running::start(with_ports(2).env("NORAY_DRAIN_TIMEOUT", "500ms"));
-    let (host, client, port) = relayed_pair(&server);
+    let (host, client, port) = server.relayed_pair();
     let began = Instant::now();
     server.signal("TERM");
     while began.elapsed() < Duration::from_millis(300) {
@@ -132,7 +119,7 @@ fn draining_has_a_bound() {
 #[test]
 fn a_second_signal_stops_it_at_once() {
     let server = Running::start(with_ports(2).arg("--drain-timeout=1h"));
-    let (_host, _client, _) = relayed_pair(&server);
+    let (_host, _client, _) = server.relayed_pair();
     let began = Instant::now();
     server.signal("TERM");
     eventually("it drains", || {
