@@ -285,6 +285,21 @@ async fn a_registered_port_that_the_game_uses_is_left_to_it() {
     guest.joined().await;
 }
 
+/// A server at the ports of one that was stopped.
+async fn restarted(port: u16, registrar: u16) -> Server {
+    loop {
+        let config = Config {
+            socket_port: port,
+            registrar_port: registrar,
+            ..config()
+        };
+        match Server::start(config, &Handle::current()) {
+            Ok(server) => return server,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards() {
     let first = server();
@@ -316,17 +331,7 @@ async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards()
     }
     assert_eq!(talk(&guest_enet, host_port, &host_enet).await, source);
 
-    let again = loop {
-        let config = Config {
-            socket_port: port,
-            registrar_port: registrar,
-            ..config()
-        };
-        match Server::start(config, &Handle::current()) {
-            Ok(server) => break server,
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    };
+    let again = restarted(port, registrar).await;
     assert_eq!(
         host.ready().await,
         oid,
@@ -337,6 +342,45 @@ async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards()
     late.join(oid, false);
     late.play().await;
     late.joined().await;
+}
+
+/// The relays are gone with the server; both sides have until ENet gives up, 5 s at the least.
+#[tokio::test]
+async fn a_relayed_game_goes_on_after_a_restart_of_the_server() {
+    let first = server();
+    let (port, registrar) = (
+        first.command_address().port(),
+        first.registrar_address().port(),
+    );
+    let (host_enet, guest_enet) = (enet().await, enet().await);
+    let mut host = Player::connect(&first);
+    let oid = host.host(&host_enet, 4).await;
+    let mut guest = Player::connect(&first);
+    guest.join(oid.clone(), true);
+    guest.play().await;
+    let (remote, host_port, ..) = guest.joined().await;
+    (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
+    let source = talk(&guest_enet, host_port, &host_enet).await;
+
+    first.stop();
+    drop(first);
+    let _again = restarted(port, registrar).await;
+    let began = tokio::time::Instant::now();
+    let mut number = 0u32;
+    let mut buffer = [0; 64];
+    loop {
+        number += 1;
+        let to_host = (Ipv4Addr::LOCALHOST, host_port);
+        let bytes = number.to_le_bytes();
+        guest_enet.send_to(&bytes, to_host).await.unwrap();
+        let answer = timeout(Duration::from_millis(50), host_enet.recv_from(&mut buffer));
+        if let Ok(Ok((length, from))) = answer.await
+            && buffer[..length] == number.to_le_bytes()
+        {
+            break assert_eq!(from, source);
+        }
+        assert!(began.elapsed() < PATIENCE);
+    }
 }
 
 /// The session that was left took the address back with each check of its last second, and the new

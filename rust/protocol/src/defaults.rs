@@ -112,8 +112,10 @@ pub const REASK_INTERVAL: Duration = Duration::from_secs(5);
 /// Longest such pause: routers change seldom, and each request makes both players send.
 pub const MAX_REASK_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Pause before the server is asked again for any way while none works: time for one to open.
-pub const LOST_REASK_INTERVAL: Duration = Duration::from_secs(3);
+/// Pause before the server is asked again for any way while none works: time for one to open, and
+/// often enough to find a host that comes back to a restarted server before ENet gives up, which
+/// takes it 5 s at the least.
+pub const LOST_REASK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a whole `join` may take when the game does not say.
 pub const JOIN_TIMEOUT: Duration = Duration::from_secs(15);

@@ -149,6 +149,16 @@ impl Link {
         self.fail_join(error);
     }
 
+    /// The server can be asked again: whose way is lost meanwhile, as a relay's is with the
+    /// server, is asked for at once.
+    pub(super) fn ask_for_lost(&mut self, now: Instant) {
+        for (id, joined) in &mut self.joined {
+            if self.remotes.get(id).is_some_and(|remote| !remote.is_open()) {
+                joined.next = now;
+            }
+        }
+    }
+
     /// Asks again for players who were joined, when their way is lost or could be better.
     pub(super) fn tick_joined(&mut self, now: Instant) {
         let can_ask = self.server.is_some();

@@ -263,7 +263,10 @@ impl Link {
     pub fn set_server(&mut self, now: Instant, server: Option<ServerKind>) {
         self.server = server;
         match (server, &mut self.join) {
-            (Some(_), _) => self.ask_for_join(now),
+            (Some(_), _) => {
+                self.ask_for_join(now);
+                self.ask_for_lost(now);
+            }
             (None, Some(join)) => join.forget_requests(),
             (None, None) => {}
         }
