@@ -236,6 +236,46 @@ async fn a_full_host_says_so() {
     assert_eq!(second.failed().await, JoinError::HostFull);
 }
 
+/// Two players in a game, with the sockets that stand for their ENets.
+struct Game {
+    host: Player,
+    guest: Player,
+    oid: OpenId,
+    host_enet: UdpSocket,
+    guest_enet: UdpSocket,
+    /// The host, as the guest knows it.
+    remote: RemoteId,
+    /// Where the guest's ENet reaches the host.
+    host_port: u16,
+}
+
+impl Game {
+    async fn begin(server: &Server, force_relay: bool) -> Self {
+        let (host_enet, guest_enet) = (enet().await, enet().await);
+        let mut host = Player::connect(server);
+        let oid = host.host(&host_enet, 4).await;
+        let mut guest = Player::connect(server);
+        guest.join(oid.clone(), force_relay);
+        guest.play().await;
+        let (remote, host_port, ..) = guest.joined().await;
+        (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
+        Self {
+            host,
+            guest,
+            oid,
+            host_enet,
+            guest_enet,
+            remote,
+            host_port,
+        }
+    }
+
+    /// What the guest's ENet says, the host's hears; gives where it came from.
+    async fn talk(&self) -> SocketAddr {
+        talk(&self.guest_enet, self.host_port, &self.host_enet).await
+    }
+}
+
 /// Takes part in a game: what one side's ENet says, the other's hears.
 async fn talk(from: &UdpSocket, port: u16, to: &UdpSocket) -> SocketAddr {
     from.send_to(b"hello", (Ipv4Addr::LOCALHOST, port))
@@ -307,20 +347,13 @@ async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards()
         first.command_address().port(),
         first.registrar_address().port(),
     );
-    let (host_enet, guest_enet) = (enet().await, enet().await);
-    let mut host = Player::connect(&first);
-    let oid = host.host(&host_enet, 4).await;
-    let mut guest = Player::connect(&first);
-    guest.join(oid.clone(), false);
-    guest.play().await;
-    let (remote, host_port, ..) = guest.joined().await;
-    (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
-    let source = talk(&guest_enet, host_port, &host_enet).await;
+    let mut game = Game::begin(&first, false).await;
+    let source = game.talk().await;
 
     first.stop();
     drop(first);
     loop {
-        match timeout(PATIENCE, host.connection.wait_event())
+        match timeout(PATIENCE, game.host.connection.wait_event())
             .await
             .unwrap()
         {
@@ -329,17 +362,17 @@ async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards()
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(talk(&guest_enet, host_port, &host_enet).await, source);
+    assert_eq!(game.talk().await, source);
 
     let again = restarted(port, registrar).await;
     assert_eq!(
-        host.ready().await,
-        oid,
+        game.host.ready().await,
+        game.oid,
         "the OpenID that friends have stays good"
     );
-    assert_eq!(talk(&guest_enet, host_port, &host_enet).await, source);
+    assert_eq!(game.talk().await, source);
     let mut late = Player::connect(&again);
-    late.join(oid, false);
+    late.join(game.oid, false);
     late.play().await;
     late.joined().await;
 }
@@ -352,15 +385,8 @@ async fn a_relayed_game_goes_on_after_a_restart_of_the_server() {
         first.command_address().port(),
         first.registrar_address().port(),
     );
-    let (host_enet, guest_enet) = (enet().await, enet().await);
-    let mut host = Player::connect(&first);
-    let oid = host.host(&host_enet, 4).await;
-    let mut guest = Player::connect(&first);
-    guest.join(oid.clone(), true);
-    guest.play().await;
-    let (remote, host_port, ..) = guest.joined().await;
-    (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
-    let source = talk(&guest_enet, host_port, &host_enet).await;
+    let game = Game::begin(&first, true).await;
+    let source = game.talk().await;
 
     first.stop();
     drop(first);
@@ -370,10 +396,13 @@ async fn a_relayed_game_goes_on_after_a_restart_of_the_server() {
     let mut buffer = [0; 64];
     loop {
         number += 1;
-        let to_host = (Ipv4Addr::LOCALHOST, host_port);
+        let to_host = (Ipv4Addr::LOCALHOST, game.host_port);
         let bytes = number.to_le_bytes();
-        guest_enet.send_to(&bytes, to_host).await.unwrap();
-        let answer = timeout(Duration::from_millis(50), host_enet.recv_from(&mut buffer));
+        game.guest_enet.send_to(&bytes, to_host).await.unwrap();
+        let answer = timeout(
+            Duration::from_millis(50),
+            game.host_enet.recv_from(&mut buffer),
+        );
         if let Ok(Ok((length, from))) = answer.await
             && buffer[..length] == number.to_le_bytes()
         {
@@ -431,14 +460,13 @@ async fn a_host_that_is_joined_again_at_once_hears_the_new_game_alone() {
 #[tokio::test]
 async fn a_second_join_asks_the_connection_of_its_own_time() {
     let server = server();
-    let (host_enet, guest_enet) = (enet().await, enet().await);
-    let mut host = Player::connect(&server);
-    let oid = host.host(&host_enet, 4).await;
-    let mut guest = Player::connect(&server);
-    guest.join(oid.clone(), false);
-    guest.play().await;
-    let (remote, ..) = guest.joined().await;
-    (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
+    let Game {
+        host: _host,
+        mut guest,
+        oid,
+        remote,
+        ..
+    } = Game::begin(&server, false).await;
     guest.link.release(remote);
 
     guest.connection = Player::connect(&server).connection;
