@@ -88,7 +88,10 @@ enum Command {
     /// official release or, on Debian, the packages of its suite sid.
     Godot,
     /// Measures in a real Godot and prints a table in Markdown
-    Bench,
+    Bench {
+        #[command(subcommand)]
+        what: Option<Bench>,
+    },
     /// Lets players behind every kind of router join each other, and prints who gets in, by
     /// which way and how fast
     ///
@@ -113,6 +116,18 @@ enum Command {
         address: Ipv4Addr,
         /// Datagrams a second for each port
         rate: u32,
+    },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Measures our server under load, and the public one beside it, by turns: for Linux
+    Server {
+        /// An installed copy of foxssake/noray (with its npm packages), to be measured as well
+        #[arg(long, value_name = "DIR")]
+        noray: Option<PathBuf>,
+        /// Only measurements with this in their name: throughput, latency, players, start, abuse
+        filter: Option<String>,
     },
 }
 
@@ -159,7 +174,10 @@ fn run(command: Command) -> Result<bool> {
             eprintln!("Godot {}", godot.version);
             println!("{}", godot.executable.display());
         }
-        Command::Bench => bench::run()?,
+        Command::Bench { what: None } => bench::game::run()?,
+        Command::Bench {
+            what: Some(Bench::Server { noray, filter }),
+        } => bench::server::run(noray.as_deref(), filter)?,
         Command::Natlab {
             netfox,
             noray,

@@ -34,24 +34,28 @@ impl Server {
 
     /// Builds and starts ours on free ports.
     pub fn start_ours(profile: Profile) -> Result<Self> {
-        Self::start(
-            "noray-server",
-            &mut Command::new(Self::build(profile)?),
-            true,
-        )
+        Self::start(&Program::Ours(Self::build(profile)?))
     }
 
     /// Starts an installed copy of the public server on free ports.
     pub fn start_public(folder: &Path) -> Result<Self> {
-        let mut command = Command::new("node");
-        command.arg("bin/noray.mjs").current_dir(folder);
-        Self::start("noray", &mut command, false)
+        Self::start(&Program::Public(folder.to_path_buf()))
     }
 
-    /// Both take their settings from the same variables.
-    fn start(name: &str, command: &mut Command, ours: bool) -> Result<Self> {
-        let ports = Ports::free()?;
-        without_settings(command);
+    /// A scenario uses two relays.
+    fn start(program: &Program) -> Result<Self> {
+        let mut server = Self::launch(program, 16, &[])?;
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    /// Starts it on free ports, so many of them for relays, and does not wait until it answers.
+    ///
+    /// Both servers take their settings from the same variables; `settings` are further ones.
+    pub fn launch(program: &Program, relays: u16, settings: &[(&str, &str)]) -> Result<Self> {
+        let ports = Ports::free(relays)?;
+        let mut command = program.command();
+        without_settings(&mut command);
         command
             .env("NORAY_SOCKET_HOST", "127.0.0.1")
             .env("NORAY_SOCKET_PORT", ports.commands.to_string())
@@ -59,27 +63,39 @@ impl Server {
             .env("NORAY_HTTP_PORT", ports.metrics.to_string())
             .env("NORAY_UDP_HOST", "127.0.0.1")
             .env("NORAY_UDP_REGISTRAR_PORT", ports.registrar.to_string())
-            .env("NORAY_UDP_RELAY_PORTS", ports.relay_setting());
-        Self::ready(Game::start(name, command)?, &ports, ours)
+            .env("NORAY_UDP_RELAY_PORTS", ports.relay_setting())
+            .envs(settings.iter().copied());
+        Ok(Self {
+            game: Game::start(program.name(), &mut command)?,
+            port: ports.commands,
+            registrar_port: ports.registrar,
+            relay_ports: ports.relays,
+            ours: matches!(program, Program::Ours(_)),
+        })
     }
 
-    fn ready(mut game: Game, ports: &Ports, ours: bool) -> Result<Self> {
+    /// Waits until it takes commands.
+    pub fn wait_until_ready(&mut self) -> Result<()> {
         let until = Instant::now() + defaults::SERVER_START;
-        while !answers(ports.commands) {
-            if game.has_ended() || Instant::now() > until {
-                let name = game.name().to_owned();
-                let said = game.stop().join("\n");
-                bail!("{name} does not answer on port {}:\n{said}", ports.commands);
+        while !answers(self.port) {
+            if self.has_ended() || Instant::now() > until {
+                let said = self.game.lines_from(0).join("\n");
+                let name = self.game.name();
+                bail!("{name} does not answer on port {}:\n{said}", self.port);
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Ok(Self {
-            game,
-            port: ports.commands,
-            registrar_port: ports.registrar,
-            relay_ports: ports.relays.clone(),
-            ours,
-        })
+        Ok(())
+    }
+
+    /// The id of its process.
+    pub fn process(&self) -> u32 {
+        self.game.id()
+    }
+
+    /// Whether its process is gone.
+    pub fn has_ended(&mut self) -> bool {
+        self.game.has_ended()
     }
 
     /// Ends it. Ours must have run without an error.
@@ -94,6 +110,36 @@ impl Server {
             bail!("the server's log:\n{}", problems.join("\n"));
         }
         Ok(())
+    }
+}
+
+/// What a server is started from.
+#[derive(Clone)]
+pub enum Program {
+    /// Our executable.
+    Ours(PathBuf),
+    /// The folder of an installed copy of the public server.
+    Public(PathBuf),
+}
+
+impl Program {
+    /// The name of its process here.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Ours(_) => "noray-server",
+            Self::Public(_) => "noray",
+        }
+    }
+
+    fn command(&self) -> Command {
+        match self {
+            Self::Ours(executable) => Command::new(executable),
+            Self::Public(folder) => {
+                let mut command = Command::new("node");
+                command.arg("bin/noray.mjs").current_dir(folder);
+                command
+            }
+        }
     }
 }
 
@@ -119,12 +165,9 @@ struct Ports {
 }
 
 impl Ports {
-    /// How many relays a server gets: a scenario uses two.
-    const RELAYS: u16 = 16;
-
     /// Ports that nobody uses now. They are let go before the server takes them; the system
     /// hands out others meanwhile.
-    fn free() -> Result<Self> {
+    fn free(relays: u16) -> Result<Self> {
         let tcp = || TcpListener::bind("127.0.0.1:0").context("no free TCP port");
         let udp = || UdpSocket::bind("127.0.0.1:0").context("no free UDP port");
         let (commands, metrics, registrar) = (tcp()?, tcp()?, udp()?);
@@ -132,7 +175,7 @@ impl Ports {
             commands: commands.local_addr()?.port(),
             metrics: metrics.local_addr()?.port(),
             registrar: registrar.local_addr()?.port(),
-            relays: free_range(Self::RELAYS)?,
+            relays: free_range(relays)?,
         })
     }
 

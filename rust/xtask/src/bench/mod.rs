@@ -1,0 +1,4 @@
+//! Measures, and prints tables in Markdown.
+
+pub mod game;
+pub mod server;

@@ -1,0 +1,67 @@
+//! Receives many datagrams with one call, so that receiving costs the machine little.
+
+use std::io::{self, IoSliceMut};
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use anyhow::Result;
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
+use socket2::SockRef;
+
+/// What the system holds for us at most: the most that Linux allows by default on servers.
+pub const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+/// Room for the datagrams that the system joins.
+const DATAGRAM: usize = 16 * 1024;
+
+/// Buffers, and what the system can do.
+pub struct Receiver {
+    system: UdpSocketState,
+    buffer: Vec<u8>,
+}
+
+impl Receiver {
+    /// Prepares a socket whose datagrams come one by one.
+    pub fn plain(socket: &UdpSocket) -> Result<Self> {
+        socket.set_nonblocking(true)?;
+        // It sets options on its socket, but works with any: without them nothing is joined.
+        let other = UdpSocket::bind("127.0.0.1:0")?;
+        Self::new(socket, &other)
+    }
+
+    /// Prepares a socket of whose datagrams the system tells when they came.
+    pub fn stamped(socket: &UdpSocket) -> Result<Self> {
+        Self::new(socket, socket)
+    }
+
+    fn new(socket: &UdpSocket, with_options: &UdpSocket) -> Result<Self> {
+        SockRef::from(socket).set_recv_buffer_size(SOCKET_BUFFER)?;
+        Ok(Self {
+            system: UdpSocketState::new(with_options.into())?,
+            buffer: vec![0; BATCH_SIZE * DATAGRAM],
+        })
+    }
+
+    /// Takes all datagrams that are there, each with the time since 1970 at which it came, where
+    /// the system tells it.
+    pub fn take(
+        &mut self,
+        socket: &UdpSocket,
+        mut each: impl FnMut(&[u8], Option<Duration>),
+    ) -> io::Result<()> {
+        loop {
+            let mut metas = [RecvMeta::default(); BATCH_SIZE];
+            let mut parts = self.buffer.chunks_exact_mut(DATAGRAM);
+            let mut parts: [IoSliceMut<'_>; BATCH_SIZE] =
+                std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
+            let count = match self.system.recv(socket.into(), &mut parts, &mut metas) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                other => other?,
+            };
+            for (part, meta) in parts.iter().zip(&metas).take(count) {
+                for datagram in part[..meta.len].chunks(meta.stride.max(1)) {
+                    each(datagram, meta.timestamp);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The same measurement of several servers, by turns.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::statistics::median;
+use crate::server::{Program, Server};
+
+/// What was measured of each server: ours first.
+pub struct Measured<const N: usize> {
+    pub ours: [f64; N],
+    /// Of the other server, or why there is nothing.
+    pub other: Option<Result<[f64; N], String>>,
+}
+
+impl<const N: usize> Measured<N> {
+    /// The `at`-th value of the other server.
+    pub fn other(&self, at: usize) -> Option<Result<f64, String>> {
+        let of_all = self.other.as_ref()?;
+        Some(
+            of_all
+                .as_ref()
+                .map(|values| values[at])
+                .map_err(Clone::clone),
+        )
+    }
+}
+
+/// Measures each program `rounds` times, by turns, and takes each value's median.
+///
+/// Ours must be measured; the other server's failure is a result.
+pub fn by_turns<const N: usize>(
+    programs: &[Program],
+    rounds: usize,
+    measure: impl Fn(&Program) -> Result<[f64; N]>,
+) -> Result<Measured<N>> {
+    let mut values: Vec<Result<Vec<[f64; N]>, String>> = vec![Ok(Vec::new()); programs.len()];
+    for _ in 0..rounds {
+        for (program, values) in programs.iter().zip(&mut values) {
+            let Ok(so_far) = values else { continue };
+            match (measure(program), program) {
+                (Ok(measured), _) => {
+                    eprintln!("  {}: {measured:.1?}", program.name());
+                    so_far.push(measured);
+                }
+                (Err(error), Program::Ours(_)) => return Err(error),
+                (Err(error), Program::Public(_)) => *values = Err(format!("{error:#}")),
+            }
+        }
+    }
+    let mut medians = values.into_iter().map(|values| {
+        values.map(|values| {
+            std::array::from_fn(|at| {
+                let of_one: Vec<f64> = values.iter().map(|values| values[at]).collect();
+                median(&of_one)
+            })
+        })
+    });
+    let ours = medians.next().context("nothing to measure")?;
+    Ok(Measured {
+        ours: ours.map_err(anyhow::Error::msg)?,
+        other: medians.next(),
+    })
+}
+
+/// Relays of a server: as many as it has by default.
+const RELAYS: u16 = 2049;
+
+/// Starts a server that logs what is wrong alone, and calls `measure` when it answers.
+pub fn with_server<T>(
+    program: &Program,
+    settings: &[(&str, &str)],
+    measure: impl FnOnce(&Server) -> Result<T>,
+) -> Result<T> {
+    let mut server = launch(program, settings)?;
+    server.wait_until_ready()?;
+    // Its start is over when it answers, but not all that it does after.
+    std::thread::sleep(Duration::from_millis(300));
+    let measured = measure(&server);
+    // Why it ended says more than what failed when it was gone.
+    server.stop()?;
+    measured
+}
+
+/// Starts a server that logs what is wrong alone.
+pub fn launch(program: &Program, settings: &[(&str, &str)]) -> Result<Server> {
+    let settings = [&[("NORAY_LOGLEVEL", "warn")], settings].concat();
+    Server::launch(program, RELAYS, &settings)
+}
