@@ -71,7 +71,7 @@ impl fmt::Debug for LineDecoder {
         f.debug_struct("LineDecoder")
             .field("framing", &self.framing)
             .field("limit", &self.limit)
-            .field("buffered", &(self.buffer.len() - self.start))
+            .field("buffered", &self.buffered())
             .finish_non_exhaustive()
     }
 }
@@ -105,6 +105,12 @@ impl LineDecoder {
         self.searched -= self.start;
         self.start = 0;
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// How many bytes wait to be given as a line or to be left out.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.buffer.len() - self.start
     }
 
     /// The next complete line without its LF or CR LF; `None` when more bytes are

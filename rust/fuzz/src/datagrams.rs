@@ -1,0 +1,285 @@
+//! The bytes of one UDP datagram, as everybody reads them whom one can reach.
+//!
+//! An input is what was sent, and nothing else: the kept ones can be sent to any port.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    time::{Duration, Instant},
+};
+
+use noray_protocol::{
+    handshake::{Handshake, Outcome, Status},
+    host_table::{ConnectionId, HostTable, RemoteRegistration},
+    id::{OpenId, PrivateId},
+    link::{
+        ACCEPTED, DATAGRAM_LENGTH, Datagram, Event, HostConfig, Key, Link, Note,
+        RegistrationFailure, RemoteId, SessionId, Side, Transmit, Unproven, Way,
+    },
+};
+
+use crate::input::Input;
+
+const SECRET: &str = "tell-nobody";
+const HOST: &str = "the-host";
+const GAME: &[u8] = b"\x8f\xffgame";
+
+/// Feeds the input.
+///
+/// # Panics
+/// When a registrar takes it for a PrivateID, a link answers a stranger with more than came, or
+/// remembers one who proved nothing, or a datagram is written otherwise than it is read.
+pub fn check(data: &[u8]) {
+    registrar(data);
+    handshake(data);
+    registering_player(data);
+    stranger(data, false);
+    stranger(data, true);
+    if let Some(datagram) = written(data) {
+        knowing_player(&datagram);
+    }
+}
+
+fn at(number: u8) -> SocketAddr {
+    SocketAddrV4::new(Ipv4Addr::new(45, 0, 0, number), 5000).into()
+}
+
+fn key() -> Key {
+    Key::new(&OpenId::new(HOST).expect("an OpenID"))
+}
+
+/// Only a PrivateID registers.
+fn registrar(data: &[u8]) {
+    let mut table = HostTable::new(1);
+    let private = PrivateId::new(SECRET).expect("a PrivateID");
+    let open = OpenId::new(HOST).expect("an OpenID");
+    table
+        .register(ConnectionId(0), open, private)
+        .expect("the table is empty");
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let known = table.register_remote(text, SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1));
+    assert_eq!(
+        known != RemoteRegistration::UnknownPrivateId,
+        text == SECRET
+    );
+}
+
+/// A plain handshake ends in time whatever comes in, well only by a handshake's datagrams.
+fn handshake(data: &[u8]) {
+    let status = Status::parse(data);
+    if let Some(status) = status {
+        assert_eq!(Status::parse(&status.packet()), Some(status));
+    }
+    let (timeout, interval) = (Duration::from_secs(8), Duration::from_millis(100));
+    let mut now = Instant::now();
+    let mut side = Handshake::new(now, timeout, interval);
+    let mut outcome = None;
+    for _ in 0..=80 {
+        side.receive(data);
+        let step = side.step(now);
+        assert!(step.copies <= 4, "{} copies for one", step.copies);
+        assert!(Status::parse(&step.packet).is_some());
+        outcome = step.outcome;
+        if outcome.is_some() {
+            break;
+        }
+        now += interval;
+    }
+    let status = status.unwrap_or_default();
+    let expected = match (status.read, status.duplex) {
+        (true, true) => Outcome::Connected,
+        (true, false) => Outcome::TimedOut,
+        (false, _) => Outcome::Unconfirmed,
+    };
+    assert_eq!(outcome, Some(expected));
+}
+
+/// A player who registers is told by the registrar alone, and tells its PrivateID nobody else.
+fn registering_player(data: &[u8]) {
+    let (registrar, other) = (at(1), at(2));
+    let mut now = Instant::now();
+    let mut link = Link::new();
+    link.register(now, registrar, PrivateId::new(SECRET).expect("a PrivateID"));
+    link.tick(now);
+    let mut sent: Vec<_> = link.transmits().collect();
+    assert!(!sent.is_empty(), "nothing goes to the registrar");
+    assert_eq!(link.receive(now, other, data), None);
+    assert_eq!(link.next_event(), None, "another's answer counts");
+    assert_eq!(link.receive(now, registrar, data), None);
+    let result = match link.next_event() {
+        Some(Event::Registered(result)) => Some(result),
+        None => None,
+        Some(event) => panic!("{event:?}"),
+    };
+    match result {
+        Some(Ok(())) => assert_eq!(data, ACCEPTED),
+        Some(Err(reason)) => assert_eq!(reason, RegistrationFailure::Refused),
+        None => assert_ne!(data, ACCEPTED),
+    }
+    for _ in 0..5 {
+        now += Duration::from_secs(4);
+        link.tick(now);
+        sent.extend(link.transmits());
+    }
+    assert!(
+        sent.iter().all(|sent| sent.to == registrar),
+        "a PrivateID went elsewhere"
+    );
+}
+
+/// Somebody who does not know the host's OpenID: nobody, or a player whom the server announced.
+fn stranger(data: &[u8], is_announced: bool) {
+    let mut host = Host::new();
+    let from = at(3);
+    if is_announced {
+        host.link.announced(host.now, Way::Direct, from);
+        host.tick();
+    }
+    let (answers, owner) = host.give(from, data);
+    if !is_announced {
+        assert!(answers.is_empty(), "a stranger is answered");
+    }
+    assert_eq!(owner, None, "a stranger plays");
+    let speaks_handshake = is_announced && Status::parse(data).is_some();
+    let (_, owner) = host.give(from, GAME);
+    assert!(speaks_handshake || owner.is_none(), "a stranger plays");
+    host.wait(Duration::from_secs(100));
+    assert_eq!(
+        host.link.next_deadline(host.now),
+        None,
+        "it is remembered for ever"
+    );
+    assert!(
+        is_announced || host.sent == 0,
+        "a stranger is sent something"
+    );
+}
+
+/// A datagram made of the input, by somebody who knows the key.
+fn written(data: &[u8]) -> Option<Datagram> {
+    let mut input = Input::new(data);
+    let mut number = || u32::from_be_bytes(*input.bytes(4).first_chunk().unwrap_or(&[0; 4]));
+    let (question, answer) = (number(), number());
+    let choice = input.byte()?;
+    Some(Datagram {
+        status: Status {
+            read: choice & 1 != 0,
+            duplex: choice & 2 != 0,
+        },
+        note: [Note::None, Note::None, Note::Full, Note::Bye][usize::from(choice >> 2 & 3)],
+        way: [Way::Lan, Way::Direct, Way::Relay][usize::from(choice >> 4) % 3],
+        session: SessionId(*input.bytes(8).first_chunk().unwrap_or(&[0; 8])),
+        question,
+        answer,
+    })
+}
+
+/// Who knows the key is answered by one for one, and let in once its address is proven.
+fn knowing_player(datagram: &Datagram) {
+    let bytes = datagram.encode(&key(), Side::Joining);
+    let unproven = Unproven::parse(&bytes).expect("a check");
+    assert_eq!(unproven.session(), datagram.session);
+    assert_eq!(unproven.prove(&key(), Side::Joining), Some(*datagram));
+    assert_eq!(unproven.prove(&key(), Side::Hosting), None);
+    assert!(Status::parse(&bytes[..4]) == Some(datagram.status));
+
+    let mut host = Host::new();
+    let from = at(3);
+    let (answers, _) = host.give(from, &bytes);
+    assert_eq!(
+        host.give(from, GAME).1,
+        None,
+        "an address that is not proven plays"
+    );
+    let answer = answers
+        .first()
+        .and_then(|answer| Unproven::parse(&answer.bytes));
+    let answer = answer.and_then(|answer| answer.prove(&key(), Side::Hosting));
+    assert_eq!(
+        answer.is_some(),
+        datagram.note == Note::None && datagram.question != 0
+    );
+    let Some(answer) = answer else {
+        return;
+    };
+    assert_eq!(answer.answer, datagram.question);
+    let reply = Datagram {
+        answer: answer.question,
+        ..*datagram
+    };
+    host.give(from, &reply.encode(&key(), Side::Joining));
+    let owner = host.give(from, GAME).1;
+    assert!(
+        owner.is_some(),
+        "a player who proved its address is kept out"
+    );
+    assert_eq!(host.give(at(4), GAME).1, None, "another's address plays");
+    host.wait(Duration::from_secs(100));
+    assert_eq!(
+        host.link.next_deadline(host.now),
+        None,
+        "it is remembered for ever"
+    );
+}
+
+/// A link that takes players in.
+struct Host {
+    link: Link,
+    now: Instant,
+    /// Datagrams that it sent on its own.
+    sent: usize,
+}
+
+impl Host {
+    fn new() -> Self {
+        let mut link = Link::new();
+        link.host(HostConfig {
+            key: key(),
+            max_clients: 4,
+            force_relay: false,
+        });
+        Self {
+            link,
+            now: Instant::now(),
+            sent: 0,
+        }
+    }
+
+    /// What it answers to a datagram, and whose game it was.
+    fn give(&mut self, from: SocketAddr, bytes: &[u8]) -> (Vec<Transmit>, Option<RemoteId>) {
+        let owner = self.link.receive(self.now, from, bytes);
+        let answers: Vec<_> = self.link.transmits().collect();
+        let is_one_for_one = match &answers[..] {
+            [] => true,
+            [answer] => answer.to == from && answer.bytes.len() <= bytes.len(),
+            _ => false,
+        };
+        assert!(is_one_for_one, "{answers:?} for {} bytes", bytes.len());
+        assert!(
+            answers
+                .iter()
+                .all(|answer| answer.bytes.len() <= DATAGRAM_LENGTH)
+        );
+        self.tick();
+        (answers, owner)
+    }
+
+    fn tick(&mut self) {
+        self.link.tick(self.now);
+        self.sent += self.link.transmits().count();
+        while self.link.next_event().is_some() {}
+        while self.link.next_ask().is_some() {}
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(due) = self.link.next_deadline(self.now).filter(|due| *due <= end) {
+            assert!(due > self.now, "due at once again");
+            self.now = due;
+            self.tick();
+        }
+        self.now = end;
+        self.tick();
+    }
+}
