@@ -8,6 +8,19 @@ pub const OLDEST_GODOT: (u32, u32) = (4, 3);
 /// The official release that is downloaded when a machine has no Godot.
 pub const OFFICIAL_GODOT: &str = "4.6.3";
 
+/// The `cargo fuzz` that is installed in the target folder.
+pub const CARGO_FUZZ: &str = "0.13.2";
+
+/// Bytes of an input that fuzzing makes: what the longest line takes. Longer ones find little more
+/// and take longer.
+pub const FUZZ_INPUT: usize = 4096;
+
+/// One fuzzed input takes milliseconds; one for so long hangs, on any machine.
+pub const FUZZ_STEP: Duration = Duration::from_secs(120);
+
+/// Megabytes that a fuzzed program may use. It uses less than 100.
+pub const FUZZ_MEMORY: u32 = 1024;
+
 /// Name look-up and TCP connect for a download, each. Short: an offline machine goes on to
 /// the next way at once, and a working one answers well within it.
 pub const DOWNLOAD_CONNECT: Duration = Duration::from_secs(5);

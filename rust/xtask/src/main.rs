@@ -8,6 +8,7 @@ mod defaults;
 mod demo;
 mod engine;
 mod files;
+mod fuzz;
 mod godot;
 mod natlab;
 mod paths;
@@ -87,6 +88,20 @@ enum Command {
     /// Looks at GODOT4_BIN, then PATH, then at a copy fetched before; then downloads the
     /// official release or, on Debian, the packages of its suite sid.
     Godot,
+    /// Searches for inputs that break the framing, the commands, the registrar or the relays
+    ///
+    /// Needs a C++ compiler; `cargo fuzz` is installed in the target folder. An input that breaks
+    /// something is told, and kept in `rust/fuzz/artifacts`.
+    Fuzz {
+        /// Only this target: framing, commands, registrar, relay, datagrams
+        target: Option<String>,
+        /// How long to search in each target
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        seconds: u32,
+        /// Add inputs that reach new code to `rust/fuzz/corpus`
+        #[arg(long)]
+        keep: bool,
+    },
     /// Measures in a real Godot and prints a table in Markdown
     Bench {
         #[command(subcommand)]
@@ -178,6 +193,11 @@ fn run(command: Command) -> Result<bool> {
         Command::Bench {
             what: Some(Bench::Server { noray, filter }),
         } => bench::server::run(noray.as_deref(), filter)?,
+        Command::Fuzz {
+            target,
+            seconds,
+            keep,
+        } => fuzz::run(target.as_deref(), seconds, keep)?,
         Command::Natlab {
             netfox,
             noray,

@@ -35,6 +35,11 @@ pub fn demo_project() -> PathBuf {
     root().join("godot-project")
 }
 
+/// The crate with what is fuzzed, and the kept inputs.
+pub fn fuzz() -> PathBuf {
+    root().join("rust").join("fuzz")
+}
+
 /// The templates of the games that the scenarios stage.
 pub fn game_templates() -> PathBuf {
     root().join("rust").join("xtask").join("games")

@@ -10,7 +10,7 @@ use crate::godot::{self, Godot};
 use crate::process::{self, Game, Missed};
 use crate::report::Report;
 use crate::scenario::{self, Others};
-use crate::{addon, defaults, demo, engine, natlab, paths, rooms};
+use crate::{addon, defaults, demo, engine, fuzz, natlab, paths, rooms};
 
 const RUNNER: &str = "res://tests/runner.tscn";
 
@@ -67,7 +67,9 @@ fn rust(report: &mut Report) -> Result<()> {
         });
     }
     rooms::run(report);
-    cargo_tests(report)
+    cargo_tests(report)?;
+    fuzz::test(report);
+    Ok(())
 }
 
 /// `cargo test`, whose counts are added to ours.
