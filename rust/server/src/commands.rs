@@ -3,6 +3,7 @@
 use std::{
     io,
     net::IpAddr,
+    pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -27,6 +28,7 @@ use crate::{
     outbox::OutboxFull,
     sockets::prepare_connection,
     throttle::Throttle,
+    timing,
 };
 
 /// What every connection's task shares.
@@ -151,8 +153,6 @@ struct Session {
     is_registered: bool,
     /// The identity was given back, and a `register-host` that came with the request is to follow.
     resumed: bool,
-    /// When the connection is closed if it is not registered; `None` is never.
-    register_by: Option<tokio::time::Instant>,
 }
 
 impl Session {
@@ -165,7 +165,6 @@ impl Session {
             connects: Throttle::new(config.max_connects_per_second, now),
             is_registered: false,
             resumed: false,
-            register_by: now.checked_add(config.unregistered_timeout).map(Into::into),
             commands,
             stream,
             member,
@@ -184,7 +183,8 @@ impl Session {
 
     async fn serve(&mut self) -> Result<(), End> {
         let drain = self.commands.drain.clone();
-        prepare_connection(&self.stream)?;
+        let mut time_to_register = pin!(timing::sleep(self.commands.config.unregistered_timeout));
+        prepare_connection(&self.stream, self.commands.config.vanished_timeout)?;
         self.send(&ServerCommand::Greeting(format!(
             "noray-server v{}",
             env!("CARGO_PKG_VERSION")
@@ -198,6 +198,8 @@ impl Session {
                 Paused::Throttled(time) => Some(time),
             };
             tokio::select! {
+                // What the player sent comes before its time is over.
+                biased;
                 () = self.member.outbox().filled() => {}
                 () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
                 ready = self.stream.readable(), if pause.is_none() => {
@@ -208,7 +210,7 @@ impl Session {
                     }
                 }
                 () = drain.cancelled(), if !self.is_registered => return Err(End::Draining),
-                () = sleep_until(self.register_by), if !self.is_registered => {
+                () = &mut time_to_register, if !self.is_registered => {
                     return Err(End::Unregistered);
                 }
             }
@@ -415,16 +417,11 @@ impl Session {
             if lines.is_empty() {
                 return Ok(());
             }
-            tokio::time::timeout(timeout, self.stream.write_all(&lines))
-                .await
-                .map_err(|_| End::WriteTimeout)??;
+            tokio::select! {
+                biased;
+                written = self.stream.write_all(&lines) => written?,
+                () = timing::sleep(timeout) => return Err(End::WriteTimeout),
+            }
         }
-    }
-}
-
-async fn sleep_until(time: Option<tokio::time::Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }

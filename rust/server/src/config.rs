@@ -91,6 +91,9 @@ pub struct Config {
     /// A player who does not read what was written to it for so long is disconnected.
     /// Default 20 s.
     pub write_timeout: Duration,
+    /// A player whose machine does not answer for so long, without a word, is disconnected.
+    /// From 8 s to 12 h, default 2 minutes.
+    pub vanished_timeout: Duration,
     /// A connection without `register-host` is closed after this time. Default 10
     /// minutes.
     pub unregistered_timeout: Duration,
@@ -225,6 +228,7 @@ impl Default for Config {
             max_hosts_per_connection: defaults::MAX_HOSTS_PER_CONNECTION,
             max_outbound_queue: defaults::MAX_OUTBOUND_QUEUE,
             write_timeout: defaults::WRITE_TIMEOUT,
+            vanished_timeout: defaults::VANISHED_TIMEOUT,
             unregistered_timeout: defaults::UNREGISTERED_TIMEOUT,
             drain_timeout: defaults::DRAIN_TIMEOUT,
             log_level: LogLevel::default(),
@@ -256,6 +260,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Invalid`] with the first setting that it cannot work with.
     pub fn check(&self) -> Result<(), ConfigError> {
+        require(
+            defaults::VANISHED_TIMEOUTS.contains(&self.vanished_timeout),
+            "NORAY_VANISHED_TIMEOUT",
+            "must be from 8s to 12h",
+        )?;
         check_id(
             ["NORAY_OID_LENGTH", "NORAY_OID_CHARSET"],
             self.open_id_length,

@@ -3,7 +3,7 @@
 //! What the public server has as well has the public server's value, so that a
 //! game meets the same limits on both.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 pub use noray_protocol::defaults::{COMMAND_PORT, MAX_OPEN_ID, MAX_PRIVATE_ID, REGISTRAR_PORT};
 
@@ -98,6 +98,10 @@ pub const UNREGISTERED_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// counts as dead: mobile networks pause for some seconds.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long a player's machine may be silent, asked and not answering, before its connection
+/// counts as dead: a phone that is carried through a tunnel is back by then.
+pub const VANISHED_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// How long the binary waits at its end for games that go through its relays. A match is longer:
 /// this is for the last seconds of one.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -114,12 +118,14 @@ pub const BYTES_PER_LINE: f64 = 1024.0;
 /// Bytes that are read from a connection at once.
 pub const READ_CHUNK: usize = 4096;
 
-/// Silence after which the system asks whether a player's machine is still there;
-/// home routers forget a silent connection after some minutes.
-pub const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+/// What [`VANISHED_TIMEOUT`] may be: systems count in seconds, up to 32,767 of them.
+pub const VANISHED_TIMEOUTS: RangeInclusive<Duration> =
+    Duration::from_secs(8)..=Duration::from_secs(12 * 60 * 60);
 
-/// Pause between those questions; a handful unanswered end the connection.
-pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// Questions whether a silent player's machine is still there, in the second half of
+/// [`VANISHED_TIMEOUT`]. The first one comes after a minute by default: home routers forget a
+/// silent connection after some.
+pub const KEEPALIVE_RETRIES: u32 = 4;
 
 /// Connections that wait to be accepted, so that thousands can come in one second.
 pub const ACCEPT_BACKLOG: i32 = 4096;
@@ -151,9 +157,9 @@ pub const RELAY_BUFFER: usize = 256 * 1024;
 /// Largest datagram there is, in bytes.
 pub const MAX_DATAGRAM: usize = 65_535;
 
-/// Bytes that the system may hold of a connection that is not read. Systems hold
-/// megabytes by default, which a flooder fills, and which are still read at its slow
-/// pace when it has gone.
+/// Bytes that the system may hold for a connection, of what was sent and of what is to be read.
+/// Systems hold megabytes by default, which a flooder fills, and which are still read at its slow
+/// pace when it has gone; and megabytes for each player who does not read.
 pub const CONNECTION_BUFFER: usize = 32 * 1024;
 
 /// Bytes of datagrams that the system may hold for the registrar: thousands of
@@ -175,6 +181,10 @@ pub const MAX_LINKS: usize = 256;
 
 /// How long a relay port that another program has is left alone.
 pub const PORT_RETRY: Duration = Duration::from_secs(60);
+
+/// By how much a wait may take longer; more means that the whole process stood still, as on a
+/// machine that sleeps. Also how long what came in meanwhile may take to be noticed.
+pub const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// How long an expired relay's socket may take to close; it takes microseconds.
 pub const PORT_CLOSE_WAIT: Duration = Duration::from_millis(20);

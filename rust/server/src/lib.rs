@@ -30,6 +30,7 @@ mod server;
 mod settings;
 mod sockets;
 mod throttle;
+mod timing;
 
 pub use config::{Config, ConfigError, LogFormat, LogLevel};
 pub use counters::{Histogram, Metrics};

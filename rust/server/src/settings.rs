@@ -340,6 +340,14 @@ pub const SETTINGS: &[Setting] = &[
         show: |config| show_duration(config.write_timeout),
     },
     Setting {
+        name: "NORAY_VANISHED_TIMEOUT",
+        flag: "vanished-timeout",
+        value: "TIME",
+        help: "A player whose machine does not answer for so long is disconnected",
+        set: |config, value| store(&mut config.vanished_timeout, duration(value)),
+        show: |config| show_duration(config.vanished_timeout),
+    },
+    Setting {
         name: "NORAY_UNREGISTERED_TIMEOUT",
         flag: "unregistered-timeout",
         value: "TIME",

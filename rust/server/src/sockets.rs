@@ -3,11 +3,12 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket},
+    time::Duration,
 };
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use crate::defaults::{ACCEPT_BACKLOG, CONNECTION_BUFFER, KEEPALIVE_INTERVAL, KEEPALIVE_TIME};
+use crate::defaults::{ACCEPT_BACKLOG, CONNECTION_BUFFER, KEEPALIVE_RETRIES};
 
 /// A listening, non-blocking TCP socket.
 pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
@@ -23,8 +24,9 @@ pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     if let IpAddr::V6(ip) = address.ip() {
         socket.set_only_v6(!ip.is_unspecified())?;
     }
-    // Accepted connections inherit it.
+    // Accepted connections inherit them.
     socket.set_recv_buffer_size(CONNECTION_BUFFER)?;
+    socket.set_send_buffer_size(CONNECTION_BUFFER)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(ACCEPT_BACKLOG)?;
@@ -46,13 +48,23 @@ pub(crate) fn enlarge_receive_buffer(socket: &UdpSocket, bytes: usize) {
 }
 
 /// Sets up an accepted connection: lines leave at once, and a player whose machine
-/// vanished is noticed.
-pub(crate) fn prepare_connection(stream: &tokio::net::TcpStream) -> io::Result<()> {
+/// vanished is noticed after that time.
+pub(crate) fn prepare_connection(
+    stream: &tokio::net::TcpStream,
+    vanished: Duration,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_TIME)
-        .with_interval(KEEPALIVE_INTERVAL);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+        .with_time(vanished / 2)
+        .with_interval(vanished / 2 / KEEPALIVE_RETRIES)
+        .with_retries(KEEPALIVE_RETRIES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    // Questions wait while something that was written is not acknowledged, and Linux repeats
+    // that for a quarter of an hour.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(vanished))?;
+    Ok(())
 }
 
 /// Sends a datagram, or drops it when it cannot leave right now, as networks do.
@@ -73,6 +85,7 @@ pub(crate) fn is_one_sender(address: SocketAddrV4) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::defaults::VANISHED_TIMEOUT;
 
     #[tokio::test]
     async fn connections_leave_at_once_and_are_watched() {
@@ -81,9 +94,18 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let _player = tokio::net::TcpStream::connect(address).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        prepare_connection(&stream).unwrap();
+        prepare_connection(&stream, VANISHED_TIMEOUT).unwrap();
         assert!(stream.nodelay().unwrap());
-        assert!(SockRef::from(&stream).keepalive().unwrap());
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        {
+            let asked =
+                socket.tcp_keepalive_interval().unwrap() * socket.tcp_keepalive_retries().unwrap();
+            let noticed = socket.tcp_keepalive_time().unwrap() + asked;
+            assert_eq!(noticed, VANISHED_TIMEOUT);
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(VANISHED_TIMEOUT));
+        }
     }
 
     #[test]

@@ -4,10 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use noray_server::{Config, Setting, defaults};
 
-use crate::{
-    binary::{Running, binary},
-    http::metrics,
-};
+use crate::running::{Running, binary, metrics};
 
 fn read(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -115,6 +112,10 @@ fn defaults_that_are_named_are_the_defaults() {
         format!(
             "| a player who does not read | {} s |",
             config.write_timeout.as_secs()
+        ),
+        format!(
+            "| a player whose machine vanished | {} minutes |",
+            config.vanished_timeout.as_secs() / 60
         ),
         format!(
             "| a relay without packets | {} s |",

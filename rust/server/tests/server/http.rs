@@ -1,53 +1,14 @@
 //! The program: metrics, health, and who floods them.
 
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
     time::{Duration, Instant},
 };
 
 use crate::{
-    binary::{Running, binary},
-    harness::{PATIENCE, ask_registrar, eventually, free_ports},
+    harness::{ask_registrar, eventually, free_ports},
+    running::{Running, binary, get, metrics, request, value},
 };
-
-/// The answer's status line and everything behind it.
-fn request(address: SocketAddr, request: &str) -> Option<(String, String)> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (status, rest) = answer.split_once("\r\n")?;
-    Some((status.to_owned(), rest.to_owned()))
-}
-
-pub fn get(address: SocketAddr, path: &str) -> (String, String) {
-    request(
-        address,
-        &format!("GET {path} HTTP/1.1\r\nHost: noray\r\n\r\n"),
-    )
-    .expect("an answer")
-}
-
-/// The value of a metric, named with its labels.
-fn value(text: &str, name: &str) -> f64 {
-    let line = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(' ')?.to_owned());
-    let found = text.lines().find_map(line);
-    found.expect(name).parse().expect(name)
-}
-
-pub fn metrics(server: &Running) -> String {
-    let (status, rest) = get(server.http(), "/metrics");
-    assert_eq!(status, "HTTP/1.1 200 OK");
-    let (head, body) = rest.split_once("\r\n\r\n").unwrap();
-    assert!(
-        head.to_lowercase()
-            .contains("content-type: text/plain; version=0.0.4"),
-        "{head}"
-    );
-    body.to_owned()
-}
 
 #[test]
 fn metrics_tell_what_happened_by_the_public_servers_names() {

@@ -6,21 +6,25 @@
 //! refusals   every way in which the server says no
 //! limits     what it does when somebody wants too much, and when relays expire
 //! garbage    senders of nonsense, while others are served
+//! corpus     what fuzzing found worth keeping, while others are served
 //! resume     a player who comes back has its OpenID back
 //! lifecycle  start, stop, two at once
 //! binary     the program: settings and exit codes
 //! settings   the program: where its settings come from
 //! guide      docs/SERVER.md and packaging/ speak of what there is
 //! http       the program: metrics, health, and who floods them
-//! unix       the program: signals, log, lack of descriptors
+//! unix       the program: signals, log
 //! ```
 
 #[cfg(feature = "cli")]
 mod binary;
+mod corpus;
 mod flow;
 mod garbage;
 #[cfg(feature = "cli")]
 mod guide;
+#[path = "../common/harness.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
 mod harness;
 #[cfg(feature = "cli")]
 mod http;
@@ -30,6 +34,10 @@ mod limits;
 mod nat;
 mod refusals;
 mod resume;
+#[cfg(feature = "cli")]
+#[path = "../common/running.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod running;
 #[cfg(feature = "cli")]
 mod settings;
 #[cfg(all(unix, feature = "cli"))]

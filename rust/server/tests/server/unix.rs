@@ -1,43 +1,14 @@
-//! The program on Unix: signals, log, lack of descriptors.
+//! The program on Unix: signals and log.
 
 use std::{
-    io::Read,
     process::Command,
     time::{Duration, Instant},
 };
 
-use noray_server::SETTINGS;
-
 use crate::{
-    binary::{Running, binary},
-    harness::{PATIENCE, Player, ask_registrar, eventually, free_ports},
-    http::get,
+    harness::{PATIENCE, ask_registrar, eventually, free_ports},
+    running::{Running, binary, get, relay_ports},
 };
-
-impl Running {
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status();
-        assert!(status.unwrap().success());
-    }
-
-    /// Waits for the end: the exit code and the log.
-    fn wait(mut self) -> (Option<i32>, String) {
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "the server does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        let mut log = String::new();
-        let stderr = self.child.stderr.as_mut().unwrap();
-        stderr.read_to_string(&mut log).unwrap();
-        (status.code(), log)
-    }
-}
 
 #[test]
 fn signals_stop_it_with_exit_code_0() {
@@ -53,10 +24,8 @@ fn signals_stop_it_with_exit_code_0() {
 }
 
 fn with_ports(count: usize) -> Command {
-    let ports = free_ports(count);
-    let list: Vec<_> = ports.iter().map(u16::to_string).collect();
     let mut command = binary();
-    command.env("NORAY_UDP_RELAY_PORTS", list.join(","));
+    command.env("NORAY_UDP_RELAY_PORTS", relay_ports(count));
     command
 }
 
@@ -213,58 +182,4 @@ fn log_of_careless_players(format: &str) -> String {
         assert!(!log.contains(&pid[..16]), "a PrivateID is in the log");
     }
     log
-}
-
-/// With all descriptors taken the server waits until some come back.
-#[test]
-fn it_survives_a_lack_of_descriptors() {
-    let program = format!("ulimit -n 30; exec {}", env!("CARGO_BIN_EXE_noray-server"));
-    let mut command = Command::new("sh");
-    for setting in SETTINGS {
-        command.env_remove(setting.name);
-    }
-    let ports = free_ports(2);
-    let ports = format!("{}, {}", ports[0], ports[1]);
-    let server = Running::start(
-        command
-            .env("NORAY_UDP_RELAY_PORTS", ports)
-            .args(["-c", &program]),
-    );
-    let mut players: Vec<_> = (0..60)
-        .map(|_| Player::dial(server.commands, server.registrar))
-        .collect();
-    let served = players
-        .iter_mut()
-        .map(|player| {
-            let time = Duration::from_millis(100);
-            player.line_within(time).is_some()
-        })
-        .filter(|served| *served)
-        .count();
-    assert!((5..30).contains(&served), "{served}");
-    // Those who are in are served, but no relay can be opened for them.
-    let [first, second, ..] = &mut players[..] else {
-        panic!("no players");
-    };
-    for player in [&mut *first, &mut *second] {
-        player.register();
-        player.register_remote();
-    }
-    let answer = first.ask(&format!("connect-relay {}", second.oid));
-    assert!(answer.contains(" relays-full "), "{answer}");
-    players.truncate(2);
-    let mut newcomer = server.player();
-    newcomer.expect_silence();
-    let [first, second] = &mut players[..] else {
-        panic!("no players");
-    };
-    let ask = format!("connect-relay {}", second.oid);
-    eventually("a relay is opened", || {
-        first.ask(&ask).starts_with("connect-relay ")
-    });
-    server.signal("TERM");
-    let (code, log) = server.wait();
-    assert_eq!(code, Some(0));
-    let complaints = log.matches("cannot accept connections").count();
-    assert!((1..10).contains(&complaints), "{log}");
 }

@@ -112,15 +112,17 @@ pub struct Player {
 impl Player {
     /// Connects and takes the greeting.
     pub fn connect(commands: SocketAddr, registrar: SocketAddr) -> Self {
-        let mut player = Self::dial(commands, registrar);
-        let greeting = player.line();
-        assert!(greeting.starts_with("hi \"noray-server v"), "{greeting}");
-        player
+        Self::dial(commands, registrar).greeted()
     }
 
     /// Connects and reads nothing.
     pub fn dial(commands: SocketAddr, registrar: SocketAddr) -> Self {
         let tcp = TcpStream::connect_timeout(&commands, PATIENCE).unwrap();
+        Self::on(tcp, registrar)
+    }
+
+    /// On a connection that nothing was read from.
+    pub fn on(tcp: TcpStream, registrar: SocketAddr) -> Self {
         tcp.set_nodelay(true).unwrap();
         tcp.set_write_timeout(Some(PATIENCE)).unwrap();
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -132,6 +134,13 @@ impl Player {
             pid: String::new(),
             unread: Vec::new(),
         }
+    }
+
+    /// Takes the greeting.
+    pub fn greeted(mut self) -> Self {
+        let greeting = self.line();
+        assert!(greeting.starts_with("hi \"noray-server v"), "{greeting}");
+        self
     }
 
     pub fn send(&mut self, line: &str) {

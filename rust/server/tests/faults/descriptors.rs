@@ -1,0 +1,82 @@
+//! The process has as many descriptors as it may have.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    harness::{Player, eventually},
+    running::{Running, binary_with_descriptors, get, relay_ports},
+};
+
+/// What one core may do in [`WATCHED`] for a server that can only wait.
+const IDLE: Duration = Duration::from_millis(300);
+const WATCHED: Duration = Duration::from_secs(2);
+
+#[test]
+fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
+    let server =
+        Running::start(binary_with_descriptors(40).env("NORAY_UDP_RELAY_PORTS", relay_ports(8)));
+    let (mut host, client, port) = server.relayed_pair();
+    let mut pair = [server.registered(), server.registered()];
+
+    let mut crowd: Vec<_> = (0..60)
+        .map(|_| Player::dial(server.commands, server.registrar))
+        .collect();
+    let served = crowd
+        .iter_mut()
+        .map(|player| player.line_within(Duration::from_millis(100)))
+        .filter(Option::is_some)
+        .count();
+    assert!((5..40).contains(&served), "{served}");
+    // It has none for whoever asks for metrics, too.
+    let watcher = std::net::TcpStream::connect(server.http()).unwrap();
+
+    // Those who are in are served, and games on relays go on.
+    let (began, processor) = (Instant::now(), server.processor_time());
+    for number in 0_u8.. {
+        client.send_datagram(&[number], port);
+        let (payload, answer_to) = host.datagram();
+        assert_eq!(payload, [number]);
+        host.send_datagram(&payload, answer_to);
+        assert_eq!(client.datagram(), (payload, port));
+        host.expect_silence();
+        client.register_remote();
+        if began.elapsed() > WATCHED {
+            break;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    // Those who wait in vain do not keep it busy.
+    let processor = server.processor_time() - processor;
+    assert!(processor < IDLE, "{processor:?}");
+    let [first, second] = &mut pair;
+    let ask = format!("connect-relay {}", second.oid);
+    let answer = first.ask(&ask);
+    assert!(answer.contains(" relays-full "), "{answer}");
+    let answer = first.ask(&format!("connect {}", second.oid));
+    assert!(answer.starts_with("connect 127.0.0.1:"), "{answer}");
+    second.line();
+
+    // Who waited longest comes first.
+    let mut waiting = crowd.split_off(served);
+    waiting.truncate(3);
+    drop((crowd, watcher));
+    for player in waiting {
+        player.greeted().register();
+    }
+    server.player().expect_silence();
+    eventually("a relay is opened", || {
+        first.ask(&ask).starts_with("connect-relay ")
+    });
+    assert_eq!(get(server.http(), "/health").0, "HTTP/1.1 200 OK");
+    client.send_datagram(b"and on", port);
+    assert_eq!(host.datagram().0, b"and on");
+
+    server.signal("TERM");
+    let (code, log) = server.wait();
+    assert_eq!(code, Some(0), "{log}");
+    let complaints = log.matches("cannot accept connections").count();
+    assert!((1..10).contains(&complaints), "{log}");
+}

@@ -1,0 +1,214 @@
+//! The process is killed in mid-game and started again: no farewell, nothing remembered.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    process::Command,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use noray_client::{ConnectOptions, Connection, Event, HostOptions, JoinOptions, Link, LinkEvent};
+use noray_protocol::{command::ServerCommand, id::OpenId, link::Way};
+use tokio::{net::UdpSocket, runtime::Handle, time::timeout};
+
+use crate::{
+    harness::{PATIENCE, runtime},
+    running::{Running, binary, relay_ports},
+};
+
+/// One of our players, with a plain socket in ENet's place.
+struct Player {
+    connection: Connection,
+    link: Link,
+    enet: UdpSocket,
+}
+
+impl Player {
+    async fn open(commands: SocketAddr) -> Self {
+        let mut options = ConnectOptions::new("127.0.0.1");
+        options.port = commands.port();
+        Self {
+            connection: Connection::open(&Handle::current(), options),
+            link: Link::open(&Handle::current()),
+            enet: UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(),
+        }
+    }
+
+    fn play(&self, registrar: SocketAddr) {
+        let link = self.link.handle();
+        self.connection.play(link, registrar.port()).unwrap();
+    }
+
+    fn enet_port(&self) -> u16 {
+        self.enet.local_addr().unwrap().port()
+    }
+
+    /// The OpenID that it has once it is registered, for the first time or again.
+    async fn ready(&mut self) -> OpenId {
+        let mut oid = None;
+        loop {
+            match timeout(PATIENCE, self.connection.wait_event()).await {
+                Ok(Some(Event::Line(line))) => {
+                    if let ServerCommand::SetOpenId(id) = line.command {
+                        oid = OpenId::new(&id).ok();
+                    }
+                }
+                Ok(Some(Event::Ready(result))) => {
+                    result.unwrap();
+                    return oid.expect("an OpenID");
+                }
+                Ok(Some(Event::Connected(_) | Event::Registered(Ok(_)) | Event::Lost(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// How it got to the host that it joins, and the port that stands for it.
+    async fn joined(&mut self) -> (u16, Way) {
+        loop {
+            match timeout(PATIENCE, self.link.wait_event()).await {
+                Ok(Some(LinkEvent::JoinUp {
+                    remote, port, way, ..
+                })) => {
+                    self.link.enter(remote, self.enet_port());
+                    return (port, way);
+                }
+                Ok(Some(LinkEvent::Progress(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// A host and a guest.
+struct Game {
+    host: Player,
+    guest: Player,
+    oid: OpenId,
+    /// Where the guest's ENet reaches the host.
+    port: u16,
+    /// Where the host's ENet hears the guest.
+    source: Option<SocketAddr>,
+    sent: u32,
+}
+
+impl Game {
+    async fn begin(server: &Running, force_relay: bool) -> Self {
+        let mut host = Player::open(server.commands).await;
+        host.link.host(HostOptions {
+            enet_port: host.enet_port(),
+            max_clients: 4,
+            force_relay: false,
+            lan: false,
+        });
+        host.play(server.registrar);
+        let oid = host.ready().await;
+        let (guest, port, way) = join(server, &oid, force_relay).await;
+        assert_eq!(way == Way::Relay, force_relay);
+        let mut game = Self {
+            host,
+            guest,
+            oid,
+            port,
+            source: None,
+            sent: 0,
+        };
+        game.goes_on().await;
+        game
+    }
+
+    /// Waits until what one side's ENet says is heard by the other's, both ways.
+    async fn goes_on(&mut self) {
+        let began = Instant::now();
+        while !self.exchange().await {
+            assert!(began.elapsed() < PATIENCE, "the game does not go on");
+        }
+    }
+
+    /// Whether a packet gets there and an answer comes back, soon.
+    async fn exchange(&mut self) -> bool {
+        self.sent += 1;
+        let packet = self.sent.to_be_bytes();
+        let to_host = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        self.guest.enet.send_to(&packet, to_host).await.unwrap();
+        let Some(from) = hear(&self.host.enet, packet).await else {
+            return false;
+        };
+        // For the game nothing changes.
+        assert_eq!(*self.source.get_or_insert(from), from);
+        self.host.enet.send_to(&packet, from).await.unwrap();
+        hear(&self.guest.enet, packet).await == Some(to_host)
+    }
+}
+
+async fn join(server: &Running, oid: &OpenId, force_relay: bool) -> (Player, u16, Way) {
+    let mut guest = Player::open(server.commands).await;
+    guest.link.join(JoinOptions {
+        oid: oid.clone(),
+        timeout: PATIENCE,
+        force_relay,
+        lan: false,
+    });
+    guest.play(server.registrar);
+    guest.ready().await;
+    let (port, way) = guest.joined().await;
+    (guest, port, way)
+}
+
+/// Where this packet comes from; others are old, or repeats.
+async fn hear(enet: &UdpSocket, packet: [u8; 4]) -> Option<SocketAddr> {
+    let mut buffer = [0; 64];
+    timeout(Duration::from_millis(200), async {
+        loop {
+            let (length, from) = enet.recv_from(&mut buffer).await.unwrap();
+            if buffer[..length] == packet {
+                return from;
+            }
+        }
+    })
+    .await
+    .ok()
+}
+
+#[test]
+fn games_go_on_and_codes_stay_good() {
+    let ports = relay_ports(8);
+    let program = || -> Command {
+        let mut command = binary();
+        command.env("NORAY_UDP_RELAY_PORTS", &ports);
+        command
+    };
+    let mut server = Running::start(&mut program());
+    let (commands, registrar) = (server.commands, server.registrar);
+    let runtime = runtime();
+    let mut direct = runtime.block_on(Game::begin(&server, false));
+    let mut relayed = runtime.block_on(Game::begin(&server, true));
+
+    // SIGKILL, where there are signals.
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let killed = Instant::now();
+    runtime.block_on(direct.goes_on());
+    assert!(!runtime.block_on(relayed.exchange()));
+    sleep(Duration::from_millis(300));
+
+    // Its ports are free at once, though connections were open.
+    let again = [commands.port(), registrar.port()];
+    let server = Running::start_at(&mut program(), again);
+    assert_eq!((server.commands, server.registrar), (commands, registrar));
+    let restarted = Instant::now();
+    runtime.block_on(relayed.goes_on());
+    println!(
+        "relayed again {:.1?} after the end, {:.1?} after the start",
+        killed.elapsed(),
+        restarted.elapsed()
+    );
+    runtime.block_on(async {
+        direct.goes_on().await;
+        for game in [&mut direct, &mut relayed] {
+            // Each host has its OpenID again, and friends find it.
+            assert_eq!(game.host.ready().await, game.oid);
+            let (_late, ..) = join(&server, &game.oid, false).await;
+        }
+    });
+}

@@ -1,0 +1,100 @@
+//! Players who do not read.
+
+use std::{
+    io::{Read, Write},
+    time::{Duration, Instant},
+};
+
+use socket2::SockRef;
+
+use crate::{
+    harness::{PATIENCE, Player, eventually},
+    running::{Running, binary},
+};
+
+/// Longer than an answer takes while many do not read, on a busy machine too.
+const PROMPT: Duration = Duration::from_secs(2);
+
+/// After which they are closed.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// One who asks for more than it reads.
+struct Slow {
+    player: Player,
+    asked: usize,
+    /// It reads a byte now and then.
+    trickles: bool,
+    is_closed: bool,
+}
+
+impl Slow {
+    fn new(server: &Running, trickles: bool) -> Self {
+        let player = server.registered();
+        player.tcp.set_nonblocking(true).unwrap();
+        // What is held for it must be held by the server.
+        let socket = SockRef::from(&player.tcp);
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.set_send_buffer_size(4096).unwrap();
+        Self {
+            player,
+            asked: 0,
+            trickles,
+            is_closed: false,
+        }
+    }
+
+    /// Asks for as much as the server takes.
+    fn ask(&mut self, line: &[u8]) {
+        while !self.is_closed {
+            match self.player.tcp.write(line) {
+                Ok(length) => self.asked += length,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(_) => self.is_closed = true,
+            }
+        }
+        if self.trickles {
+            let _ = self.player.tcp.read(&mut [0]);
+        }
+    }
+}
+
+#[test]
+fn they_are_closed_and_cost_little_until_then() {
+    const SLOW: usize = 100;
+    let server = Running::start(binary().env("NORAY_WRITE_TIMEOUT", "3s").args([
+        // What is tested here is not the rate.
+        "--max-lines-per-second=1000000",
+        "--max-lines-per-second-per-address=1000000",
+    ]));
+    let mut other = server.registered();
+    let (descriptors, memory) = (server.descriptors(), server.memory());
+    let mut slow: Vec<_> = (0..SLOW)
+        .map(|number| Slow::new(&server, number % 10 == 0))
+        .collect();
+    let line = format!("echo {}\n", "x".repeat(3000));
+    let began = Instant::now();
+    let mut most_memory = memory;
+    while slow.iter().any(|slow| !slow.is_closed) {
+        let open = slow.iter().filter(|slow| !slow.is_closed).count();
+        assert!(began.elapsed() < 3 * PATIENCE, "{open} are still there");
+        slow.iter_mut().for_each(|slow| slow.ask(line.as_bytes()));
+        most_memory = most_memory.max(server.memory());
+        let asked = Instant::now();
+        other.expect_silence();
+        assert!(asked.elapsed() < PROMPT, "{:?}", asked.elapsed());
+    }
+    assert!(began.elapsed() > TIMEOUT / 2, "{:?}", began.elapsed());
+    // One outbox of 64 KiB, a chunk that was read, and a task.
+    let each = (most_memory - memory) / SLOW;
+    assert!(each < 128, "{each} KiB for each");
+    // The system's buffers for it, both ways, and its outbox. By themselves systems hold
+    // megabytes of what a player does not read.
+    let asked = slow.iter().map(|slow| slow.asked).max();
+    assert!(
+        asked < Some(512 * 1024),
+        "{asked:?} bytes were taken of one"
+    );
+    eventually("their descriptors are free", || {
+        server.descriptors() <= descriptors
+    });
+}

@@ -1,0 +1,65 @@
+//! Players whose machine is gone without a word: no FIN, no RST, no answer.
+
+use std::{
+    net::Shutdown,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use noray_server::Config;
+use socket2::{SockFilter, SockRef};
+
+use crate::harness::{PATIENCE, Player, TestServer, config, eventually};
+
+/// The shortest that can be set.
+const VANISHED: Duration = Duration::from_secs(8);
+
+/// From now on the system throws away every segment that comes for this player, before TCP sees
+/// it: nothing is acknowledged or answered any more, as if the cable were cut.
+fn vanish(player: &Player) {
+    const RETURN: u16 = 0x06;
+    let drop_all = [SockFilter::new(RETURN, 0, 0, 0)];
+    SockRef::from(&player.tcp).attach_filter(&drop_all).unwrap();
+}
+
+#[test]
+fn their_places_are_free_in_the_stated_time() {
+    let server = TestServer::with(Config {
+        vanished_timeout: VANISHED,
+        ..config()
+    });
+    let silent = server.registered();
+    let host = server.registered();
+    let unregistered = server.player();
+    // A line for a vanished host waits for its acknowledgement, and no question is asked
+    // meanwhile: without a bound of its own it is repeated for a quarter of an hour.
+    let mut idle = server.registered();
+    let mut friend = server.registered();
+    for player in [&silent, &host, &unregistered] {
+        vanish(player);
+    }
+    let began = Instant::now();
+    let ask = format!("connect {}", host.oid);
+    assert!(friend.ask(&ask).starts_with("connect 127.0.0.1:"));
+
+    sleep(VANISHED / 2);
+    assert_eq!(server.stats().connections, 5, "a pause is no end");
+    let deadline = began + VANISHED + PATIENCE;
+    while server.stats().connections > 2 {
+        assert!(Instant::now() < deadline, "{:?}", server.stats());
+        sleep(Duration::from_millis(20));
+    }
+    assert_eq!(server.stats().players, 2);
+    assert!(friend.ask(&ask).contains(" unknown-host "));
+    // It was as silent, but its machine answers.
+    idle.expect_silence();
+}
+
+#[test]
+fn half_closed_connections_are_closed_at_once() {
+    let server = TestServer::start();
+    let mut player = server.registered();
+    player.tcp.shutdown(Shutdown::Write).unwrap();
+    assert!(player.is_closed_within(PATIENCE));
+    eventually("its place is free", || server.stats().connections == 0);
+}
