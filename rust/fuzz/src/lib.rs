@@ -43,7 +43,7 @@ pub const TARGETS: [Target; 5] = [
     Target {
         name: "commands",
         check: commands::check,
-        mutations: 3000,
+        mutations: 1000,
     },
     Target {
         name: "registrar",
