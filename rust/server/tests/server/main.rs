@@ -7,7 +7,6 @@
 //! limits     what it does when somebody wants too much, and when relays expire
 //! garbage    senders of nonsense, while others are served
 //! corpus     what fuzzing found worth keeping, while others are served
-//! corpus     what fuzzing found worth keeping, while others are served
 //! resume     a player who comes back has its OpenID back
 //! lifecycle  start, stop, two at once
 //! binary     the program: settings and exit codes
@@ -19,7 +18,6 @@
 
 #[cfg(feature = "cli")]
 mod binary;
-mod corpus;
 mod corpus;
 mod flow;
 mod garbage;
