@@ -1,6 +1,6 @@
 //! A player as the protocol knows it, without a game.
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{self, BufRead, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -79,14 +79,9 @@ pub struct Commands(BufReader<TcpStream>);
 
 impl Commands {
     /// Connects from this address.
-    pub fn connect(from: Ipv4Addr, port: u16) -> std::io::Result<Self> {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.bind(&SocketAddrV4::new(from, 0).into())?;
-        socket.connect(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, port).into())?;
-        socket.set_tcp_nodelay(true)?;
-        socket.set_read_timeout(Some(ANSWER))?;
+    pub fn connect(from: Ipv4Addr, port: u16) -> io::Result<Self> {
         // Lines are short, and players many.
-        Ok(Self(BufReader::with_capacity(512, socket.into())))
+        Ok(Self(BufReader::with_capacity(512, connect(from, port)?)))
     }
 
     /// The OpenID and the PrivateID of a new player.
@@ -117,8 +112,18 @@ impl Commands {
     }
 }
 
-/// Not 127.0.0.0/16, where everything else is.
-fn address_of(number: usize) -> Ipv4Addr {
+/// A player's address: not in 127.0.0.0/16, where everything else is.
+pub fn address_of(number: usize) -> Ipv4Addr {
     let [.., high, low] = number.to_be_bytes();
     Ipv4Addr::new(127, 1, high, low)
+}
+
+/// A TCP connection from this address.
+pub fn connect(from: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddrV4::new(from, 0).into())?;
+    socket.connect(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, port).into())?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_read_timeout(Some(ANSWER))?;
+    Ok(socket.into())
 }

@@ -39,6 +39,17 @@ impl Row {
             to_reach,
         }
     }
+
+    /// What cannot be compared by a number.
+    pub fn of_words(what: &str, ours: &str, other: Option<&str>, to_reach: &'static str) -> Self {
+        Self {
+            what: what.to_owned(),
+            ours: one_line(ours),
+            other: one_line(other.unwrap_or("not measured")),
+            ratio: String::new(),
+            to_reach,
+        }
+    }
 }
 
 /// Prints all rows in Markdown, then the notes.

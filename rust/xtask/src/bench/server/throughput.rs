@@ -3,47 +3,33 @@
 //! The sender offers more and more, until what is delivered falls: on few cores, a sender that
 //! offers too much takes the processor's time from the server.
 
+use std::cell::RefCell;
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use quinn_udp::{Transmit, UdpSocketState};
-use socket2::SockRef;
 
-use super::machine;
+use super::load::{FLAT_OUT, Load, Try};
+use super::machine::{self, Ticks};
 use super::player::Player;
-use super::receiving::{Receiver, SOCKET_BUFFER};
-use super::statistics::median;
 use super::table::{Part, Row, thousands};
-use super::turns::{by_turns, with_server};
+use super::turns::{by_turns, medians, with_server};
 use crate::server::{Program, Server};
 
-/// Bytes of a packet: what a game of some players sends.
-pub const PAYLOAD: usize = 200;
 /// Each server is measured so often.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// The first rate that is tried, in packets a second, and from one to the next.
 const LOWEST: f64 = 20_000.0;
 const STEP: f64 = 1.4;
 /// How long each rate is tried, and how long the best ones are.
 const TRY: Duration = Duration::from_millis(300);
-const LONG_TRY: Duration = Duration::from_millis(1000);
+const LONG_TRY: Duration = Duration::from_secs(1);
 /// So many of the best rates are tried again.
 const BEST: usize = 3;
 /// After so many rates in a row that deliver clearly less than the best one, no higher one will
 /// deliver more.
 const WORSE: usize = 3;
-/// The sender wakes up so often.
-const TICK: Duration = Duration::from_micros(500);
-/// Faster than any system.
-const FLAT_OUT: f64 = 1e9;
-/// The receiver looks so often: it is not woken for each packet.
-const PAUSE: Duration = Duration::from_micros(200);
-/// Nothing more comes after so long.
-const REST: Duration = Duration::from_millis(100);
-/// What is on its way before counting begins.
-const WARM_UP: Duration = Duration::from_millis(100);
 
 /// More than any of the servers relays.
 pub const NO_LIMITS: [(&str, &str); 3] = [
@@ -52,91 +38,99 @@ pub const NO_LIMITS: [(&str, &str); 3] = [
     ("NORAY_UDP_RELAY_MAX_LIFETIME_TRAFFIC", "1pb"),
 ];
 
-/// Delivered, offered, processor's time, delivered when flat out, offered when flat out.
-type Values = [f64; 5];
+/// How the values are laid out. Rates are in packets a second.
+const DELIVERED: usize = 0;
+const OFFERED: usize = 1;
+/// The server's microseconds for a packet that arrives.
+const PROCESSOR: usize = 2;
+/// What arrives when the sender takes a core for itself.
+const FLAT_OUT_DELIVERED: usize = 3;
+/// Cores in use, by whom.
+const SERVER_CORES: usize = 4;
+const OUR_CORES: usize = 5;
+const ALL_CORES: usize = 6;
+
+type Values = [f64; 7];
 
 /// Measures all programs, and the system with no server between.
 pub fn measure(programs: &[Program]) -> Result<Part> {
-    let mut direct = Vec::new();
+    let direct = RefCell::new(Vec::new());
     let measured = by_turns(programs, ROUNDS, |program| {
+        if matches!(program, Program::Ours(_)) {
+            direct.borrow_mut().push(without_relay()?);
+        }
         with_server(program, &NO_LIMITS, relayed)
     })?;
-    for _ in 0..ROUNDS {
-        direct.push(without_relay()?);
+    let direct = medians(&direct.into_inner());
+    let row = |what: &str, at: usize, show: &dyn Fn(f64) -> String, to_reach| {
+        Row::new(what, measured.ours[at], measured.other(at), show, to_reach)
+    };
+    let share = |value| format!("{:.0} %", 100.0 * value / direct[DELIVERED]);
+    let share_of = format!(
+        "- share of the {} a second that arrive with no relay between",
+        thousands(direct[DELIVERED])
+    );
+    let microseconds = |value| format!("{value:.2} µs");
+    let mut notes = vec![format!(
+        "Throughput: the sender offers {} packets a second, then two fifths more each time, until \
+         less arrives; the most that arrived counts. Limits of traffic are off in both servers. \
+         Packets are sent in batches and taken one by one. The sender flat out with no relay \
+         between: {} arrive.",
+        thousands(LOWEST),
+        thousands(direct[FLAT_OUT_DELIVERED]),
+    )];
+    let cores = thread::available_parallelism()?.get();
+    notes.push(cores_in_use("with no relay between", &direct, cores));
+    notes.push(cores_in_use("with our server", &measured.ours, cores));
+    if let Some(Ok(other)) = &measured.other {
+        notes.push(cores_in_use("with the other server", other, cores));
     }
-    let direct: Values = std::array::from_fn(|at| {
-        let values: Vec<f64> = direct.iter().map(|values| values[at]).collect();
-        median(&values)
-    });
-    let [delivered, ..] = direct;
-    let share = |value: f64| format!("{:.0} %", 100.0 * value / delivered);
-    let microseconds = |value: f64| format!("{value:.2} µs");
-    let other = |at| measured.other(at);
-    let ours = measured.ours;
     Ok(Part {
         rows: vec![
-            Row::new(
+            row(
                 "relay: packets a second delivered, 200 B, one pair",
-                ours[0],
-                other(0),
-                thousands,
+                DELIVERED,
+                &thousands,
                 "5",
             ),
-            Row::new(
-                &format!(
-                    "- share of the {} a second that arrive with no relay between",
-                    thousands(delivered)
-                ),
-                ours[0],
-                other(0),
-                share,
-                "reported",
-            ),
-            Row::new(
+            row(&share_of, DELIVERED, &share, "reported"),
+            row(
                 "- the server's processor time for a packet",
-                ours[2],
-                other(2),
-                microseconds,
+                PROCESSOR,
+                &microseconds,
                 "reported",
             ),
-            Row::new("- offered then, a second", ours[1], other(1), thousands, ""),
-            Row::new(
-                "- delivered, the sender taking a core for itself",
-                ours[3],
-                other(3),
-                thousands,
+            row("- offered then, a second", OFFERED, &thousands, ""),
+            row(
+                "- delivered with the sender flat out",
+                FLAT_OUT_DELIVERED,
+                &thousands,
                 "",
             ),
         ],
-        notes: vec![format!(
-            "Throughput: the sender offers from {} packets a second on, two fifths more each time, \
-             until less arrives; the most that arrived counts. With no relay between: {} offered, \
-             {} arrived of {} with the sender flat out. Limits of traffic are off in both servers. \
-             Packets are sent in batches and received one by one, on {} cores for sender, server \
-             and receiver.",
-            thousands(LOWEST),
-            thousands(direct[1]),
-            thousands(direct[3]),
-            thousands(direct[4]),
-            thread::available_parallelism()?,
-        )],
+        notes,
     })
+}
+
+fn cores_in_use(when: &str, values: &Values, cores: usize) -> String {
+    let (server, ours) = (values[SERVER_CORES], values[OUR_CORES]);
+    let others = (values[ALL_CORES] - server - ours).max(0.0);
+    format!(
+        "Of {cores} cores in use {when}: the server {server:.2}, the sender and the receiver \
+         {ours:.2}, other programs {others:.2}."
+    )
 }
 
 fn relayed(server: &Server) -> Result<Values> {
     let (mut from, mut to) = (Player::register(server, 1)?, Player::register(server, 2)?);
     let [address, _] = from.connect_relay(&mut to)?;
-    let process = server.process();
-    best(&from.udp, &to.udp, address, || {
-        machine::processor_time(process)
-    })
+    best(&from.udp, &to.udp, address, Some(server.process()))
 }
 
 fn without_relay() -> Result<Values> {
     let socket = || UdpSocket::bind("127.0.0.1:0");
     let (from, to) = (socket()?, socket()?);
-    let address = to.local_addr()?;
-    best(&from, &to, address, || Ok(Duration::ZERO))
+    best(&from, &to, to.local_addr()?, None)
 }
 
 /// Searches the rate at which most arrives.
@@ -144,7 +138,7 @@ fn best(
     from: &UdpSocket,
     to: &UdpSocket,
     address: SocketAddr,
-    processor_time: impl Fn() -> Result<Duration>,
+    server: Option<u32>,
 ) -> Result<Values> {
     let mut load = Load::new(from, to, address)?;
     let mut tries: Vec<Try> = Vec::new();
@@ -162,115 +156,30 @@ fn best(
     tries.sort_by(|a, b| b.delivered.total_cmp(&a.delivered));
     let mut best = Values::default();
     for this in tries.iter().take(BEST) {
-        let before = processor_time()?;
-        let this = load.offer(this.rate, LONG_TRY)?;
-        let used = processor_time()?.saturating_sub(before);
-        if this.delivered > best[0] {
-            let microseconds = used.as_secs_f64() * 1e6 / this.received as f64;
-            best = [this.delivered, this.offered, microseconds, 0.0, 0.0];
+        let values = at_rate(&mut load, this.rate, server)?;
+        if values[DELIVERED] > best[DELIVERED] {
+            best = values;
         }
     }
-    let flat_out = load.offer(FLAT_OUT, LONG_TRY)?;
-    best[3] = flat_out.delivered;
-    best[4] = flat_out.offered;
+    best[FLAT_OUT_DELIVERED] = load.offer(FLAT_OUT, LONG_TRY)?.delivered;
     Ok(best)
 }
 
-struct Load<'a> {
-    from: &'a UdpSocket,
-    to: &'a UdpSocket,
-    address: SocketAddr,
-    sender: UdpSocketState,
-    receiver: Receiver,
-}
-
-/// What came of a rate. All rates are in packets a second.
-struct Try {
-    rate: f64,
-    offered: f64,
-    delivered: f64,
-    received: u64,
-}
-
-impl<'a> Load<'a> {
-    fn new(from: &'a UdpSocket, to: &'a UdpSocket, address: SocketAddr) -> Result<Self> {
-        SockRef::from(from).set_send_buffer_size(SOCKET_BUFFER)?;
-        Ok(Self {
-            from,
-            to,
-            address,
-            sender: UdpSocketState::new(from.into())?,
-            receiver: Receiver::plain(to)?,
-        })
-    }
-
-    /// Sends at this rate for so long, and then waits until nothing more comes.
-    fn offer(&mut self, rate: f64, time: Duration) -> Result<Try> {
-        let (from, to, address) = (self.from, self.to, self.address);
-        let (sender, receiver) = (&self.sender, &mut self.receiver);
-        let mut received = 0;
-        let start = Instant::now();
-        thread::scope(|scope| {
-            let sending = scope.spawn(|| send(sender, from, address, rate, time));
-            let mut take_until = |until: Duration| {
-                while start.elapsed() < until {
-                    receiver.take(to, |_, _| received += 1)?;
-                    thread::sleep(PAUSE);
-                }
-                anyhow::Ok((start.elapsed(), received))
-            };
-            let first = take_until(WARM_UP)?;
-            let last = take_until(time)?;
-            let sent = match sending.join() {
-                Ok(sent) => sent?,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            let all = take_until(start.elapsed() + REST)?;
-            Ok(Try {
-                rate,
-                offered: sent as f64 / time.as_secs_f64(),
-                delivered: (last.1 - first.1) as f64 / (last.0 - first.0).as_secs_f64(),
-                received: all.1,
-            })
-        })
-    }
-}
-
-/// Sends at this rate for so long; says how many packets.
-fn send(
-    system: &UdpSocketState,
-    socket: &UdpSocket,
-    to: SocketAddr,
-    rate: f64,
-    time: Duration,
-) -> Result<u64> {
-    let most = system.max_gso_segments();
-    let payload = vec![7; most * PAYLOAD];
-    let start = Instant::now();
-    let mut sent = 0;
-    loop {
-        let now = start.elapsed();
-        if now >= time {
-            return Ok(sent);
-        }
-        let due = (now.as_secs_f64() * rate) as u64;
-        if sent >= due {
-            thread::sleep(TICK);
-            continue;
-        }
-        let count = usize::try_from(due - sent)?.min(most);
-        let batch = Transmit {
-            destination: to,
-            ecn: None,
-            contents: &payload[..count * PAYLOAD],
-            segment_size: (count > 1).then_some(PAYLOAD),
-            src_ip: None,
-        };
-        match system.try_send(socket.into(), &batch) {
-            Ok(()) => sent += count as u64,
-            // The system's buffers are full.
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => thread::yield_now(),
-            Err(error) => return Err(error.into()),
-        }
-    }
+/// What arrives at this rate, and what it costs.
+fn at_rate(load: &mut Load<'_>, rate: f64, server: Option<u32>) -> Result<Values> {
+    let ticks = Ticks::now(server)?;
+    let processor = server.map_or(Ok(Duration::ZERO), machine::processor_time)?;
+    let this = load.offer(rate, LONG_TRY)?;
+    let used = server.map_or(Ok(Duration::ZERO), machine::processor_time)?;
+    let [server, ours, all] = Ticks::now(server)?.seconds_since(&ticks);
+    let per_packet = used.saturating_sub(processor).as_secs_f64() / this.received as f64;
+    let seconds = LONG_TRY.as_secs_f64();
+    let mut values = Values::default();
+    values[DELIVERED] = this.delivered;
+    values[OFFERED] = this.offered;
+    values[PROCESSOR] = per_packet * 1e6;
+    values[SERVER_CORES] = server / seconds;
+    values[OUR_CORES] = ours / seconds;
+    values[ALL_CORES] = all / seconds;
+    Ok(values)
 }

@@ -49,18 +49,20 @@ pub fn by_turns<const N: usize>(
             }
         }
     }
-    let mut medians = values.into_iter().map(|values| {
-        values.map(|values| {
-            std::array::from_fn(|at| {
-                let of_one: Vec<f64> = values.iter().map(|values| values[at]).collect();
-                median(&of_one)
-            })
-        })
-    });
-    let ours = medians.next().context("nothing to measure")?;
+    let mut values = values.into_iter();
+    let ours = values.next().context("nothing to measure")?;
+    let ours = ours.map_err(anyhow::Error::msg)?;
     Ok(Measured {
-        ours: ours.map_err(anyhow::Error::msg)?,
-        other: medians.next(),
+        ours: medians(&ours),
+        other: values.next().map(|values| Ok(medians(&values?))),
+    })
+}
+
+/// The median of each value.
+pub fn medians<const N: usize>(values: &[[f64; N]]) -> [f64; N] {
+    std::array::from_fn(|at| {
+        let of_one: Vec<f64> = values.iter().map(|values| values[at]).collect();
+        median(&of_one)
     })
 }
 

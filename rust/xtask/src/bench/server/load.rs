@@ -1,0 +1,132 @@
+//! A stream of packets from one socket to another, of any rate.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use quinn_udp::{Transmit, UdpSocketState};
+use socket2::SockRef;
+
+use super::receiving::{Receiver, SOCKET_BUFFER};
+
+/// Bytes of a packet: what a game of some players sends.
+pub const PAYLOAD: usize = 200;
+/// Faster than any system, in packets a second.
+pub const FLAT_OUT: f64 = 1e9;
+/// The sender wakes up so often.
+const TICK: Duration = Duration::from_micros(500);
+/// The receiver looks so often: it is not woken for each packet.
+const PAUSE: Duration = Duration::from_micros(200);
+/// What is on its way before counting begins.
+const WARM_UP: Duration = Duration::from_millis(100);
+/// Nothing more comes after so long.
+const REST: Duration = Duration::from_millis(100);
+
+/// Packets from one socket to another.
+pub struct Load<'a> {
+    from: &'a UdpSocket,
+    to: &'a UdpSocket,
+    address: SocketAddr,
+    sender: UdpSocketState,
+    receiver: Receiver,
+}
+
+/// What came of a rate. All rates are in packets a second.
+pub struct Try {
+    /// That was asked for.
+    pub rate: f64,
+    /// That was sent.
+    pub offered: f64,
+    /// That arrived.
+    pub delivered: f64,
+    /// Packets sent in all.
+    pub sent: u64,
+    /// Packets received in all.
+    pub received: u64,
+}
+
+impl<'a> Load<'a> {
+    /// `to` receives what `from` sends to `address`.
+    pub fn new(from: &'a UdpSocket, to: &'a UdpSocket, address: SocketAddr) -> Result<Self> {
+        SockRef::from(from).set_send_buffer_size(SOCKET_BUFFER)?;
+        Ok(Self {
+            from,
+            to,
+            address,
+            sender: UdpSocketState::new(from.into())?,
+            receiver: Receiver::plain(to)?,
+        })
+    }
+
+    /// Sends at this rate for so long, and then waits until nothing more comes.
+    pub fn offer(&mut self, rate: f64, time: Duration) -> Result<Try> {
+        let (from, to, address) = (self.from, self.to, self.address);
+        let (sender, receiver) = (&self.sender, &mut self.receiver);
+        let mut received = 0;
+        let start = Instant::now();
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| send(sender, from, address, rate, time));
+            let mut take_until = |until: Duration| {
+                while start.elapsed() < until {
+                    receiver.take(to, |_, _| received += 1)?;
+                    thread::sleep(PAUSE);
+                }
+                anyhow::Ok((start.elapsed(), received))
+            };
+            let first = take_until(WARM_UP)?;
+            let last = take_until(time)?;
+            let sent = match sending.join() {
+                Ok(sent) => sent?,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            let all = take_until(start.elapsed() + REST)?;
+            Ok(Try {
+                rate,
+                sent,
+                offered: sent as f64 / time.as_secs_f64(),
+                delivered: (last.1 - first.1) as f64 / (last.0 - first.0).as_secs_f64(),
+                received: all.1,
+            })
+        })
+    }
+}
+
+/// Sends at this rate for so long; says how many packets.
+fn send(
+    system: &UdpSocketState,
+    socket: &UdpSocket,
+    to: SocketAddr,
+    rate: f64,
+    time: Duration,
+) -> Result<u64> {
+    let most = system.max_gso_segments();
+    let payload = vec![7; most * PAYLOAD];
+    let start = Instant::now();
+    let mut sent = 0;
+    loop {
+        let now = start.elapsed();
+        if now >= time {
+            return Ok(sent);
+        }
+        let due = (now.as_secs_f64() * rate) as u64;
+        if sent >= due {
+            thread::sleep(TICK);
+            continue;
+        }
+        let count = usize::try_from(due - sent)?.min(most);
+        let batch = Transmit {
+            destination: to,
+            ecn: None,
+            contents: &payload[..count * PAYLOAD],
+            segment_size: (count > 1).then_some(PAYLOAD),
+            src_ip: None,
+        };
+        match system.try_send(socket.into(), &batch) {
+            Ok(()) => sent += count as u64,
+            // The system's buffers are full.
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => thread::yield_now(),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
