@@ -46,7 +46,7 @@ pub enum Part {
 pub fn run(part: Part, filter: Option<String>, others: &Others) -> Result<bool> {
     let mut report = Report::new(filter);
     if part != Part::Godot {
-        rust(&mut report)?;
+        rust(&mut report, others)?;
     }
     if part != Part::Rust {
         in_godot(&mut report, others);
@@ -54,7 +54,7 @@ pub fn run(part: Part, filter: Option<String>, others: &Others) -> Result<bool> 
     Ok(report.finish())
 }
 
-fn rust(report: &mut Report) -> Result<()> {
+fn rust(report: &mut Report, others: &Others) -> Result<()> {
     for (name, tool, arguments) in LINTS {
         // A minimal installation of Rust is without these two.
         if !cargo::has(tool)? {
@@ -67,17 +67,21 @@ fn rust(report: &mut Report) -> Result<()> {
         });
     }
     rooms::run(report);
-    cargo_tests(report)?;
+    cargo_tests(report, others)?;
     fuzz::test(report);
     Ok(())
 }
 
 /// `cargo test`, whose counts are added to ours.
-fn cargo_tests(report: &mut Report) -> Result<()> {
+fn cargo_tests(report: &mut Report, others: &Others) -> Result<()> {
     let mut command = cargo::command("test")?;
     command
         .args(["--workspace", "--no-fail-fast"])
         .stdout(Stdio::piped());
+    if let Some(folder) = &others.noray {
+        // What is said of the public server is then tested with it; else it counts as skipped.
+        command.env("PUBLIC_NORAY_DIR", std::path::absolute(folder)?);
+    }
     if let Some(filter) = report.filter() {
         command.args(["--", filter]);
     }
