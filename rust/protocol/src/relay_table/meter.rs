@@ -35,35 +35,48 @@ impl Rate {
 }
 
 /// What one sender has yet to pay for.
+///
+/// Who counts may have looked at the clock a while before, and others since then; the latest
+/// time is what is true.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     paid_at: u64,
+    latest: u64,
 }
 
 impl Meter {
     pub(super) fn has_room(&self, length: u64, rate: Rate, now: u64) -> bool {
+        let now = self.latest.max(now);
         rate.take(self.paid_at, length, now).is_some()
     }
 
     /// Counts bytes for which there was room.
     pub(super) fn count(&mut self, length: u64, rate: Rate, now: u64) {
-        if let Some(paid_at) = rate.take(self.paid_at, length, now) {
+        self.latest = self.latest.max(now);
+        if let Some(paid_at) = rate.take(self.paid_at, length, self.latest) {
             self.paid_at = paid_at;
         }
     }
 }
 
-/// What all senders together have yet to pay for.
+/// What all senders together have yet to pay for; the latest time counts, as for [`Meter`].
 #[derive(Debug, Default)]
 pub(super) struct SharedMeter {
     paid_at: AtomicU64,
+    latest: AtomicU64,
 }
 
 impl SharedMeter {
     /// Counts bytes if there is room for them.
     pub(super) fn try_count(&self, length: u64, rate: Rate, now: u64) -> bool {
+        let mut latest = self.latest.load(Relaxed);
+        if latest < now {
+            latest = self.latest.fetch_max(now, Relaxed).max(now);
+        }
         self.paid_at
-            .fetch_update(Relaxed, Relaxed, |paid_at| rate.take(paid_at, length, now))
+            .fetch_update(Relaxed, Relaxed, |paid_at| {
+                rate.take(paid_at, length, latest)
+            })
             .is_ok()
     }
 }
@@ -71,4 +84,32 @@ impl SharedMeter {
 /// A time in nanoseconds; 584 years at the most.
 pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// A thread that was held up after it looked at the clock had its packets dropped, as if all
+    /// were over the limit.
+    #[test]
+    fn who_looked_at_the_clock_early_owes_nothing_for_it() {
+        let rate = Rate::new(1000, Duration::from_millis(100));
+        let mut meter = Meter::default();
+        meter.count(10, rate, 9 * SECOND);
+        assert!(meter.has_room(10, rate, SECOND));
+        let shared = SharedMeter::default();
+        assert!(shared.try_count(10, rate, 9 * SECOND));
+        assert!(shared.try_count(10, rate, SECOND));
+        // The limit itself holds for it too.
+        for _ in 0..8 {
+            meter.count(10, rate, SECOND);
+            assert!(shared.try_count(10, rate, SECOND));
+        }
+        meter.count(10, rate, SECOND);
+        assert!(!meter.has_room(10, rate, SECOND));
+        assert!(!shared.try_count(10, rate, SECOND));
+    }
 }
