@@ -147,6 +147,8 @@ struct Identity {
     pid: String,
     /// Whose connection it belongs to; `None` when it is gone.
     sender: Option<usize>,
+    /// Who had it last.
+    last: usize,
     remote: Option<SocketAddr>,
     relay: Option<Relay>,
 }
@@ -231,11 +233,12 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// The identity that a sender asks with: its first.
+    /// The identity that a sender asks with, its first; when it has none, the last that it had.
     fn own(&self, who: usize) -> Option<&Identity> {
-        self.identities
-            .iter()
-            .find(|identity| identity.sender == Some(who))
+        let mut all = self.identities.iter();
+        let has = all.find(|identity| identity.sender == Some(who));
+        let mut all = self.identities.iter();
+        has.or_else(|| all.rfind(|identity| identity.last == who))
     }
 
     fn take_turn(&mut self, who: usize, mut turn: Vec<u8>, datagram: bool) {
@@ -322,6 +325,7 @@ impl<'a> Play<'a> {
                         return;
                     }
                     let mut identity = self.identities.remove(at);
+                    identity.last = who;
                     if identity.sender.replace(who).is_none() {
                         (identity.remote, identity.relay) = (None, None);
                     }
@@ -374,6 +378,7 @@ impl<'a> Play<'a> {
             oid,
             pid,
             sender: Some(who),
+            last: who,
             remote: None,
             relay: None,
         }
@@ -558,8 +563,10 @@ impl<'a> Play<'a> {
         let udp = &self.stage.udp;
         let own_address = udp[who].local_addr().ok();
         for told in &sender.told {
-            // By an identity that is registered elsewhere it would be a stranger's.
-            let is_asker = |own: &&Identity| own.pid == told.asker && own.remote == own_address;
+            // By an identity that is gone or registered elsewhere it would be a stranger's.
+            let is_asker = |own: &&Identity| {
+                own.pid == told.asker && own.sender == Some(who) && own.remote == own_address
+            };
             if told.when.elapsed() > SOON || !self.identities.iter().any(|own| is_asker(&own)) {
                 continue;
             }

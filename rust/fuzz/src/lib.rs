@@ -43,7 +43,7 @@ pub const TARGETS: [Target; 5] = [
     Target {
         name: "commands",
         check: commands::check,
-        mutations: 1000,
+        mutations: 500,
     },
     Target {
         name: "registrar",
