@@ -7,6 +7,7 @@
 //! crowd        one address opens 10,000 connections
 //! descriptors  the process has as many descriptors as it may have
 //! clock        the wall clock jumps
+//! standstill   the process is stopped for a while, as by a machine that sleeps
 //! killed       the process is killed in mid-game and started again
 //! ```
 
@@ -28,5 +29,7 @@ mod loss;
 mod running;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod slow;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+mod standstill;
 #[cfg(target_os = "linux")]
 mod vanished;

@@ -1,0 +1,96 @@
+//! The process is stopped for longer than its time-outs, as by a machine that sleeps, and goes on.
+
+use std::{thread::sleep, time::Duration};
+
+use crate::{
+    harness::{PATIENCE, Player},
+    running::{Running, binary, relay_ports},
+};
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// So many that not all of them are looked at in one go when it wakes up.
+const PAIRS: usize = 150;
+const NEWCOMERS: usize = 40;
+/// Packets of each player meanwhile.
+const ROUNDS: u8 = 16;
+
+/// Two players of a relayed game who go on sending.
+struct Pair {
+    players: [Player; 2],
+    ports: [u16; 2],
+}
+
+impl Pair {
+    fn new(server: &Running) -> Self {
+        let (host, client, host_port) = server.relayed_pair();
+        client.send_datagram(b"begin", host_port);
+        let (_, client_port) = host.datagram();
+        Self {
+            players: [host, client],
+            ports: [client_port, host_port],
+        }
+    }
+
+    fn send(&self, payload: &[u8]) {
+        for (player, port) in self.players.iter().zip(self.ports) {
+            player.send_datagram(payload, port);
+        }
+    }
+
+    fn expect(&self, payload: &[u8]) {
+        for (player, port) in self.players.iter().zip(self.ports) {
+            assert_eq!(player.datagram(), (payload.to_vec(), port));
+        }
+    }
+}
+
+#[test]
+fn who_was_there_is_there() {
+    let server = Running::start(
+        binary()
+            .env("NORAY_UDP_RELAY_PORTS", relay_ports(2 * PAIRS + 50))
+            .env("NORAY_UNREGISTERED_TIMEOUT", "2s")
+            .env("NORAY_WRITE_TIMEOUT", "2s"),
+    );
+    let mut pairs: Vec<Pair> = Vec::new();
+    for number in 0..PAIRS {
+        pairs.push(Pair::new(&server));
+        // Those who came first are not to wait until all are here.
+        if number % 10 == 0 {
+            pairs.iter().for_each(|pair| pair.send(b"alive"));
+            pairs.iter().for_each(|pair| pair.expect(b"alive"));
+        }
+    }
+    for round in 0..3_u8 {
+        pairs.iter().for_each(|pair| pair.send(&[round]));
+        pairs.iter().for_each(|pair| pair.expect(&[round]));
+    }
+    let mut newcomers: Vec<_> = (0..NEWCOMERS).map(|_| server.player()).collect();
+
+    server.signal("STOP");
+    // Nobody there knows, and games go on.
+    for round in 0..ROUNDS {
+        pairs.iter().for_each(|pair| pair.send(&[round]));
+        sleep(2 * TIMEOUT / u32::from(ROUNDS));
+    }
+    for player in &mut newcomers {
+        player.send("register-host");
+    }
+    server.signal("CONT");
+
+    for round in 0..ROUNDS {
+        pairs.iter().for_each(|pair| pair.expect(&[round]));
+    }
+    for newcomer in &mut newcomers {
+        let answer = newcomer.line_within(PATIENCE);
+        assert!(answer.is_some_and(|line| line.starts_with("set-oid ")));
+    }
+    for pair in pairs {
+        pair.send(b"and on");
+        pair.expect(b"and on");
+        for mut player in pair.players {
+            player.expect_silence();
+        }
+    }
+}
