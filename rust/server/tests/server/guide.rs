@@ -1,4 +1,5 @@
-//! docs/SERVER.md and packaging/ speak of what there is.
+//! docs/SERVER.md and packaging/ speak of what there is. (Differences to the public server: see the
+//! tests in `public`.)
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
@@ -132,7 +133,7 @@ fn defaults_that_are_named_are_the_defaults() {
             config.drain_timeout.as_secs()
         ),
         format!(
-            "answers at most {} refusals a second",
+            "refusals** are at most {} a second",
             thousands(defaults::MAX_REFUSALS_PER_SECOND)
         ),
     ] {
