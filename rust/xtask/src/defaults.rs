@@ -96,3 +96,44 @@ pub const LAB_PLAIN_JOIN: Duration = Duration::from_secs(60);
 
 /// A hundred joins in a row: at a second each something is wrong, at two it hangs.
 pub const LAB_HUNDRED_JOINS: Duration = Duration::from_secs(200);
+
+/// How long the soak lasts by itself, and among the tests.
+pub const SOAK_MINUTES: u32 = 10;
+
+/// How many players it has.
+pub const SOAK_PLAYERS: u32 = 500;
+
+/// How much it lets others have the processor first: tests that run beside it look at the time.
+pub const SOAK_NICE: i32 = 5;
+
+/// In which its players come for the first time.
+pub const SOAK_ARRIVAL: Duration = Duration::from_secs(15);
+
+/// From packet to packet of one of its players. Games send ten times as many; 2,500 a second in
+/// all are few enough that no buffer fills up, and that other tests hardly notice.
+pub const SOAK_PACKET_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long two of its players play. Short, so that many come and go, and longer than relays
+/// without packets live.
+pub const SOAK_SHORTEST_GAME: Duration = Duration::from_secs(30);
+/// See [`SOAK_SHORTEST_GAME`].
+pub const SOAK_LONGEST_GAME: Duration = Duration::from_secs(90);
+
+/// From leaving to coming back, at the most.
+pub const SOAK_LONGEST_ABSENCE: Duration = Duration::from_secs(10);
+
+/// What its server may take for one thing. Milliseconds, but both wait for other tests.
+pub const SOAK_ANSWER: Duration = Duration::from_secs(20);
+
+/// From repeat to repeat of a registration.
+pub const SOAK_REPEAT: Duration = Duration::from_millis(500);
+
+/// How often its server is looked at; a part of a minute without rest.
+pub const SOAK_SAMPLE: Duration = Duration::from_secs(5);
+
+/// From its last player's leaving until nothing of them is left: relays live for 30 s without
+/// packets, and are looked for every 30 s.
+pub const SOAK_EMPTY: Duration = Duration::from_secs(80);
+
+/// Beyond its minutes: the last games' ends, [`SOAK_EMPTY`], and a look at the log.
+pub const SOAK_OVERTIME: Duration = Duration::from_secs(200);

@@ -19,6 +19,7 @@ mod rooms;
 mod scan;
 mod scenario;
 mod server;
+mod soak;
 mod test;
 
 use std::net::Ipv4Addr;
@@ -68,6 +69,10 @@ enum Command {
         /// An installed copy of foxssake/noray (with its npm packages), where players then meet
         #[arg(long, value_name = "DIR")]
         noray: Option<PathBuf>,
+        /// How long the soak lasts that goes on beside the other tests: for Linux
+        #[arg(long, value_name = "N", default_value_t = defaults::SOAK_MINUTES,
+              value_parser = clap::value_parser!(u32).range(1..=1440))]
+        soak_minutes: u32,
         /// Only tests with this in their name
         filter: Option<String>,
     },
@@ -106,6 +111,24 @@ enum Command {
     Bench {
         #[command(subcommand)]
         what: Option<Bench>,
+    },
+    /// Lets hundreds of players come, play by relay and leave for some minutes, and looks whether
+    /// the server delivers everything and grows by nothing: for Linux
+    Soak {
+        /// How long
+        #[arg(long, value_name = "N", default_value_t = defaults::SOAK_MINUTES,
+              value_parser = clap::value_parser!(u32).range(1..=1440))]
+        minutes: u32,
+        /// How many players
+        #[arg(long, value_name = "N", default_value_t = defaults::SOAK_PLAYERS,
+              value_parser = clap::value_parser!(u32).range(2..=8000))]
+        players: u32,
+        /// The server's executable; else it is built
+        #[arg(long, value_name = "FILE", hide = true)]
+        server: Option<PathBuf>,
+        /// Let others have the processor first
+        #[arg(long, hide = true)]
+        nice: bool,
     },
     /// Lets players behind every kind of router join each other, and prints who gets in, by
     /// which way and how fast
@@ -167,6 +190,7 @@ fn run(command: Command) -> Result<bool> {
             rust_only,
             netfox,
             noray,
+            soak_minutes,
             filter,
         } => {
             let part = match (godot_only, rust_only) {
@@ -174,7 +198,8 @@ fn run(command: Command) -> Result<bool> {
                 (_, true) => test::Part::Rust,
                 _ => test::Part::All,
             };
-            return test::run(part, filter, &scenario::Others { netfox, noray });
+            let others = scenario::Others { netfox, noray };
+            return test::run(part, filter, &others, soak_minutes);
         }
         Command::Addon { release, targets } => {
             let profile = if release {
@@ -198,6 +223,17 @@ fn run(command: Command) -> Result<bool> {
             seconds,
             keep,
         } => fuzz::run(target.as_deref(), seconds, keep)?,
+        Command::Soak {
+            minutes,
+            players,
+            server,
+            nice,
+        } => soak::run(soak::Options {
+            minutes,
+            players,
+            server,
+            nice,
+        })?,
         Command::Natlab {
             netfox,
             noray,

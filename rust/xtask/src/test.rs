@@ -10,7 +10,7 @@ use crate::godot::{self, Godot};
 use crate::process::{self, Game, Missed};
 use crate::report::Report;
 use crate::scenario::{self, Others};
-use crate::{addon, defaults, demo, engine, fuzz, natlab, paths, rooms};
+use crate::{addon, defaults, demo, engine, fuzz, natlab, paths, rooms, soak};
 
 const RUNNER: &str = "res://tests/runner.tscn";
 
@@ -43,18 +43,30 @@ pub enum Part {
 }
 
 /// Runs the tests and prints the sum on the last line. Returns whether all is well.
-pub fn run(part: Part, filter: Option<String>, others: &Others) -> Result<bool> {
+///
+/// The soak goes on beside all that comes after the Rust half's build.
+pub fn run(part: Part, filter: Option<String>, others: &Others, soak_minutes: u32) -> Result<bool> {
     let mut report = Report::new(filter);
+    let mut soak = None;
     if part != Part::Godot {
+        lints(&mut report)?;
+        // What does not build is told by `cargo test` itself.
+        let built = process::run_tool(cargo::command("test")?.args(["--workspace", "--no-run"]));
+        if built.is_ok() {
+            soak = soak::background::begin(&mut report, soak_minutes);
+        }
         rust(&mut report, others)?;
     }
     if part != Part::Rust {
         in_godot(&mut report, others);
     }
+    if let Some(soak) = soak {
+        soak.finish(&mut report);
+    }
     Ok(report.finish())
 }
 
-fn rust(report: &mut Report, others: &Others) -> Result<()> {
+fn lints(report: &mut Report) -> Result<()> {
     for (name, tool, arguments) in LINTS {
         // A minimal installation of Rust is without these two.
         if !cargo::has(tool)? {
@@ -66,6 +78,10 @@ fn rust(report: &mut Report, others: &Others) -> Result<()> {
             process::run_tool(cargo::command(arguments[0])?.args(&arguments[1..]))
         });
     }
+    Ok(())
+}
+
+fn rust(report: &mut Report, others: &Others) -> Result<()> {
     rooms::run(report);
     cargo_tests(report, others)?;
     fuzz::test(report);
