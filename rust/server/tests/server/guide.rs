@@ -66,6 +66,59 @@ fn process_managers_wait_longer_than_the_server_drains() {
     assert!(seconds(&container, "--stop-timeout ") > longest);
 }
 
+/// What the container's file copies is what it starts and asks for its health, by flags that are
+/// there.
+#[test]
+fn the_container_starts_what_it_copies() {
+    let container = read("packaging/Containerfile");
+    let line = |beginning: &str| {
+        let line = container.lines().find(|line| line.starts_with(beginning));
+        line.expect(beginning).to_owned()
+    };
+    let copied = line("COPY ");
+    let program = copied.rsplit(' ').next().unwrap();
+    assert_eq!(line("ENTRYPOINT "), format!("ENTRYPOINT [\"{program}\"]"));
+    let health = line("    CMD ");
+    assert_eq!(health.trim(), format!("CMD [\"{program}\", \"--probe\"]"));
+    let server = Running::start(&mut binary());
+    let port = server.http().port().to_string();
+    let probe = binary()
+        .env("NORAY_HTTP_PORT", port)
+        .arg("--probe")
+        .status();
+    assert!(probe.unwrap().success());
+    // What the first lines of the file put there.
+    let name = copied.split(' ').nth(2).unwrap();
+    assert!(container.contains(&format!("target/release/{name} target/image/{name}")));
+}
+
+/// Where systemd is there to be asked.
+#[cfg(target_os = "linux")]
+#[test]
+fn systemd_understands_the_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("noray-server.service");
+    let program = "/usr/local/bin/noray-server";
+    let unit = read("packaging/noray-server.service");
+    assert!(unit.contains(&format!("ExecStart={program} --config ")));
+    // It looks for the program.
+    fs::write(
+        &path,
+        unit.replace(program, env!("CARGO_BIN_EXE_noray-server")),
+    )
+    .unwrap();
+    let mut verify = std::process::Command::new("systemd-analyze");
+    match verify.args(["--man=no", "verify"]).arg(&path).output() {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{said}");
+            // What it does not know, it passes over with a word.
+            assert!(!said.contains("noray-server.service"), "{said}");
+        }
+        Err(error) => eprintln!("skipped: this machine has no systemd-analyze ({error})"),
+    }
+}
+
 /// The ports, limits and times of the guide's tables.
 #[test]
 fn defaults_that_are_named_are_the_defaults() {

@@ -6,12 +6,13 @@
 
 use std::{
     collections::HashMap,
-    net::{Ipv4Addr, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use noray_server::{Config, defaults::ADDRESS_HOLD};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::harness::{PATIENCE, Player, SILENCE, TestServer, config, eventually, free_ports};
 
@@ -35,6 +36,14 @@ impl Natted {
             ip,
             is_symmetric,
             by_port: HashMap::new(),
+        }
+    }
+
+    /// The address that it proved.
+    fn registered(&self) -> SocketAddrV4 {
+        match self.player.address() {
+            SocketAddr::V4(address) => address,
+            SocketAddr::V6(_) => panic!("no IPv4 address"),
         }
     }
 
@@ -316,4 +325,125 @@ fn a_game_goes_on_when_the_connection_to_the_server_is_lost() {
     host.player.register_remote();
     exchange(&mut client, to_host, &mut host, to_client);
     assert_eq!(client.ask(&mut host), (to_host, to_client));
+}
+
+/// Sends datagrams with a forged sender.
+struct Forger {
+    raw: Socket,
+}
+
+impl Forger {
+    /// `None` where this process may not forge.
+    fn new() -> Option<Self> {
+        /// Whole IPv4 packets, their headers too: IPPROTO_RAW.
+        const RAW: i32 = 255;
+        match Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(RAW))) {
+            Ok(raw) => Some(Self { raw }),
+            Err(error) => {
+                eprintln!("skipped: only root can forge senders ({error})");
+                None
+            }
+        }
+    }
+
+    fn send(&self, payload: &[u8], from: SocketAddrV4, port: u16) {
+        let to = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        let length = (8 + payload.len()) as u16;
+        // Version and length of the header; the system fills in lengths, identity and checksum.
+        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0];
+        packet.extend(from.ip().octets());
+        packet.extend(to.ip().octets());
+        packet.extend(
+            [from.port(), to.port(), length]
+                .map(u16::to_be_bytes)
+                .concat(),
+        );
+        // No checksum of the datagram's.
+        packet.extend([0, 0]);
+        packet.extend(payload);
+        let sent = self.raw.send_to(&packet, &SocketAddr::V4(to).into());
+        assert_eq!(sent.unwrap(), packet.len());
+    }
+}
+
+#[test]
+fn forged_senders_neither_take_a_relay_over_nor_cut_a_player_off() {
+    let Some(forger) = Forger::new() else { return };
+    let server = TestServer::start();
+    for is_symmetric in [false, true] {
+        let mut host = Natted::new(&server, 2, true);
+        let mut client = Natted::new(&server, 3, is_symmetric);
+        let (to_host, to_client) = client.ask(&mut host);
+        handshake(&mut host, to_client, &mut client, to_host);
+        for round in 0..20u8 {
+            for port in [1, 2, 40_000 + u16::from(round), to_host, to_client] {
+                for ip in [client.ip, host.ip, Ipv4Addr::LOCALHOST] {
+                    forger.send(b"$forged", SocketAddrV4::new(ip, port), to_host);
+                }
+            }
+            if !is_symmetric {
+                forger.send(b"$forged", client.registered(), to_host);
+            }
+            exchange(&mut client, to_host, &mut host, to_client);
+        }
+    }
+}
+
+/// The address is proven and the router's port is a guess, so the forger wins, but no longer than
+/// it goes on.
+#[test]
+fn a_forged_proven_address_bars_a_symmetric_player_while_it_lasts() {
+    let Some(forger) = Forger::new() else { return };
+    let server = TestServer::start();
+    let mut host = Natted::new(&server, 2, true);
+    let mut client = Natted::new(&server, 3, true);
+    let (to_host, to_client) = client.ask(&mut host);
+    handshake(&mut host, to_client, &mut client, to_host);
+    forger.send(b"$forged", client.registered(), to_host);
+    client.send(b"barred", to_host);
+    assert_eq!(host.receive(to_client, SILENCE), None);
+    sleep(ADDRESS_HOLD);
+    exchange(&mut client, to_host, &mut host, to_client);
+}
+
+#[test]
+fn a_forged_registration_needs_the_private_id() {
+    let Some(forger) = Forger::new() else { return };
+    let server = TestServer::start();
+    let mut player = Natted::new(&server, 4, false).player;
+    let elsewhere = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 9), 9);
+    let registrar = server.server.registrar_address().port();
+    forger.send(player.oid.as_bytes(), elsewhere, registrar);
+    forger.send(&player.pid.as_bytes()[1..], elsewhere, registrar);
+    sleep(SILENCE);
+    let told = player.ask(&format!("connect {}", player.oid));
+    assert_eq!(told, format!("connect {}", player.address()));
+    assert_eq!(player.line(), told);
+    // Else nothing was forged.
+    forger.send(player.pid.as_bytes(), elsewhere, registrar);
+    sleep(SILENCE);
+    let told = player.ask(&format!("connect {}", player.oid));
+    assert_eq!(told, format!("connect {elsewhere}"));
+}
+
+#[test]
+fn forged_senders_elsewhere_reach_nobody() {
+    let Some(forger) = Forger::new() else { return };
+    let server = TestServer::start();
+    let mut host = Natted::new(&server, 2, true);
+    let mut client = Natted::new(&server, 3, true);
+    let (to_host, to_client) = client.ask(&mut host);
+    handshake(&mut host, to_client, &mut client, to_host);
+    // The server's own ports too, so that relays could send to each other for ever.
+    let registrar = server.server.registrar_address().port();
+    for ip in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 9)] {
+        for port in [to_host, to_client, registrar, 5] {
+            for to in [to_host, to_client] {
+                forger.send(b"forged", SocketAddrV4::new(ip, port), to);
+            }
+        }
+    }
+    assert_eq!(host.receive(to_client, SILENCE), None);
+    assert_eq!(client.receive(to_host, SILENCE), None);
+    exchange(&mut client, to_host, &mut host, to_client);
 }

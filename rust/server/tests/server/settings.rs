@@ -89,6 +89,42 @@ fn flags_come_first_then_the_environment_then_the_file() {
 }
 
 #[test]
+fn every_setting_can_be_given_in_each_of_three_ways() {
+    for setting in noray_server::SETTINGS {
+        let value = match setting.value {
+            "ADDRESS" => "127.0.0.9",
+            "PORT" => "1234",
+            "PORTS" => "1000-1005",
+            "TIME" => "77s",
+            "SIZE" => "20kb",
+            "COUNT" => "20",
+            "CHARACTERS" => "abc",
+            "BOOL" => "true",
+            "FORMAT" => "json",
+            "LEVEL" => "warn",
+            other => panic!("no value for {other}"),
+        };
+        let file = file(&format!("{}={value}\n", setting.name));
+        let flag = format!("--{}={value}", setting.flag);
+        for (mut command, origin) in [
+            (with_file(&file), format!("{}:1", file.path().display())),
+            (binary(), "environment".to_owned()),
+            (binary(), format!("--{}", setting.flag)),
+        ] {
+            match origin.as_str() {
+                "environment" => command.env(setting.name, value),
+                origin if origin.starts_with("--") => command.arg(&flag),
+                _ => &mut command,
+            };
+            let (code, text, error) = output(command.arg("--check"));
+            assert_eq!((code, error.as_str()), (Some(0), ""), "{flag}");
+            let expected = (value.to_owned(), origin);
+            assert_eq!(shown(&text, setting.name), expected, "{flag}");
+        }
+    }
+}
+
+#[test]
 fn what_is_shown_is_a_file_with_the_same_settings() {
     let (code, text, _) = output(
         binary()
