@@ -27,6 +27,15 @@ const PAIRS: usize = 100;
 /// Packets a second of all pairs together, one way.
 const RATE: u64 = 6000;
 const TIME: Duration = Duration::from_secs(3);
+/// Relays that are open besides, when it is measured whether a packet costs more with them.
+const CROWD: usize = 10_000;
+const CROWD_ROUNDS: usize = 3;
+/// Room for the crowd, below the ports that systems hand out by themselves; and a crowd that
+/// is idle stays.
+const CROWD_SETTINGS: [(&str, &str); 2] = [
+    ("NORAY_UDP_RELAY_PORTS", "20000-31999"),
+    ("NORAY_UDP_RELAY_TIMEOUT", "10m"),
+];
 /// What is on its way arrives within this time.
 const REST: Duration = Duration::from_millis(300);
 
@@ -43,6 +52,13 @@ pub fn measure(programs: &[Program]) -> Result<Part> {
         with_server(program, &NO_LIMITS, relayed)
     })?;
     let [at_50, at_99] = medians(&direct.into_inner());
+    let crowd_settings = [&NO_LIMITS[..], &CROWD_SETTINGS].concat();
+    let crowded = by_turns(&programs[..1], CROWD_ROUNDS, |program| {
+        with_server(program, &crowd_settings, |server| {
+            open_crowd(server)?;
+            relayed(server)
+        })
+    })?;
     let row = |what: &str, at: usize, show: fn(f64) -> String, to_reach| {
         Row::new(what, measured.ours[at], measured.other(at), show, to_reach)
     };
@@ -62,6 +78,13 @@ pub fn measure(programs: &[Program]) -> Result<Part> {
                 3,
                 |value| format!("{value:.1} µs"),
                 "reported",
+            ),
+            Row::new(
+                "- the same, 10,000 relays more open",
+                crowded.ours[3],
+                None,
+                |value| format!("{value:.1} µs"),
+                "constant",
             ),
         ],
         notes: vec![format!(
@@ -93,6 +116,18 @@ fn relayed(server: &Server) -> Result<Values> {
         100.0 * (1.0 - arrived / sent as f64),
         used.as_secs_f64() * 1e6 / arrived,
     ])
+}
+
+/// Relays that nobody uses any more, and that are still open.
+fn open_crowd(server: &Server) -> Result<()> {
+    for pair in PAIRS..PAIRS + CROWD / 2 {
+        let mut from = Player::register(server, 2 * pair)?;
+        let mut to = Player::register(server, 2 * pair + 1)?;
+        from.connect_relay(&mut to)?;
+    }
+    let open = machine::open_files(server.process())?;
+    ensure!(open > CROWD, "of {CROWD} relays, {open} are open at most");
+    Ok(())
 }
 
 /// The same with no server between: median and 99th percentile in microseconds.

@@ -34,6 +34,12 @@ pub fn processor_time(process: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
+/// How many files and sockets a process has open.
+pub fn open_files(process: u32) -> Result<usize> {
+    let folder = format!("/proc/{process}/fd");
+    Ok(fs::read_dir(&folder).context(folder)?.count())
+}
+
 /// The memory that a process has in use, in MB.
 pub fn memory(process: u32) -> Result<f64> {
     let file = format!("/proc/{process}/status");
