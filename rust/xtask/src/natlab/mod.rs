@@ -158,7 +158,11 @@ impl Program {
         };
         // The last one: the public server is what players of netfox.noray meet at today.
         let mixed = match (&others.netfox, sites.last()) {
-            (Some(_), Some(&site)) => wanted(cases::with_netfox(site)),
+            (Some(_), Some(&site)) => {
+                let mut mixed = wanted(cases::with_netfox(site));
+                mixed.extend(wanted(cases::with_netfox_by_our_relay()));
+                mixed
+            }
             _ => {
                 let why = "no checkout of netfox was named (--netfox DIR)";
                 board.skip("natlab::netfox", why);
