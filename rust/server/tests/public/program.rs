@@ -68,7 +68,7 @@ impl Program {
                 (command, "Applying dynamic relaying")
             }
         };
-        let [port, http] = free_tcp_ports();
+        let [port, http] = [free_tcp_port(), free_tcp_port()];
         let registrar = free_ports(1)[0];
         let ports: Vec<_> = relay_ports.iter().map(u16::to_string).collect();
         // Neither may find a file with settings.
@@ -232,9 +232,15 @@ fn without_settings(command: &mut Command) {
     }
 }
 
-fn free_tcp_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+/// Of the range of [`free_ports`]: one that systems give out by themselves can be some connection's
+/// before the server has it.
+fn free_tcp_port() -> u16 {
+    loop {
+        let port = free_ports(1)[0];
+        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn collect(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
