@@ -109,9 +109,13 @@ pub const SOAK_NICE: i32 = 5;
 /// In which its players come for the first time.
 pub const SOAK_ARRIVAL: Duration = Duration::from_secs(15);
 
-/// From packet to packet of one of its players. Games send ten times as many; 2,500 a second in
-/// all are few enough that no buffer fills up, and that other tests hardly notice.
-pub const SOAK_PACKET_INTERVAL: Duration = Duration::from_millis(200);
+/// How often one of its players sends, [`SOAK_PACKETS`] at once. Games send many times as often:
+/// 1,250 packets a second in all are few enough that no buffer fills up, and that both, built for
+/// debugging, take about an eighth of one core from the other tests.
+pub const SOAK_PACKET_INTERVAL: Duration = Duration::from_millis(800);
+
+/// Packets that are sent one right after the other.
+pub const SOAK_PACKETS: u32 = 2;
 
 /// How long two of its players play. Short, so that many come and go, and longer than relays
 /// without packets live.

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::players::{Counts, PACKET};
-use super::watched::Sample;
+use super::watched::{Sample, processor_seconds};
 
 const MEMORY: &str = "process_resident_memory_bytes";
 const FILES: &str = "process_open_fds";
-const PROCESSOR: &str = "process_cpu_seconds_total";
 const CONNECTIONS: &str = "noray_tcp_connections";
 const PLAYERS: &str = "noray_active_hosts";
 const RELAYS: &str = "noray_relay_count";
@@ -41,7 +40,7 @@ impl Course {
     /// Nobody is there yet.
     pub fn begin(start: Sample) -> Self {
         Self {
-            told: (start.at, processor(&start), own_processor()),
+            told: (start.at, start.processor, own_processor()),
             start,
             samples: Vec::new(),
             end: None,
@@ -69,7 +68,7 @@ impl Course {
             return String::new();
         };
         let (since, server, own) = self.told;
-        self.told = (now.at, processor(now), own_processor());
+        self.told = (now.at, now.processor, own_processor());
         let seconds = (now.at - since).as_secs_f64();
         let share = |used: f64| 100.0 * used / seconds;
         let value = |name| now.value(name).unwrap_or(f64::NAN);
@@ -241,23 +240,132 @@ fn of_metrics(course: &Course, counts: &Counts) -> Result<Vec<String>> {
     Ok(problems)
 }
 
+fn own_processor() -> f64 {
+    processor_seconds(std::process::id()).unwrap_or(f64::NAN)
+}
+
 /// By how much a metric is higher than at another time.
 fn rise(from: &Sample, to: &Sample, name: &str) -> f64 {
     let value = |sample: &Sample| sample.value(name).unwrap_or(f64::NAN);
     value(to) - value(from)
 }
 
-fn processor(sample: &Sample) -> f64 {
-    sample.value(PROCESSOR).unwrap_or(f64::NAN)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The processor time that this process took, in seconds.
-fn own_processor() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Behind the name, which may hold anything.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks: u64 = (fields.split_whitespace().skip(11).take(2))
-        .filter_map(|field| field.parse::<u64>().ok())
-        .sum();
-    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+    const TIME: Duration = Duration::from_secs(600);
+    const PAIRS: u32 = 2;
+
+    /// What two pairs see who play three games with 100 packets.
+    fn counts() -> Counts {
+        Counts {
+            joined: 6,
+            met: 3,
+            played: 3,
+            sent: 100,
+            delivered: 100,
+            ..Counts::default()
+        }
+    }
+
+    /// What the server tells so many seconds after its start.
+    fn sample(start: Instant, seconds: u64, memory: f64, files: u64, players: u64) -> Sample {
+        let text = format!(
+            "{MEMORY} {}\n{FILES} {files}\n\
+             {CONNECTIONS} {players}\n{PLAYERS} {players}\n{RELAYS} {players}\n\
+             noray_relay_size_count 100\nnoray_relay_size_sum 20000\n\
+             noray_relay_duration_count 100\nnoray_remote_registrar_success 6\n\
+             noray_command_duration_count{{command=\"register-host\"}} 6\n\
+             noray_command_duration_count{{command=\"connect\"}} 3\n\
+             noray_command_duration_count{{command=\"connect-relay\"}} 3\n\
+             noray_command_duration_count{{command=\"other\"}} 0\n\
+             noray_relay_dropped_total{{reason=\"individual-traffic\"}} 0\n\
+             noray_relay_dropped_total{{reason=\"global-traffic\"}} 0\n\
+             noray_tcp_connections_refused_total 0\nnoray_relay_expired 6\n\
+             noray_refused_total{{command=\"connect\",reason=\"unknown-host\"}} 0\n",
+            memory * MIB
+        );
+        let mut sample = Sample::parse(&text);
+        sample.at = start + Duration::from_secs(seconds);
+        sample
+    }
+
+    /// Memory in MiB and descriptors at some times of a course, and how many are left at its end.
+    fn course(samples: &[(u64, f64, u64)], left: u64) -> Course {
+        let start = Instant::now();
+        let mut course = Course::begin(sample(start, 0, 5.0, 10, 0));
+        for (seconds, memory, files) in samples {
+            course.add(sample(start, *seconds, *memory, *files, 4));
+        }
+        course.end(sample(start, 640, 20.0, 10 + left, left));
+        course
+    }
+
+    fn problems(course: &Course, counts: &Counts, leaks: usize) -> Vec<String> {
+        judge(&Evidence {
+            course,
+            counts,
+            leaks,
+            time: TIME,
+            pairs: PAIRS,
+        })
+    }
+
+    #[track_caller]
+    fn expect(problems: &[String], part: &str) {
+        assert!(
+            problems.len() == 1 && problems[0].contains(part),
+            "{problems:?}"
+        );
+    }
+
+    const FLAT: &[(u64, f64, u64)] = &[(100, 20.0, 18), (170, 21.0, 18), (590, 22.5, 18)];
+
+    #[test]
+    fn a_server_that_stays_as_it_was_is_well() {
+        let none: [String; 0] = [];
+        assert_eq!(problems(&course(FLAT, 0), &counts(), 0), none);
+    }
+
+    #[test]
+    fn growth_is_told() {
+        let grown = [(100, 20.0, 18), (170, 21.0, 18), (590, 23.5, 18)];
+        expect(&problems(&course(&grown, 0), &counts(), 0), "memory grew");
+        let leaking = [(100, 20.0, 18), (590, 20.0, 60)];
+        let told = problems(&course(&leaking, 0), &counts(), 0);
+        expect(&told, "after 590 s 42 descriptors");
+    }
+
+    #[test]
+    fn what_is_left_is_told() {
+        let told = problems(&course(FLAT, 2), &counts(), 0);
+        assert_eq!(told.len(), 4, "{told:?}");
+        assert!(told[0].starts_with("2 of noray_tcp_connections are left"));
+        let mut endless = course(FLAT, 0);
+        endless.end = None;
+        expect(&problems(&endless, &counts(), 0), "did not come to its end");
+    }
+
+    #[test]
+    fn what_the_players_miss_is_told() {
+        let good = course(FLAT, 0);
+        let changed = |change: fn(&mut Counts)| {
+            let mut counts = counts();
+            change(&mut counts);
+            problems(&good, &counts, 0)
+        };
+        expect(&changed(|counts| counts.delivered = 99), "99 delivered");
+        expect(
+            &changed(|counts| counts.astray = 1),
+            "1 packets went astray",
+        );
+        expect(&changed(|counts| counts.played = 1), "only 1 games");
+        expect(&changed(|counts| counts.failed = 1), "failed for 1 pairs");
+        expect(
+            &changed(|counts| counts.joined = 7).split_off(1),
+            "players count 7",
+        );
+        expect(&problems(&good, &counts(), 1), "1 PrivateIDs");
+    }
 }

@@ -243,14 +243,24 @@ impl Game<'_> {
                     self.receive(me, &buffer[..length], from, to);
                 }
                 _ = tick.tick() => if Instant::now() < self.over {
-                    let number = self.sent[me].get();
-                    let packet = self.label.packet(me as u32, number);
-                    ensure!(udp.send_to(&packet, to).await? == PACKET, "a packet was cut");
-                    self.sent[me].set(number + 1);
-                    self.crowd.count(|counts| counts.sent += 1);
+                    for _ in 0..defaults::SOAK_PACKETS {
+                        self.send(me, udp, to).await?;
+                    }
                 },
             }
         }
+    }
+
+    async fn send(&self, me: usize, udp: &UdpSocket, to: SocketAddr) -> Result<()> {
+        let number = self.sent[me].get();
+        let packet = self.label.packet(me as u32, number);
+        ensure!(
+            udp.send_to(&packet, to).await? == PACKET,
+            "a packet was cut"
+        );
+        self.sent[me].set(number + 1);
+        self.crowd.count(|counts| counts.sent += 1);
+        Ok(())
     }
 
     fn receive(&self, me: usize, packet: &[u8], from: SocketAddr, expected: SocketAddr) {

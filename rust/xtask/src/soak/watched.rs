@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -35,6 +35,8 @@ pub struct Watched {
 pub struct Sample {
     /// When.
     pub at: Instant,
+    /// The processor time that its process took, in seconds.
+    pub processor: f64,
     metrics: HashMap<String, f64>,
 }
 
@@ -54,7 +56,8 @@ impl Sample {
             .sum()
     }
 
-    fn parse(text: &str) -> Self {
+    /// What a server tells in Prometheus' text.
+    pub fn parse(text: &str) -> Self {
         let metrics = text.lines().filter(|line| !line.starts_with('#'));
         let metrics = metrics.filter_map(|line| {
             let (name, value) = line.rsplit_once(' ')?;
@@ -62,6 +65,7 @@ impl Sample {
         });
         Self {
             at: Instant::now(),
+            processor: 0.0,
             metrics: metrics.collect(),
         }
     }
@@ -131,7 +135,10 @@ impl Watched {
         if !answer.starts_with("HTTP/1.1 200 ") {
             bail!("no metrics: {answer}");
         }
-        Ok(Sample::parse(&answer))
+        Ok(Sample {
+            processor: processor_seconds(self.game.id())?,
+            ..Sample::parse(&answer)
+        })
     }
 
     /// Ends it, and returns its log.
@@ -154,9 +161,35 @@ impl Watched {
     }
 }
 
+/// The processor time that a process took, in seconds; it tells whole ones itself.
+pub fn processor_seconds(process: u32) -> Result<f64> {
+    let file = format!("/proc/{process}/stat");
+    let stat = std::fs::read_to_string(&file).with_context(|| file.clone())?;
+    // Behind the name, which may hold anything.
+    let (_, fields) = stat.rsplit_once(')').with_context(|| file.clone())?;
+    let ticks: Vec<u64> = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse().ok())
+        .collect();
+    ensure!(ticks.len() == 2, "{file}: {stat}");
+    let per_second = rustix::param::clock_ticks_per_second();
+    Ok(ticks.iter().sum::<u64>() as f64 / per_second as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processor_time_is_read() {
+        let before = processor_seconds(std::process::id()).unwrap();
+        let until = Instant::now() + std::time::Duration::from_secs(10);
+        while processor_seconds(std::process::id()).unwrap() <= before {
+            assert!(Instant::now() < until, "no time passes");
+        }
+    }
 
     #[test]
     fn metrics_are_read() {
