@@ -108,8 +108,8 @@ impl Goal {
         // Where both players' routers keep to themselves what the relay's strangers send.
         let stranger = site == Site::Public && symmetric && !open;
         match way {
-            Way::Plain if symmetric => Self::Anything,
-            Way::Plain if relay_only => Self::ByAnyTime(Route::Relay),
+            Way::Plain if symmetric && site == Site::Public => Self::Anything,
+            Way::Plain if symmetric || relay_only => Self::ByAnyTime(Route::Relay),
             Way::Plain => Self::ByAnyTime(Route::Direct),
             Way::Call if stranger && lossy => Self::InIfPossible(LOSSY, STRANGER),
             Way::Call if stranger => Self::InIfPossible(STRANGERS_RELAY, STRANGER),
