@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
@@ -14,6 +13,7 @@ use super::players::{self, Crowd};
 use super::watched::Watched;
 use crate::cargo::Profile;
 use crate::defaults;
+use crate::process;
 use crate::server::Server;
 
 /// Lets them play, prints a table, and fails when something is not as it should be.
@@ -21,7 +21,7 @@ pub fn run(options: Options) -> Result<()> {
     if options.nice {
         rustix::process::nice(defaults::SOAK_NICE).context("cannot be nice")?;
     }
-    allow_many_files()?;
+    process::allow_many_files()?;
     let program = match options.server {
         Some(program) => program,
         None => Server::build(Profile::Release)?,
@@ -82,11 +82,4 @@ async fn soak(server: &Watched, crowd: Rc<Crowd>, pairs: u32, time: Duration) ->
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-}
-
-/// Each player has two sockets here.
-fn allow_many_files() -> Result<()> {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).context("cannot open more files")
 }

@@ -149,7 +149,7 @@ fn of_players(counts: &Counts, pairs: u32) -> Vec<String> {
     problems
 }
 
-/// After the first fifth of the time, it is what it is.
+/// After the first three tenths of the time, it is what it is.
 fn of_memory(course: &Course, time: Duration) -> Result<Vec<String>> {
     let mut settled = 0.0_f64;
     let mut later = 0.0_f64;

@@ -4,18 +4,6 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-/// Lets this process and what it starts open as many files as the system allows: thousands of
-/// players have two sockets each.
-pub fn allow_many_files() -> Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    let most = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    setrlimit(Resource::Nofile, most).context("cannot open more files")
-}
 
 /// The processor time that a process's threads that are alive have used.
 pub fn processor_time(process: u32) -> Result<Duration> {
