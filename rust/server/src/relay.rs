@@ -23,6 +23,7 @@ use crate::{
     counters::Counters,
     defaults::{BATCHES_PER_TURN, PORT_CLOSE_WAIT, PORT_RETRY, RECEIVE_PAUSE, RELAY_BUFFER},
     sockets::{bind_udp, enlarge_receive_buffer},
+    timing,
 };
 
 /// All relays of a server.
@@ -211,7 +212,7 @@ impl Relays {
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => break,
-                () = tokio::time::sleep(interval) => {}
+                () = timing::sleep(interval) => {}
             }
             self.expire();
         }

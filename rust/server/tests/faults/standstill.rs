@@ -4,7 +4,7 @@ use std::{thread::sleep, time::Duration};
 
 use crate::{
     harness::{PATIENCE, Player},
-    running::{Running, binary, relay_ports},
+    running::{Running, binary, metrics, relay_ports, value},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -50,6 +50,8 @@ fn who_was_there_is_there() {
     let server = Running::start(
         binary()
             .env("NORAY_UDP_RELAY_PORTS", relay_ports(2 * PAIRS + 50))
+            .env("NORAY_UDP_RELAY_TIMEOUT", "2s")
+            .env("NORAY_UDP_RELAY_CLEANUP_INTERVAL", "20ms")
             .env("NORAY_UNREGISTERED_TIMEOUT", "2s")
             .env("NORAY_WRITE_TIMEOUT", "2s"),
     );
@@ -62,6 +64,8 @@ fn who_was_there_is_there() {
             pairs.iter().for_each(|pair| pair.expect(b"alive"));
         }
     }
+    // One game is over.
+    let _idle = server.relayed_pair();
     for round in 0..3_u8 {
         pairs.iter().for_each(|pair| pair.send(&[round]));
         pairs.iter().for_each(|pair| pair.expect(&[round]));
@@ -92,5 +96,11 @@ fn who_was_there_is_there() {
         for mut player in pair.players {
             player.expect_silence();
         }
+    }
+    // What is idle ends all the same.
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while value(&metrics(&server), "noray_relay_expired") == 0.0 {
+        assert!(std::time::Instant::now() < deadline);
+        sleep(Duration::from_millis(100));
     }
 }
