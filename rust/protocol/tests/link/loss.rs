@@ -62,8 +62,8 @@ fn two_of_ours_meet_directly() {
 #[test]
 fn two_of_ours_meet_by_relay() {
     let shares = measure(Clients::Ours, Kind::Ours, [Home::Router, Home::Symmetric]);
-    assert!(shares.opened >= 980 && shares.in_time >= 820);
-    assert!(shares.ever >= 985);
+    assert!(shares.opened >= 980 && shares.in_time >= 790);
+    assert!(shares.ever >= 980);
 }
 
 /// Fails when ours finds an old host less often than an old player does, beyond chance.
