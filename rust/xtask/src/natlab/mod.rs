@@ -17,6 +17,8 @@ mod servers;
 mod tools;
 mod topology;
 
+pub use self::tools::is_root;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
