@@ -10,7 +10,7 @@ use godot::{
     classes::ENetMultiplayerPeer,
     obj::{Gd, InstanceId},
 };
-use noray_client::{HostOptions, RemoteId, RemoteStats};
+use noray_client::{HostOptions, PeerId, PeerStats};
 use tracing::info;
 
 use crate::{
@@ -56,12 +56,12 @@ impl Hosting {
     }
 
     /// The link brings a player.
-    pub(crate) fn admit(&mut self, remote: RemoteId, port: u16, stats: RemoteStats) {
+    pub(crate) fn admit(&mut self, remote: PeerId, port: u16, stats: PeerStats) {
         self.guests.insert(port, Player { remote, stats });
     }
 
     /// The id by which the game knows this player.
-    pub(crate) fn peer_id(&self, remote: RemoteId) -> Option<i32> {
+    pub(crate) fn peer_id(&self, remote: PeerId) -> Option<i32> {
         self.players
             .iter()
             .find(|(_, player)| player.remote == remote)
@@ -69,7 +69,7 @@ impl Hosting {
     }
 
     /// Lets go of the peer's signals, and wakes who awaits `host`. Gives whom the link may forget.
-    pub(crate) fn abandon(self) -> Vec<RemoteId> {
+    pub(crate) fn abandon(self) -> Vec<PeerId> {
         if let Some(mut peer) = enet::live_peer(self.peer) {
             peer.disconnect(ENTERED_SIGNAL, &self.entered);
             peer.disconnect(LEFT_SIGNAL, &self.left);

@@ -8,7 +8,7 @@ use godot::{
     meta::ToGodot,
     obj::{Gd, InstanceId},
 };
-use noray_client::{JoinError, JoinOptions, RemoteId};
+use noray_client::{JoinError, JoinOptions, PeerId};
 use noray_protocol::id::OpenId;
 use tracing::info;
 
@@ -77,7 +77,7 @@ pub(crate) struct Joined {
 
 impl Joining {
     /// Wakes who awaits `join`. Gives the host if it was reached.
-    pub(crate) fn abandon(self) -> Option<RemoteId> {
+    pub(crate) fn abandon(self) -> Option<PeerId> {
         self.request.end_with_nothing_later();
         self.entering.map(|mut entering| {
             entering.peer.close();
@@ -438,7 +438,7 @@ fn end(this: &mut Gd<Noray>, error: &MeetingError, tell_link: bool) {
 }
 
 /// The link has lost the host that is being entered.
-pub(crate) fn handle_gone(this: &mut Gd<Noray>, remote: RemoteId) {
+pub(crate) fn handle_gone(this: &mut Gd<Noray>, remote: PeerId) {
     let is_host = {
         let me = this.bind();
         joining(&me)

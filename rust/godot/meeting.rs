@@ -12,8 +12,7 @@ use godot::{
     obj::{EngineEnum, Gd, InstanceId},
 };
 use noray_client::{
-    DialError, JoinError, JoinProgress, Link, LinkEvent, ReadyError, RemoteId, RemoteStats,
-    SendError,
+    DialError, JoinError, JoinProgress, Link, PeerEvent, PeerId, PeerStats, ReadyError, SendError,
 };
 use noray_protocol::id::OpenIdError;
 use tracing::{debug, info, warn};
@@ -36,7 +35,7 @@ use crate::{
 pub(crate) struct Meeting {
     pub(crate) link: Link,
     /// Events of the link that were taken from it before their turn.
-    early: VecDeque<LinkEvent>,
+    early: VecDeque<PeerEvent>,
     pub(crate) hosting: Option<Hosting>,
     pub(crate) joining: Option<Joining>,
     /// Hosts whose games the player is in; more than one while it changes from one to another.
@@ -51,8 +50,8 @@ pub(crate) struct Meeting {
 /// Another player, as the link knows it.
 #[derive(Clone)]
 pub(crate) struct Player {
-    pub(crate) remote: RemoteId,
-    pub(crate) stats: RemoteStats,
+    pub(crate) remote: PeerId,
+    pub(crate) stats: PeerStats,
 }
 
 /// Why `host` or `join` came to nothing.
@@ -136,7 +135,7 @@ impl Meeting {
                 .is_some_and(|hosting| hosting.pending.is_none())
     }
 
-    fn next_event(&mut self) -> Option<LinkEvent> {
+    fn next_event(&mut self) -> Option<PeerEvent> {
         self.early.pop_front().or_else(|| self.link.next_event())
     }
 
@@ -144,7 +143,7 @@ impl Meeting {
     pub(crate) fn admit_early(&mut self) {
         while let Some(event) = self.link.next_event() {
             if let (
-                LinkEvent::GuestUp {
+                PeerEvent::PeerAdmitted {
                     remote,
                     port,
                     stats,
@@ -175,7 +174,7 @@ impl Meeting {
     }
 
     /// The id by which the game knows this player.
-    fn peer_id(&self, remote: RemoteId) -> Option<i32> {
+    fn peer_id(&self, remote: PeerId) -> Option<i32> {
         if self
             .joined
             .last()
@@ -269,9 +268,9 @@ pub(crate) fn pump(this: &mut Gd<Noray>) {
     look(this);
 }
 
-fn handle(this: &mut Gd<Noray>, event: LinkEvent) {
+fn handle(this: &mut Gd<Noray>, event: PeerEvent) {
     match event {
-        LinkEvent::Progress(progress) => {
+        PeerEvent::Progress(progress) => {
             let message = progress.to_string();
             let stage = match progress {
                 JoinProgress::Asking => JoinStage::Asking,
@@ -283,7 +282,7 @@ fn handle(this: &mut Gd<Noray>, event: LinkEvent) {
                 joining::advance(this, stage, &message);
             }
         }
-        LinkEvent::JoinUp {
+        PeerEvent::HostReached {
             remote,
             port,
             stats,
@@ -296,12 +295,12 @@ fn handle(this: &mut Gd<Noray>, event: LinkEvent) {
                 joining::enter(this, player, port);
             }
         }
-        LinkEvent::JoinFailed(error) => {
+        PeerEvent::JoinFailed(error) => {
             if !take_given_up(this) {
                 joining::fail(this, &error.into());
             }
         }
-        LinkEvent::GuestUp {
+        PeerEvent::PeerAdmitted {
             remote,
             port,
             stats,
@@ -311,7 +310,7 @@ fn handle(this: &mut Gd<Noray>, event: LinkEvent) {
                 hosting.admit(remote, port, stats);
             }
         }
-        LinkEvent::PathChanged { remote, way } => {
+        PeerEvent::PathChanged { remote, way } => {
             let peer_id = this.bind().meeting.as_ref().and_then(|m| m.peer_id(remote));
             if let Some(peer_id) = peer_id {
                 this.signals()
@@ -319,14 +318,14 @@ fn handle(this: &mut Gd<Noray>, event: LinkEvent) {
                     .emit(i64::from(peer_id), Path::from(way));
             }
         }
-        LinkEvent::Gone { remote } => handle_gone(this, remote),
+        PeerEvent::PeerGone { remote } => handle_gone(this, remote),
         // The link has logged it.
-        LinkEvent::UdpLost | LinkEvent::UdpBack => debug!(?event, "the registrar"),
+        PeerEvent::UdpLost | PeerEvent::UdpBack => debug!(?event, "the registrar"),
     }
 }
 
 /// The link has closed a player's entry: ENet need not wait for it any longer.
-fn handle_gone(this: &mut Gd<Noray>, remote: RemoteId) {
+fn handle_gone(this: &mut Gd<Noray>, remote: PeerId) {
     joining::handle_gone(this, remote);
     let peer = {
         let mut me = this.bind_mut();
@@ -373,7 +372,7 @@ fn take_given_up(this: &mut Gd<Noray>) -> bool {
     }
 }
 
-fn release(this: &Gd<Noray>, remote: RemoteId) {
+fn release(this: &Gd<Noray>, remote: PeerId) {
     if let Some(meeting) = &this.bind().meeting {
         meeting.link.release(remote);
     }

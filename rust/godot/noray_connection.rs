@@ -8,9 +8,9 @@ use godot::{
     obj::{Base, Gd},
     register::{GodotClass, godot_api, property::PhantomVar},
 };
-use noray_client::{RemoteSnapshot, RemoteStats};
+use noray_client::{PeerSnapshot, PeerStats};
 
-use noray_protocol::link::Way;
+use noray_protocol::link::PathKind;
 
 use crate::class_enum::class_enum;
 
@@ -26,12 +26,12 @@ class_enum! {
     }
 }
 
-impl From<Way> for Path {
-    fn from(way: Way) -> Self {
+impl From<PathKind> for Path {
+    fn from(way: PathKind) -> Self {
         match way {
-            Way::Lan => Self::Lan,
-            Way::Direct => Self::Direct,
-            Way::Relay => Self::Relay,
+            PathKind::Lan => Self::Lan,
+            PathKind::Direct => Self::Direct,
+            PathKind::Relay => Self::Relay,
         }
     }
 }
@@ -90,7 +90,7 @@ pub struct NorayConnection {
     #[var(get, no_set)]
     since: PhantomVar<f64>,
 
-    stats: RemoteStats,
+    stats: PeerStats,
     enet: Option<Gd<ENetPacketPeer>>,
     base: Base<RefCounted>,
 }
@@ -168,7 +168,7 @@ impl NorayConnection {
 impl NorayConnection {
     /// A player's connection. `enet` is asked for what the link does not know: players with
     /// other software do not answer its checks.
-    pub(crate) fn new(stats: RemoteStats, enet: Option<Gd<ENetPacketPeer>>) -> Gd<Self> {
+    pub(crate) fn new(stats: PeerStats, enet: Option<Gd<ENetPacketPeer>>) -> Gd<Self> {
         Gd::from_init_fn(|base| Self {
             path: PhantomVar::default(),
             address: PhantomVar::default(),
@@ -187,7 +187,7 @@ impl NorayConnection {
         })
     }
 
-    fn snapshot(&self) -> RemoteSnapshot {
+    fn snapshot(&self) -> PeerSnapshot {
         self.stats.snapshot()
     }
 

@@ -8,7 +8,9 @@ use godot::{
     global::Error,
     obj::Gd,
 };
-use noray_client::{ConnectOptions, Connection, Event, RegisterError, RegisterOptions, SendError};
+use noray_client::{
+    ConnectOptions, Connection, ConnectionEvent, RegisterError, RegisterOptions, SendError,
+};
 use noray_protocol::{
     command::{ConnectKind, ServerCommand, ServerLine},
     id::{OpenId, PrivateId},
@@ -177,10 +179,10 @@ pub(crate) fn pump(this: &mut Gd<Noray>) {
     }
 }
 
-fn handle(this: &mut Gd<Noray>, id: u64, event: Event) {
+fn handle(this: &mut Gd<Noray>, id: u64, event: ConnectionEvent) {
     match event {
-        Event::Connected(server) => handle_connected(this, id, server),
-        Event::NotConnected(error) => {
+        ConnectionEvent::Connected(server) => handle_connected(this, id, server),
+        ConnectionEvent::NotConnected(error) => {
             let session = this.bind_mut().session.take();
             let (code, message) = (error.code(), error.message());
             if !meeting::handle_not_connected(this, error) {
@@ -190,8 +192,8 @@ fn handle(this: &mut Gd<Noray>, id: u64, event: Event) {
                 request.end(code);
             }
         }
-        Event::Line(line) => handle_line(this, id, line),
-        Event::NoIdentity => {
+        ConnectionEvent::Line(line) => handle_line(this, id, line),
+        ConnectionEvent::NoIdentity => {
             // A host or join tells it itself.
             let is_told = meeting::waits_for_identity(this);
             let mut me = this.bind_mut();
@@ -205,14 +207,14 @@ fn handle(this: &mut Gd<Noray>, id: u64, event: Event) {
             drop(me);
             emit_no_identity(this);
         }
-        Event::Registered(result) => handle_registered(this, result),
-        Event::Ready(result) => meeting::handle_ready(this, result),
-        Event::ConnectFailed(failure) => handle_connect_failed(this, &failure),
-        Event::Lost(reason) => {
+        ConnectionEvent::Registered(result) => handle_registered(this, result),
+        ConnectionEvent::Ready(result) => meeting::handle_ready(this, result),
+        ConnectionEvent::ConnectFailed(failure) => handle_connect_failed(this, &failure),
+        ConnectionEvent::Lost(reason) => {
             this.bind_mut().fail(reason.code(), reason.message());
             handle_lost(this);
         }
-        Event::Disconnected(reason) => {
+        ConnectionEvent::Disconnected(reason) => {
             this.bind_mut().fail(reason.code(), reason.message());
             end(this);
         }

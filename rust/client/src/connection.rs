@@ -68,7 +68,7 @@ impl Default for RegisterOptions {
 
 /// What happened on a connection, in order.
 #[derive(Debug)]
-pub enum Event {
+pub enum ConnectionEvent {
     /// The server at this address accepted.
     Connected(SocketAddr),
     /// No server was reached; the last event.
@@ -142,7 +142,7 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub struct Connection {
     commands: mpsc::Sender<Command>,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<ConnectionEvent>,
     _cancel: DropGuard,
 }
 
@@ -164,19 +164,19 @@ impl Connection {
 
     /// The next event, if there is one; never waits. When the task has ended
     /// without a last event, that is told as a lost connection.
-    pub fn next_event(&mut self) -> Option<Event> {
+    pub fn next_event(&mut self) -> Option<ConnectionEvent> {
         match self.events.try_recv() {
             Ok(event) => Some(event),
             Err(mpsc::error::TryRecvError::Empty) => None,
             Err(mpsc::error::TryRecvError::Disconnected) => {
                 let error = io::Error::other("the connection task has ended");
-                Some(Event::Disconnected(error.into()))
+                Some(ConnectionEvent::Disconnected(error.into()))
             }
         }
     }
 
     /// The next event; waits for it.
-    pub async fn wait_event(&mut self) -> Option<Event> {
+    pub async fn wait_event(&mut self) -> Option<ConnectionEvent> {
         self.events.recv().await
     }
 
@@ -196,7 +196,7 @@ impl Connection {
         self.send(Command::Connect(kind, oid))
     }
 
-    /// Registers a UDP address of this player's; ends with [`Event::Registered`].
+    /// Registers a UDP address of this player's; ends with [`ConnectionEvent::Registered`].
     ///
     /// # Errors
     /// See [`SendError`]; nothing is sent then.
@@ -213,7 +213,7 @@ impl Connection {
     /// Gets an identity and registers the link's address, each once; what is there already is used,
     /// that of [`Self::register_remote`] too, whose port the link then takes. What the server
     /// announces goes to the link, and while the link is used a lost connection is made again.
-    /// Ends with [`Event::Ready`]. Call it after each [`Link::join`](crate::Link::join) and
+    /// Ends with [`ConnectionEvent::Ready`]. Call it after each [`Link::join`](crate::Link::join) and
     /// [`Link::host`](crate::Link::host).
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! Connection          the handle: commands in, events out
 //! └─ connection task  one per connection; ends when the handle is dropped
 //!    ├─ dial          name → addresses → the first that answers
-//!    ├─ read loop     bytes → LineDecoder → ServerLine → Event
+//!    ├─ read loop     bytes → LineDecoder → ServerLine → ConnectionEvent
 //!    └─ registrar     one task per registration, ends with the connection
 //! ```
 //!
@@ -21,11 +21,12 @@ mod registrar;
 mod session;
 
 pub use connection::{
-    ConnectOptions, Connection, DisconnectReason, Event, ReadyError, RegisterOptions, SendError,
+    ConnectOptions, Connection, ConnectionEvent, DisconnectReason, ReadyError, RegisterOptions,
+    SendError,
 };
 pub use dial::DialError;
 pub use link::{
-    HostOptions, JoinError, JoinOptions, JoinProgress, Link, LinkEvent, LinkHandle, RemoteId,
-    RemoteSnapshot, RemoteStats,
+    HostOptions, JoinError, JoinOptions, JoinProgress, Link, LinkHandle, PeerEvent, PeerId,
+    PeerSnapshot, PeerStats,
 };
 pub use registrar::RegisterError;

@@ -13,7 +13,7 @@ use noray_protocol::{
     defaults::MAX_LINE,
     id::{OpenId, PrivateId},
     line::{Framing, LineDecoder},
-    link::{ServerKind, Way},
+    link::{PathKind, ServerKind},
     requests::{ConnectFailure, Requests},
 };
 use tokio::{
@@ -29,7 +29,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use crate::{
-    connection::{Command, ConnectOptions, DisconnectReason, Event, ReadyError},
+    connection::{Command, ConnectOptions, ConnectionEvent, DisconnectReason, ReadyError},
     defaults::{
         COMMAND_QUEUE, MAX_RECONNECT_PAUSE, MIN_REGISTER_INTERVAL, READ_CHUNK, RECONNECT_PAUSE,
         SEND_TIMEOUT,
@@ -46,7 +46,7 @@ const OWN_SERVER: &str = "noray-server";
 pub(crate) async fn run(
     options: ConnectOptions,
     mut commands: mpsc::Receiver<Command>,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<ConnectionEvent>,
 ) {
     debug!(host = options.host, port = options.port, "connecting");
     let mut early = Vec::new();
@@ -55,7 +55,7 @@ pub(crate) async fn run(
         Ok(stream) => stream,
         Err(error) => {
             // Fails when the game let go of the connection meanwhile: nobody to tell.
-            let _ = events.send(Event::NotConnected(error)).await;
+            let _ = events.send(ConnectionEvent::NotConnected(error)).await;
             return;
         }
     };
@@ -69,17 +69,17 @@ pub(crate) async fn run(
             },
         };
         let Some(mut player) = played.filter(|play| play.link.is_used()) else {
-            let _ = events.send(Event::Disconnected(reason)).await;
+            let _ = events.send(ConnectionEvent::Disconnected(reason)).await;
             return;
         };
         player.begin_again();
-        if events.send(Event::Lost(reason)).await.is_err() {
+        if events.send(ConnectionEvent::Lost(reason)).await.is_err() {
             return;
         }
         let again = reconnect(&options, &mut commands, &player.link).await;
         let Some((next, waiting)) = again else {
             let reason = DisconnectReason::Closed;
-            let _ = events.send(Event::Disconnected(reason)).await;
+            let _ = events.send(ConnectionEvent::Disconnected(reason)).await;
             return;
         };
         (stream, early, play) = (next, waiting, Some(player));
@@ -144,7 +144,7 @@ struct Session {
     identities: VecDeque<Instant>,
     answer_timeout: Duration,
     registrations: JoinSet<(PrivateId, Result<u16, RegisterError>)>,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<ConnectionEvent>,
     /// How the server introduced itself.
     kind: ServerKind,
     /// The OpenID that came last, whose PrivateID follows.
@@ -161,8 +161,8 @@ struct Abandoned;
 /// Why the session ended: a reason to tell, or nobody to tell it to.
 type Ended = Result<DisconnectReason, Abandoned>;
 
-impl From<mpsc::error::SendError<Event>> for Abandoned {
-    fn from(_: mpsc::error::SendError<Event>) -> Self {
+impl From<mpsc::error::SendError<ConnectionEvent>> for Abandoned {
+    fn from(_: mpsc::error::SendError<ConnectionEvent>) -> Self {
         Self
     }
 }
@@ -172,7 +172,7 @@ impl Session {
     async fn open(
         stream: TcpStream,
         options: &ConnectOptions,
-        events: mpsc::Sender<Event>,
+        events: mpsc::Sender<ConnectionEvent>,
         play: Option<Play>,
     ) -> Result<Option<Self>, (io::Error, Option<Play>)> {
         let server = match stream.peer_addr() {
@@ -180,7 +180,11 @@ impl Session {
             Err(error) => return Err((error, play)),
         };
         info!(%server, "connected");
-        if events.send(Event::Connected(server)).await.is_err() {
+        if events
+            .send(ConnectionEvent::Connected(server))
+            .await
+            .is_err()
+        {
             return Ok(None);
         }
         let (reader, writer) = stream.into_split();
@@ -229,7 +233,7 @@ impl Session {
                 },
                 Some(result) = self.registrations.join_next() => match result {
                     Ok((pid, result)) => self.plainly_registered(pid, result).await,
-                    Err(_) => self.tell(Event::Registered(Err(RegisterError::Disconnected))).await,
+                    Err(_) => self.tell(ConnectionEvent::Registered(Err(RegisterError::Disconnected))).await,
                 },
                 message = next_message(&mut self.play) => self.hear_link(message).await,
                 () = wait_until(deadline) => self.expire().await,
@@ -284,18 +288,18 @@ impl Session {
                     self.identity = Some(pid.clone());
                 }
                 ServerCommand::ConnectNat(address) => {
-                    self.announce(ConnectKind::Nat, Way::Direct, *address);
+                    self.announce(ConnectKind::Nat, PathKind::Direct, *address);
                 }
                 ServerCommand::ConnectRelay(port) => {
                     let relay = SocketAddr::new(self.server.ip(), *port);
-                    self.announce(ConnectKind::Relay, Way::Relay, relay);
+                    self.announce(ConnectKind::Relay, PathKind::Relay, relay);
                 }
                 _ => {}
             }
             let identified = matches!(line.command, ServerCommand::SetPrivateId(_));
             let reaction = self.requests.receive(&line.command);
             if !reaction.internal {
-                self.tell(Event::Line(line)).await?;
+                self.tell(ConnectionEvent::Line(line)).await?;
             }
             if let Some(text) = reaction.send {
                 self.write(&text).await?;
@@ -338,7 +342,7 @@ impl Session {
         if let Ok(port) = result {
             self.registered = Some((pid, port));
         }
-        self.tell(Event::Registered(result)).await?;
+        self.tell(ConnectionEvent::Registered(result)).await?;
         self.advance().await
     }
 
@@ -350,7 +354,7 @@ impl Session {
         match again.map(|play| play.stage) {
             Some(Stage::Ready) => {
                 link.set_server(Some(self.kind));
-                return self.tell(Event::Ready(Ok(()))).await;
+                return self.tell(ConnectionEvent::Ready(Ok(()))).await;
             }
             Some(Stage::NeedsIdentity | Stage::Registering) => return Ok(()),
             Some(Stage::Failed) | None => {}
@@ -410,8 +414,8 @@ impl Session {
             ToConnection::Registered(Ok(port)) => {
                 play.stage = Stage::Ready;
                 play.link.set_server(Some(self.kind));
-                self.tell(Event::Registered(Ok(port))).await?;
-                self.tell(Event::Ready(Ok(()))).await
+                self.tell(ConnectionEvent::Registered(Ok(port))).await?;
+                self.tell(ConnectionEvent::Ready(Ok(()))).await
             }
             ToConnection::Registered(Err(RegisterError::Socket(error)))
                 if self.registered.is_some() =>
@@ -425,7 +429,7 @@ impl Session {
             }
             ToConnection::Registered(Err(error)) => {
                 play.stage = Stage::Failed;
-                self.tell(Event::Ready(Err(error.into()))).await
+                self.tell(ConnectionEvent::Ready(Err(error.into()))).await
             }
             ToConnection::AddressInDoubt => match (self.kind, &self.identity) {
                 // Our server takes the new address for the same identity.
@@ -439,7 +443,7 @@ impl Session {
         }
     }
 
-    fn announce(&mut self, kind: ConnectKind, way: Way, address: SocketAddr) {
+    fn announce(&mut self, kind: ConnectKind, way: PathKind, address: SocketAddr) {
         if let Some(play) = &mut self.play {
             play.answered(kind);
             play.link.announced(way, address);
@@ -453,7 +457,7 @@ impl Session {
             None => Some(failure),
         };
         match failure {
-            Some(failure) => self.tell(Event::ConnectFailed(failure)).await,
+            Some(failure) => self.tell(ConnectionEvent::ConnectFailed(failure)).await,
             None => Ok(()),
         }
     }
@@ -474,7 +478,7 @@ impl Session {
         }
     }
 
-    async fn tell(&self, event: Event) -> Result<(), Ended> {
+    async fn tell(&self, event: ConnectionEvent) -> Result<(), Ended> {
         self.events
             .send(event)
             .await
@@ -494,12 +498,13 @@ impl Session {
             .pop_front_if(|until| now >= *until)
             .is_some()
         {
-            self.tell(Event::NoIdentity).await?;
+            self.tell(ConnectionEvent::NoIdentity).await?;
             if let Some(play) =
                 (self.play.as_mut()).filter(|play| play.stage == Stage::NeedsIdentity)
             {
                 play.stage = Stage::Failed;
-                self.tell(Event::Ready(Err(ReadyError::NoIdentity))).await?;
+                self.tell(ConnectionEvent::Ready(Err(ReadyError::NoIdentity)))
+                    .await?;
             }
         }
         Ok(())

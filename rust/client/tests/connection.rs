@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use noray_client::{ConnectOptions, Connection, DialError, DisconnectReason, Event};
+use noray_client::{ConnectOptions, Connection, ConnectionEvent, DialError, DisconnectReason};
 use noray_protocol::{
     command::{ConnectKind, ServerCommand},
     id::OpenId,
@@ -30,7 +30,7 @@ async fn listen() -> (TcpListener, ConnectOptions) {
     (listener, options)
 }
 
-async fn next(connection: &mut Connection) -> Event {
+async fn next(connection: &mut Connection) -> ConnectionEvent {
     timeout(PATIENCE, connection.wait_event())
         .await
         .expect("an event comes in time")
@@ -40,7 +40,10 @@ async fn next(connection: &mut Connection) -> Event {
 async fn connect(options: ConnectOptions, listener: &TcpListener) -> (Connection, TcpStream) {
     let mut connection = Connection::open(&Handle::current(), options);
     let (server, _) = listener.accept().await.unwrap();
-    assert!(matches!(next(&mut connection).await, Event::Connected(_)));
+    assert!(matches!(
+        next(&mut connection).await,
+        ConnectionEvent::Connected(_)
+    ));
     (connection, server)
 }
 
@@ -53,7 +56,8 @@ async fn tells_why_no_server_is_reached() {
     let (listener, options) = listen().await;
     drop(listener);
     let mut refused = Connection::open(&Handle::current(), options);
-    let Event::NotConnected(error @ DialError::Unreachable { .. }) = next(&mut refused).await
+    let ConnectionEvent::NotConnected(error @ DialError::Unreachable { .. }) =
+        next(&mut refused).await
     else {
         panic!("a closed port is unreachable");
     };
@@ -61,7 +65,7 @@ async fn tells_why_no_server_is_reached() {
 
     let options = ConnectOptions::new("no.such.name.invalid");
     let mut unknown = Connection::open(&Handle::current(), options);
-    let Event::NotConnected(error) = next(&mut unknown).await else {
+    let ConnectionEvent::NotConnected(error) = next(&mut unknown).await else {
         panic!("the name has no address");
     };
     assert_eq!(error.to_string(), "no.such.name.invalid: no address found");
@@ -83,7 +87,7 @@ async fn lines_arrive_in_order_however_they_are_cut() {
     let mut commands = Vec::new();
     for _ in 0..3 {
         match next(&mut connection).await {
-            Event::Line(line) => commands.push(line.command),
+            ConnectionEvent::Line(line) => commands.push(line.command),
             event => panic!("{event:?}"),
         }
     }
@@ -101,14 +105,14 @@ async fn a_closing_server_is_the_last_event() {
     let mut lines = BufReader::new(server);
     lines.read_line(&mut String::new()).await.unwrap();
     drop(lines);
-    let Event::ConnectFailed(failure) = next(&mut connection).await else {
+    let ConnectionEvent::ConnectFailed(failure) = next(&mut connection).await else {
         panic!("the open request fails first");
     };
     assert_eq!(failure.oid, "open");
     assert_eq!(failure.error, ConnectError::Disconnected);
     assert!(matches!(
         next(&mut connection).await,
-        Event::Disconnected(DisconnectReason::Closed | DisconnectReason::Lost(_))
+        ConnectionEvent::Disconnected(DisconnectReason::Closed | DisconnectReason::Lost(_))
     ));
     assert!(connection.wait_event().await.is_none());
     assert!(
@@ -143,7 +147,7 @@ async fn a_stalled_game_makes_the_server_wait() {
     assert!(!sender.is_finished(), "the task has read everything ahead");
     for n in 0..LINES {
         match next(&mut connection).await {
-            Event::Line(line) => assert_eq!(line.data.parse(), Ok(n)),
+            ConnectionEvent::Line(line) => assert_eq!(line.data.parse(), Ok(n)),
             event => panic!("{event:?}"),
         }
     }
@@ -163,8 +167,8 @@ async fn endless_lines_and_garbage_are_passed_over() {
         .unwrap();
     loop {
         match next(&mut connection).await {
-            Event::Line(line) if line.name == "set-oid" => break,
-            Event::Line(line) => assert!(line.name.len() < 64),
+            ConnectionEvent::Line(line) if line.name == "set-oid" => break,
+            ConnectionEvent::Line(line) => assert!(line.name.len() < 64),
             event => panic!("{event:?}"),
         }
     }
@@ -183,8 +187,8 @@ async fn a_silent_server_ends_what_was_asked() {
     let mut ended = Vec::new();
     for _ in 0..2 {
         ended.push(match next(&mut connection).await {
-            Event::NoIdentity => "identity",
-            Event::ConnectFailed(failure) => {
+            ConnectionEvent::NoIdentity => "identity",
+            ConnectionEvent::ConnectFailed(failure) => {
                 assert!(matches!(failure.error, ConnectError::TimedOut(_)));
                 "relay"
             }
@@ -211,7 +215,7 @@ async fn generation_1_is_found_out_by_its_echo() {
     });
     for kind in [ConnectKind::Nat, ConnectKind::Relay] {
         connection.connect(kind, oid("nobody")).unwrap();
-        let Event::ConnectFailed(failure) = next(&mut connection).await else {
+        let ConnectionEvent::ConnectFailed(failure) = next(&mut connection).await else {
             panic!("no other event comes: the echoes stay inside");
         };
         assert_eq!(

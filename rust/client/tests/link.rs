@@ -6,10 +6,10 @@ use std::{
 };
 
 use noray_client::{
-    ConnectOptions, Connection, Event, HostOptions, JoinError, JoinOptions, Link, LinkEvent,
-    RegisterOptions, RemoteId, RemoteStats,
+    ConnectOptions, Connection, ConnectionEvent, HostOptions, JoinError, JoinOptions, Link,
+    PeerEvent, PeerId, PeerStats, RegisterOptions,
 };
-use noray_protocol::{command::ServerCommand, id::OpenId, link::Way};
+use noray_protocol::{command::ServerCommand, id::OpenId, link::PathKind};
 use noray_server::{Config, Server};
 use tokio::{net::UdpSocket, runtime::Handle, time::timeout};
 
@@ -48,16 +48,20 @@ impl Player {
                 .await
                 .unwrap()
             {
-                Some(Event::Line(line)) => {
+                Some(ConnectionEvent::Line(line)) => {
                     if let ServerCommand::SetOpenId(id) = line.command {
                         oid = Some(OpenId::new(&id).unwrap());
                     }
                 }
-                Some(Event::Ready(result)) => {
+                Some(ConnectionEvent::Ready(result)) => {
                     result.unwrap();
                     return oid.unwrap();
                 }
-                Some(Event::Connected(_) | Event::Registered(Ok(_)) | Event::Lost(_)) => {}
+                Some(
+                    ConnectionEvent::Connected(_)
+                    | ConnectionEvent::Registered(Ok(_))
+                    | ConnectionEvent::Lost(_),
+                ) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -69,7 +73,7 @@ impl Player {
         let mut oid = None;
         loop {
             match self.connection.wait_event().await.unwrap() {
-                Event::Line(line) => match line.command {
+                ConnectionEvent::Line(line) => match line.command {
                     ServerCommand::SetOpenId(id) => oid = OpenId::new(&id).ok(),
                     ServerCommand::SetPrivateId(pid) => {
                         let options = RegisterOptions {
@@ -80,7 +84,7 @@ impl Player {
                     }
                     _ => {}
                 },
-                Event::Registered(port) => return (oid.unwrap(), port.unwrap()),
+                ConnectionEvent::Registered(port) => return (oid.unwrap(), port.unwrap()),
                 _ => {}
             }
         }
@@ -100,23 +104,23 @@ impl Player {
         });
     }
 
-    async fn link_event(&mut self) -> LinkEvent {
+    async fn link_event(&mut self) -> PeerEvent {
         timeout(PATIENCE, self.link.wait_event())
             .await
             .unwrap()
             .unwrap()
     }
 
-    async fn joined(&mut self) -> (RemoteId, u16, Way, RemoteStats) {
+    async fn joined(&mut self) -> (PeerId, u16, PathKind, PeerStats) {
         loop {
             match self.link_event().await {
-                LinkEvent::JoinUp {
+                PeerEvent::HostReached {
                     remote,
                     port,
                     way,
                     stats,
                 } => return (remote, port, way, stats),
-                LinkEvent::Progress(_) => {}
+                PeerEvent::Progress(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -125,8 +129,8 @@ impl Player {
     async fn failed(&mut self) -> JoinError {
         loop {
             match self.link_event().await {
-                LinkEvent::JoinFailed(error) => return error,
-                LinkEvent::Progress(_) => {}
+                PeerEvent::JoinFailed(error) => return error,
+                PeerEvent::Progress(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -169,7 +173,7 @@ fn server() -> Server {
     Server::start(config(), &Handle::current()).unwrap()
 }
 
-async fn meet(force_relay: bool) -> Way {
+async fn meet(force_relay: bool) -> PathKind {
     let server = server();
     let (host_enet, guest_enet) = (enet().await, enet().await);
     let mut host = Player::connect(&server);
@@ -187,7 +191,7 @@ async fn meet(force_relay: bool) -> Way {
     assert_eq!(bytes, b"hello");
     host_enet.send_to(b"welcome", from).await.unwrap();
     assert_eq!(receive(&guest_enet).await, (b"welcome".to_vec(), to_host));
-    let LinkEvent::GuestUp { port, .. } = host.link_event().await else {
+    let PeerEvent::PeerAdmitted { port, .. } = host.link_event().await else {
         panic!("no guest came")
     };
     assert_eq!(port, from.port());
@@ -202,12 +206,12 @@ async fn meet(force_relay: bool) -> Way {
 
 #[tokio::test]
 async fn two_players_meet_directly() {
-    assert_eq!(meet(false).await, Way::Direct);
+    assert_eq!(meet(false).await, PathKind::Direct);
 }
 
 #[tokio::test]
 async fn two_players_meet_by_relay() {
-    assert_eq!(meet(true).await, Way::Relay);
+    assert_eq!(meet(true).await, PathKind::Relay);
 }
 
 #[tokio::test]
@@ -244,7 +248,7 @@ struct Game {
     host_enet: UdpSocket,
     guest_enet: UdpSocket,
     /// The host, as the guest knows it.
-    remote: RemoteId,
+    remote: PeerId,
     /// Where the guest's ENet reaches the host.
     host_port: u16,
 }
@@ -296,7 +300,7 @@ async fn a_plainly_registered_port_becomes_the_links() {
     (host.connection)
         .play(host.link.handle(), host.registrar_port)
         .unwrap();
-    let Some(Event::Registered(Ok(taken))) = host.connection.wait_event().await else {
+    let Some(ConnectionEvent::Registered(Ok(taken))) = host.connection.wait_event().await else {
         panic!("not registered")
     };
     assert_eq!(taken, port);
@@ -357,8 +361,8 @@ async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards()
             .await
             .unwrap()
         {
-            Some(Event::Lost(_)) => break,
-            Some(Event::Line(_)) => {}
+            Some(ConnectionEvent::Lost(_)) => break,
+            Some(ConnectionEvent::Line(_)) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -432,8 +436,8 @@ async fn a_host_that_is_joined_again_at_once_hears_the_new_game_alone() {
             .unwrap();
         let (remote, port) = loop {
             match guest.link_event().await {
-                LinkEvent::JoinUp { remote, port, .. } => break (remote, port),
-                LinkEvent::Progress(_) | LinkEvent::Gone { .. } => {}
+                PeerEvent::HostReached { remote, port, .. } => break (remote, port),
+                PeerEvent::Progress(_) | PeerEvent::PeerGone { .. } => {}
                 other => panic!("{other:?}"),
             }
         };
@@ -474,8 +478,8 @@ async fn a_second_join_asks_the_connection_of_its_own_time() {
     guest.play().await;
     loop {
         match guest.link_event().await {
-            LinkEvent::JoinUp { way, .. } => break assert_eq!(way, Way::Direct),
-            LinkEvent::Progress(_) | LinkEvent::Gone { .. } => {}
+            PeerEvent::HostReached { way, .. } => break assert_eq!(way, PathKind::Direct),
+            PeerEvent::Progress(_) | PeerEvent::PeerGone { .. } => {}
             other => panic!("{other:?}"),
         }
     }
@@ -488,7 +492,10 @@ async fn a_lost_connection_without_a_game_is_the_end() {
     player.play().await;
     server.stop();
     let last = timeout(PATIENCE, player.connection.wait_event()).await;
-    assert!(matches!(last, Ok(Some(Event::Disconnected(_)))), "{last:?}");
+    assert!(
+        matches!(last, Ok(Some(ConnectionEvent::Disconnected(_)))),
+        "{last:?}"
+    );
 }
 
 #[tokio::test]
@@ -534,7 +541,7 @@ async fn players_who_come_and_go_leave_nothing_behind() {
         let (remote, port, _, stats) = guest.joined().await;
         (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
         talk(&guest_enet, port, &host_enet).await;
-        let LinkEvent::GuestUp {
+        let PeerEvent::PeerAdmitted {
             remote: seen,
             stats: of_guest,
             ..
@@ -547,7 +554,7 @@ async fn players_who_come_and_go_leave_nothing_behind() {
         for (player, who) in [(&mut host, seen), (&mut guest, remote)] {
             let event = player.link_event().await;
             assert!(
-                matches!(event, LinkEvent::Gone { remote } if remote == who),
+                matches!(event, PeerEvent::PeerGone { remote } if remote == who),
                 "{event:?}"
             );
         }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use noray_client::{ConnectOptions, Connection, Event, RegisterError, RegisterOptions};
+use noray_client::{ConnectOptions, Connection, ConnectionEvent, RegisterError, RegisterOptions};
 use noray_protocol::id::PrivateId;
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
@@ -27,7 +27,7 @@ async fn meet() -> (Connection, TcpStream, UdpSocket) {
     let (server, _) = listener.accept().await.unwrap();
     assert!(matches!(
         connection.wait_event().await,
-        Some(Event::Connected(_))
+        Some(ConnectionEvent::Connected(_))
     ));
     (connection, server, bind().await)
 }
@@ -48,7 +48,7 @@ fn register(connection: &Connection, registrar: &UdpSocket, after: Duration) {
 
 async fn result(connection: &mut Connection) -> Result<u16, RegisterError> {
     match timeout(PATIENCE, connection.wait_event()).await.unwrap() {
-        Some(Event::Registered(result)) => result,
+        Some(ConnectionEvent::Registered(result)) => result,
         event => panic!("{event:?}"),
     }
 }

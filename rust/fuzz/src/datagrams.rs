@@ -12,8 +12,8 @@ use noray_protocol::{
     host_table::{ConnectionId, HostTable, RemoteRegistration},
     id::{OpenId, PrivateId},
     link::{
-        ACCEPTED, DATAGRAM_LENGTH, Datagram, Event, HostConfig, Key, Link, Note,
-        RegistrationFailure, RemoteId, SessionId, Side, Transmit, Unproven, Way,
+        ACCEPTED, DATAGRAM_LENGTH, Datagram, HostConfig, Key, Link, LinkEvent, Note, PathKind,
+        PeerId, RegistrationFailure, SessionId, Side, Transmit, Unproven,
     },
 };
 
@@ -108,7 +108,7 @@ fn registering_player(data: &[u8]) {
     assert_eq!(link.next_event(), None, "another's answer counts");
     assert_eq!(link.receive(now, registrar, data), None);
     let result = match link.next_event() {
-        Some(Event::Registered(result)) => Some(result),
+        Some(LinkEvent::Registered(result)) => Some(result),
         None => None,
         Some(event) => panic!("{event:?}"),
     };
@@ -133,7 +133,7 @@ fn stranger(data: &[u8], is_announced: bool) {
     let mut host = Host::new();
     let from = at(3);
     if is_announced {
-        host.link.announced(host.now, Way::Direct, from);
+        host.link.announced(host.now, PathKind::Direct, from);
         host.tick();
     }
     let (answers, owner) = host.give(from, data);
@@ -168,7 +168,7 @@ fn written(data: &[u8]) -> Option<Datagram> {
             duplex: choice & 2 != 0,
         },
         note: [Note::None, Note::None, Note::Full, Note::Bye][usize::from(choice >> 2 & 3)],
-        way: [Way::Lan, Way::Direct, Way::Relay][usize::from(choice >> 4) % 3],
+        way: [PathKind::Lan, PathKind::Direct, PathKind::Relay][usize::from(choice >> 4) % 3],
         session: SessionId(*input.bytes(8).first_chunk().unwrap_or(&[0; 8])),
         question,
         answer,
@@ -247,7 +247,7 @@ impl Host {
     }
 
     /// What it answers to a datagram, and whose game it was.
-    fn give(&mut self, from: SocketAddr, bytes: &[u8]) -> (Vec<Transmit>, Option<RemoteId>) {
+    fn give(&mut self, from: SocketAddr, bytes: &[u8]) -> (Vec<Transmit>, Option<PeerId>) {
         let owner = self.link.receive(self.now, from, bytes);
         let answers: Vec<_> = self.link.transmits().collect();
         let is_one_for_one = match &answers[..] {

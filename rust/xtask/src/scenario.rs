@@ -32,7 +32,7 @@ enum Addon {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum PathKind {
     Direct,
     Relay,
 }
@@ -47,7 +47,7 @@ struct Scenario {
     place: Place,
     host: Addon,
     client: Addon,
-    way: Way,
+    way: PathKind,
 }
 
 impl Scenario {
@@ -61,8 +61,8 @@ impl Scenario {
             Place::Public => "public_server",
         };
         let way = match self.way {
-            Way::Direct => "direct",
-            Way::Relay => "relay",
+            PathKind::Direct => "direct",
+            PathKind::Relay => "relay",
         };
         let (host, client) = (addon(self.host), addon(self.client));
         format!("games::{place}::host_{host}::client_{client}::{way}")
@@ -72,8 +72,8 @@ impl Scenario {
     fn check_way(&self, port: u16, server: &Server) -> Result<()> {
         let relayed = server.relay_ports.contains(&port);
         match self.way {
-            Way::Direct if relayed => bail!("it talks to the relay on port {port}"),
-            Way::Relay if !relayed => bail!("it talks to port {port}, which is no relay"),
+            PathKind::Direct if relayed => bail!("it talks to the relay on port {port}"),
+            PathKind::Relay if !relayed => bail!("it talks to port {port}, which is no relay"),
             _ => Ok(()),
         }
     }
@@ -92,7 +92,7 @@ fn all() -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for place in [Place::Ours, Place::Public] {
         for (host, client) in pairs {
-            for way in [Way::Direct, Way::Relay] {
+            for way in [PathKind::Direct, PathKind::Relay] {
                 scenarios.push(Scenario {
                     place,
                     host,
@@ -231,7 +231,7 @@ fn meet(godot: &Godot, games: &Games, scenario: &Scenario, server: &Server) -> R
     };
 
     let mut arguments = vec!["--join", &oid];
-    if scenario.way == Way::Relay {
+    if scenario.way == PathKind::Relay {
         arguments.push("--relay");
     }
     let mut client = start("client", scenario.client, &arguments)?;

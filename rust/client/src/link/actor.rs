@@ -14,8 +14,8 @@ use std::{
 use noray_protocol::{
     id::OpenId,
     link::{
-        Event, HostConfig, JoinConfig, JoinError, Key, Link as Core, RegistrationFailure, RemoteId,
-        SessionId,
+        HostConfig, JoinConfig, JoinError, Key, Link as Core, LinkEvent, PeerId,
+        RegistrationFailure, SessionId,
     },
 };
 use socket2::SockRef;
@@ -27,8 +27,8 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
-    Command, HostOptions, JoinOptions, LinkEvent, ToConnection, loopback::Loopback,
-    stats::RemoteStats,
+    Command, HostOptions, JoinOptions, PeerEvent, ToConnection, loopback::Loopback,
+    stats::PeerStats,
 };
 use crate::{
     defaults::{
@@ -100,10 +100,10 @@ struct Actor {
     core: Core,
     outside: Option<Arc<Outside>>,
     connection: Option<mpsc::Sender<ToConnection>>,
-    events: mpsc::Sender<LinkEvent>,
+    events: mpsc::Sender<PeerEvent>,
     used: Arc<AtomicBool>,
     /// ENet's side of each player whose game has begun or may.
-    remotes: HashMap<RemoteId, Loopback>,
+    remotes: HashMap<PeerId, Loopback>,
     identity: Option<OpenId>,
     hosting: Option<HostOptions>,
     registrar: Option<SocketAddr>,
@@ -115,7 +115,7 @@ struct Actor {
 
 pub(super) async fn run(
     mut commands: mpsc::Receiver<Command>,
-    events: mpsc::Sender<LinkEvent>,
+    events: mpsc::Sender<PeerEvent>,
     used: Arc<AtomicBool>,
 ) {
     let mut actor = Actor {
@@ -211,14 +211,14 @@ impl Actor {
     }
 
     /// A player's game begins on the host's side.
-    fn admit(&mut self, id: RemoteId, first: &[u8]) {
+    fn admit(&mut self, id: PeerId, first: &[u8]) {
         let (Some(options), Some(outside)) = (&self.hosting, &self.outside) else {
             return;
         };
         let Some(report) = self.core.report(id) else {
             return;
         };
-        let stats = RemoteStats::new(report);
+        let stats = PeerStats::new(report);
         let opened = Loopback::open(stats.clone()).and_then(|mut loopback| {
             loopback.connect(options.enet_port, Arc::clone(outside))?;
             Ok(loopback)
@@ -227,7 +227,7 @@ impl Actor {
             Ok(loopback) => {
                 info!(way = ?report.way, address = %report.address, "a player comes in");
                 loopback.deliver(first);
-                self.tell(LinkEvent::GuestUp {
+                self.tell(PeerEvent::PeerAdmitted {
                     remote: id,
                     port: loopback.port,
                     stats,
@@ -336,7 +336,7 @@ impl Actor {
         let mut session = [0; 8];
         if let Err(error) = getrandom::fill(&mut session) {
             let reason = format!("the system gives no random numbers: {error}");
-            self.tell(LinkEvent::JoinFailed(JoinError::HostUnreachable(reason)));
+            self.tell(PeerEvent::JoinFailed(JoinError::HostUnreachable(reason)));
             return;
         }
         self.search = None;
@@ -371,7 +371,7 @@ impl Actor {
             .is_some_and(|registrar| !registrar.ip().to_canonical().is_loopback())
     }
 
-    fn enter(&mut self, id: RemoteId, enet_port: u16) {
+    fn enter(&mut self, id: PeerId, enet_port: u16) {
         let (Some(loopback), Some(outside)) = (self.remotes.get_mut(&id), &self.outside) else {
             return;
         };
@@ -418,55 +418,55 @@ impl Actor {
         (self.core.next_deadline(now)).map_or(idle, |deadline| deadline.min(idle))
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: LinkEvent) {
         match event {
-            Event::Registered(result) => self.registered(result),
-            Event::UdpLost => {
+            LinkEvent::Registered(result) => self.registered(result),
+            LinkEvent::UdpLost => {
                 warn!("the registrar does not answer: UDP does not get out");
-                self.tell(LinkEvent::UdpLost);
+                self.tell(PeerEvent::UdpLost);
             }
-            Event::UdpBack => {
+            LinkEvent::UdpBack => {
                 info!("the registrar answers again");
-                self.tell(LinkEvent::UdpBack);
+                self.tell(PeerEvent::UdpBack);
                 self.tell_connection(ToConnection::AddressInDoubt);
             }
-            Event::Progress(progress) => self.tell(LinkEvent::Progress(progress)),
-            Event::JoinOpen(id) => self.join_open(id),
-            Event::JoinFailed(error) => {
+            LinkEvent::Progress(progress) => self.tell(PeerEvent::Progress(progress)),
+            LinkEvent::JoinOpen(id) => self.join_open(id),
+            LinkEvent::JoinFailed(error) => {
                 self.search = None;
                 self.wanted = None;
-                self.tell(LinkEvent::JoinFailed(error));
+                self.tell(PeerEvent::JoinFailed(error));
             }
-            Event::Moved(id) | Event::Measured(id) => {
+            LinkEvent::Moved(id) | LinkEvent::Measured(id) => {
                 let report = self.core.report(id);
                 if let (Some(loopback), Some(report)) = (self.remotes.get(&id), report)
                     && loopback.stats.update(report)
                 {
                     info!(way = ?report.way, address = %report.address, "the game goes another way");
-                    self.tell(LinkEvent::PathChanged {
+                    self.tell(PeerEvent::PathChanged {
                         remote: id,
                         way: report.way,
                     });
                 }
             }
-            Event::Removed(id) => {
+            LinkEvent::Removed(id) => {
                 if let Some(loopback) = self.remotes.remove(&id) {
                     loopback.stats.set_gone();
-                    self.tell(LinkEvent::Gone { remote: id });
+                    self.tell(PeerEvent::PeerGone { remote: id });
                 }
             }
         }
     }
 
-    fn join_open(&mut self, id: RemoteId) {
+    fn join_open(&mut self, id: PeerId) {
         let Some(report) = self.core.report(id) else {
             return;
         };
-        let stats = RemoteStats::new(report);
+        let stats = PeerStats::new(report);
         match Loopback::open(stats.clone()) {
             Ok(loopback) => {
                 info!(way = ?report.way, address = %report.address, "a way to the host is open");
-                self.tell(LinkEvent::JoinUp {
+                self.tell(PeerEvent::HostReached {
                     remote: id,
                     port: loopback.port,
                     way: report.way,
@@ -476,7 +476,7 @@ impl Actor {
             }
             Err(error) => {
                 let reason = format!("no socket for the game: {error}");
-                self.tell(LinkEvent::JoinFailed(JoinError::HostUnreachable(reason)));
+                self.tell(PeerEvent::JoinFailed(JoinError::HostUnreachable(reason)));
                 self.core.release(Instant::now(), id);
             }
         }
@@ -503,7 +503,7 @@ impl Actor {
     }
 
     /// A game that looks at nothing for so long that this fills up has lost its players anyway.
-    fn tell(&self, event: LinkEvent) {
+    fn tell(&self, event: PeerEvent) {
         if self.events.try_send(event).is_err() {
             debug!("an event of the link is lost");
         }

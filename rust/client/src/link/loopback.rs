@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::debug;
 
-use super::{actor::Outside, stats::RemoteStats};
+use super::{actor::Outside, stats::PeerStats};
 use crate::defaults::{
     ENET_DATAGRAM, ENET_OPENING, ENET_OPENING_BYTES, ENET_OPENING_DATAGRAMS, ENET_OPENING_REPEATS,
     ERROR_PAUSE,
@@ -25,7 +25,7 @@ use crate::defaults::{
 pub(super) struct Loopback {
     socket: Arc<UdpSocket>,
     pub(super) port: u16,
-    pub(super) stats: RemoteStats,
+    pub(super) stats: PeerStats,
     /// What `stats` had counted when it was looked at last.
     pub(super) seen_sent: u64,
     pump: Option<DropGuard>,
@@ -33,7 +33,7 @@ pub(super) struct Loopback {
 
 impl Loopback {
     /// A socket that ENet does not talk to yet.
-    pub(super) fn open(stats: RemoteStats) -> io::Result<Self> {
+    pub(super) fn open(stats: PeerStats) -> io::Result<Self> {
         let socket = StdUdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.set_nonblocking(true)?;
         let port = socket.local_addr()?.port();
@@ -69,7 +69,7 @@ impl Loopback {
 }
 
 /// Sends what ENet says to the other player.
-async fn pump(socket: Arc<UdpSocket>, stats: RemoteStats, outside: Arc<Outside>) {
+async fn pump(socket: Arc<UdpSocket>, stats: PeerStats, outside: Arc<Outside>) {
     let mut buffer = vec![0; ENET_DATAGRAM];
     let (mut began, mut repeated) = (None, 0);
     loop {

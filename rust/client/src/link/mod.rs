@@ -24,17 +24,17 @@ use std::{
     time::Duration,
 };
 
-pub use noray_protocol::link::{JoinError, JoinProgress, RemoteId};
+pub use noray_protocol::link::{JoinError, JoinProgress, PeerId};
 use noray_protocol::{
     command::ConnectKind,
     id::{OpenId, PrivateId},
-    link::{ServerKind, Way},
+    link::{PathKind, ServerKind},
     requests::ConnectFailure,
 };
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use self::stats::{RemoteSnapshot, RemoteStats};
+pub use self::stats::{PeerSnapshot, PeerStats};
 use crate::{
     defaults::{LINK_COMMAND_QUEUE, LINK_EVENT_QUEUE},
     registrar::RegisterError,
@@ -68,43 +68,43 @@ pub struct JoinOptions {
 
 /// What happened on a link, in order.
 #[derive(Debug)]
-pub enum LinkEvent {
+pub enum PeerEvent {
     /// How far the join is.
     Progress(JoinProgress),
     /// A way to the host is open. Say with [`Link::enter`] which port ENet has, then let it connect
     /// to `port` on the loopback address.
-    JoinUp {
+    HostReached {
         /// The host.
-        remote: RemoteId,
+        remote: PeerId,
         /// The port that stands for it.
         port: u16,
         /// The way that opened first.
-        way: Way,
+        way: PathKind,
         /// What is known of it, live.
-        stats: RemoteStats,
+        stats: PeerStats,
     },
     /// The join came to nothing.
     JoinFailed(JoinError),
     /// A player's game came in; ENet knows the player by `port` on the loopback address.
-    GuestUp {
+    PeerAdmitted {
         /// The player.
-        remote: RemoteId,
+        remote: PeerId,
         /// The port that stands for it.
         port: u16,
         /// What is known of it, live.
-        stats: RemoteStats,
+        stats: PeerStats,
     },
     /// The game goes another way from now on.
     PathChanged {
         /// To whom.
-        remote: RemoteId,
+        remote: PeerId,
         /// Which way.
-        way: Way,
+        way: PathKind,
     },
     /// The entry of this player is closed: it left, or was released.
-    Gone {
+    PeerGone {
         /// Who.
-        remote: RemoteId,
+        remote: PeerId,
     },
     /// The registrar does not answer any more: UDP does not get out, or the server is gone.
     UdpLost,
@@ -129,8 +129,8 @@ enum Command {
     StopHosting,
     Join(JoinOptions),
     CancelJoin,
-    Enter(RemoteId, u16),
-    Release(RemoteId),
+    Enter(PeerId, u16),
+    Release(PeerId),
     Attach(mpsc::Sender<ToConnection>),
     Register {
         registrar: SocketAddr,
@@ -140,7 +140,7 @@ enum Command {
     },
     Server(Option<ServerKind>),
     Identity(OpenId),
-    Announced(Way, SocketAddr),
+    Announced(PathKind, SocketAddr),
     Refused(ConnectFailure),
 }
 
@@ -148,7 +148,7 @@ enum Command {
 #[derive(Debug)]
 pub struct Link {
     handle: LinkHandle,
-    events: mpsc::Receiver<LinkEvent>,
+    events: mpsc::Receiver<PeerEvent>,
     _cancel: DropGuard,
 }
 
@@ -202,8 +202,8 @@ impl Link {
         self.handle.send(Command::StopHosting);
     }
 
-    /// Joins a host as soon as the connection that plays next is ready; ends with [`LinkEvent::JoinUp`] or
-    /// [`LinkEvent::JoinFailed`]. A join that runs is cancelled.
+    /// Joins a host as soon as the connection that plays next is ready; ends with [`PeerEvent::HostReached`] or
+    /// [`PeerEvent::JoinFailed`]. A join that runs is cancelled.
     pub fn join(&self, options: JoinOptions) {
         self.handle.used.store(true, Ordering::Relaxed);
         self.handle.send(Command::Join(options));
@@ -215,22 +215,22 @@ impl Link {
     }
 
     /// The port on the loopback address of the ENet client that talks to a joined host.
-    pub fn enter(&self, remote: RemoteId, enet_port: u16) {
+    pub fn enter(&self, remote: PeerId, enet_port: u16) {
         self.handle.send(Command::Enter(remote, enet_port));
     }
 
     /// The game is done with this player. ENet's last packets still go out.
-    pub fn release(&self, remote: RemoteId) {
+    pub fn release(&self, remote: PeerId) {
         self.handle.send(Command::Release(remote));
     }
 
     /// The next event, if there is one; never waits.
-    pub fn next_event(&mut self) -> Option<LinkEvent> {
+    pub fn next_event(&mut self) -> Option<PeerEvent> {
         self.events.try_recv().ok()
     }
 
     /// The next event; waits for it.
-    pub async fn wait_event(&mut self) -> Option<LinkEvent> {
+    pub async fn wait_event(&mut self) -> Option<PeerEvent> {
         self.events.recv().await
     }
 }
@@ -266,7 +266,7 @@ impl LinkHandle {
         self.send(Command::Identity(oid));
     }
 
-    pub(crate) fn announced(&self, way: Way, address: SocketAddr) {
+    pub(crate) fn announced(&self, way: PathKind, address: SocketAddr) {
         self.send(Command::Announced(way, address));
     }
 

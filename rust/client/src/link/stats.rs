@@ -9,13 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_protocol::link::{Report, Way};
+use noray_protocol::link::{PathKind, Report};
 
 /// Another player's path as it is now.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct RemoteSnapshot {
+pub struct PeerSnapshot {
     /// The kind of way.
-    pub way: Way,
+    pub way: PathKind,
     /// The address outside to which the game goes.
     pub address: SocketAddr,
     /// Smoothed round trip of the checks; `None` with a player whose game sends none.
@@ -40,7 +40,7 @@ pub struct RemoteSnapshot {
 
 /// What is known of another player, live.
 #[derive(Clone, Debug)]
-pub struct RemoteStats(Arc<Shared>);
+pub struct PeerStats(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -63,7 +63,7 @@ impl Counter {
     }
 }
 
-impl RemoteStats {
+impl PeerStats {
     pub(super) fn new(report: Report) -> Self {
         Self(Arc::new(Shared {
             path: Mutex::new((report, Instant::now())),
@@ -75,9 +75,9 @@ impl RemoteStats {
 
     /// All of it at one time.
     #[must_use]
-    pub fn snapshot(&self) -> RemoteSnapshot {
+    pub fn snapshot(&self) -> PeerSnapshot {
         let (report, since) = *self.path();
-        RemoteSnapshot {
+        PeerSnapshot {
             way: report.way,
             address: report.address,
             round_trip: report.quality.round_trip,

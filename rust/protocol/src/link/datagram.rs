@@ -44,7 +44,7 @@ const DOMAIN: [u8; 16] = *b"noray link key 1";
 
 /// The ways between two players, the best first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Way {
+pub enum PathKind {
     /// Within the local network.
     Lan,
     /// To the address that the other player's router shows outside.
@@ -120,7 +120,7 @@ pub struct Datagram {
     /// What else it says.
     pub note: Note,
     /// The kind of way that the sender takes it for.
-    pub way: Way,
+    pub way: PathKind,
     /// The session that it belongs to.
     pub session: SessionId,
     /// To be sent back as [`Self::answer`]; 0 for none.
@@ -190,7 +190,7 @@ impl Unproven {
             datagram: Datagram {
                 status,
                 note: Note::from_code(body[0] >> 2 & 3)?,
-                way: Way::from_code(body[0] & 3)?,
+                way: PathKind::from_code(body[0] & 3)?,
                 session: SessionId(session),
                 question: number(9),
                 answer: number(13),
@@ -245,7 +245,7 @@ impl Side {
     }
 }
 
-impl Way {
+impl PathKind {
     fn code(self) -> u8 {
         match self {
             Self::Lan => 0,

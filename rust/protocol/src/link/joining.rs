@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, time::Instant};
 
 use super::{
-    datagram::Way,
-    link::{Ask, Event, Join, JoinError, JoinProgress, Joined, Link, RemoteId, ServerKind},
-    remote::Peer,
+    datagram::PathKind,
+    link::{Ask, Join, JoinError, JoinProgress, Joined, Link, LinkEvent, PeerId, ServerKind},
+    peer::PeerProtocol,
 };
 use crate::{
     command::ConnectKind,
@@ -58,23 +58,24 @@ impl Link {
         };
         *ask = Ask::Asked;
         self.asks.push_back((kind, join.config.oid.clone()));
-        self.events.push_back(Event::Progress(JoinProgress::Asking));
+        self.events
+            .push_back(LinkEvent::Progress(JoinProgress::Asking));
     }
 
     pub(super) fn try_address(
         &mut self,
         now: Instant,
-        id: RemoteId,
-        way: Way,
+        id: PeerId,
+        way: PathKind,
         address: SocketAddr,
     ) {
-        if let Some(remote) = self.remotes.get_mut(&id) {
+        if let Some(remote) = self.peers.get_mut(&id) {
             remote.try_address(now, way, address);
         }
     }
 
     /// Whether it was the join that runs whose way opened.
-    pub(super) fn join_opened(&mut self, now: Instant, id: RemoteId) -> bool {
+    pub(super) fn join_opened(&mut self, now: Instant, id: PeerId) -> bool {
         let Some(join) = self.join.take_if(|join| join.remote == id) else {
             return false;
         };
@@ -87,11 +88,11 @@ impl Link {
                 pause: REASK_INTERVAL,
             },
         );
-        self.events.push_back(Event::JoinOpen(id));
+        self.events.push_back(LinkEvent::JoinOpen(id));
         true
     }
 
-    pub(super) fn host_is_full(&mut self, id: RemoteId) {
+    pub(super) fn host_is_full(&mut self, id: PeerId) {
         if self.join.as_ref().is_some_and(|join| join.remote == id) {
             self.fail_join(JoinError::HostFull);
         }
@@ -99,7 +100,7 @@ impl Link {
 
     pub(super) fn fail_join(&mut self, error: JoinError) {
         if let Some(join) = self.join.take() {
-            self.events.push_back(Event::JoinFailed(error));
+            self.events.push_back(LinkEvent::JoinFailed(error));
             self.remove(join.remote);
         }
     }
@@ -127,7 +128,7 @@ impl Link {
         // Hopeless when every request was answered and nothing is tried any more.
         let open = |ask: &Ask| matches!(ask, Ask::Asked);
         let trying = self
-            .remotes
+            .peers
             .get(&join.remote)
             .is_some_and(|remote| remote.is_trying(now));
         if join.relay == Ask::NotYet || open(&join.direct) || open(&join.relay) || trying {
@@ -153,7 +154,7 @@ impl Link {
     /// server, is asked for at once.
     pub(super) fn ask_for_lost(&mut self, now: Instant) {
         for (id, joined) in &mut self.joined {
-            if self.remotes.get(id).is_some_and(|remote| !remote.is_open()) {
+            if self.peers.get(id).is_some_and(|remote| !remote.is_open()) {
                 joined.next = now;
             }
         }
@@ -166,12 +167,14 @@ impl Link {
             if now < joined.next {
                 continue;
             }
-            let Some(remote) = self.remotes.get(id) else {
+            let Some(remote) = self.peers.get(id) else {
                 joined.next = now + MAX_REASK_INTERVAL;
                 continue;
             };
             let lost = !remote.is_open();
-            let relayed = remote.active().is_some_and(|path| path.way == Way::Relay);
+            let relayed = remote
+                .active()
+                .is_some_and(|path| path.way == PathKind::Relay);
             if lost {
                 joined.pause = REASK_INTERVAL;
                 joined.next = now + LOST_REASK_INTERVAL;
@@ -182,7 +185,7 @@ impl Link {
                 joined.pause = REASK_INTERVAL;
                 joined.next = now + REASK_INTERVAL;
             }
-            if !can_ask || remote.peer == Peer::Plain || remote.leaving.is_some() {
+            if !can_ask || remote.peer == PeerProtocol::Plain || remote.leaving.is_some() {
                 continue;
             }
             if (lost || relayed) && !joined.force_relay {

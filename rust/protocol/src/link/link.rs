@@ -10,10 +10,10 @@ use std::{
 use super::{
     Transmit,
     cookies::Cookies,
-    datagram::{Key, SessionId, Side, Unproven, Way},
+    datagram::{Key, PathKind, SessionId, Side, Unproven},
     path::Quality,
+    peer::{Peer, PeerProtocol},
     registration::{Change, Registration, RegistrationFailure},
-    remote::{Peer, Remote},
     strangers::unused_until,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 
 /// Names another player on this link.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct RemoteId(pub(super) u32);
+pub struct PeerId(pub(super) u32);
 
 /// What the server is, as far as relays go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,7 +112,7 @@ pub enum JoinError {
 
 /// What happened on a link.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Event {
+pub enum LinkEvent {
     /// The registration ended.
     Registered(Result<(), RegistrationFailure>),
     /// The registrar does not answer keepalives any more.
@@ -122,22 +122,22 @@ pub enum Event {
     /// How far the join is.
     Progress(JoinProgress),
     /// A way to the host is open.
-    JoinOpen(RemoteId),
+    JoinOpen(PeerId),
     /// The join came to nothing.
     JoinFailed(JoinError),
     /// The game's datagrams to this player go another way from now on.
-    Moved(RemoteId),
+    Moved(PeerId),
     /// What the checks tell of this player's path is new.
-    Measured(RemoteId),
+    Measured(PeerId),
     /// This player is gone: its address counts no more.
-    Removed(RemoteId),
+    Removed(PeerId),
 }
 
 /// Where a player's datagrams go, and what is known of the way.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Report {
     /// The kind of way.
-    pub way: Way,
+    pub way: PathKind,
     /// The address.
     pub address: SocketAddr,
     /// What its checks tell.
@@ -147,7 +147,7 @@ pub struct Report {
 /// A player that the server announced to a host, or a port where it may come from.
 #[derive(Debug)]
 pub(super) struct Guest {
-    pub(super) way: Way,
+    pub(super) way: PathKind,
     pub(super) until: Instant,
     pub(super) handshake: Handshake,
     /// The server announced this very address, not only another port there.
@@ -161,7 +161,7 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    pub(super) fn new(now: Instant, way: Way, until: Instant, announced: bool) -> Self {
+    pub(super) fn new(now: Instant, way: PathKind, until: Instant, announced: bool) -> Self {
         Self {
             way,
             until,
@@ -185,7 +185,7 @@ pub(super) struct Hint {
 
 #[derive(Debug)]
 pub(super) struct Join {
-    pub(super) remote: RemoteId,
+    pub(super) remote: PeerId,
     pub(super) config: JoinConfig,
     pub(super) began: Instant,
     pub(super) asked: Option<Instant>,
@@ -221,20 +221,20 @@ pub struct Link {
     pub(super) server: Option<ServerKind>,
     pub(super) host: Option<HostConfig>,
     pub(super) join: Option<Join>,
-    pub(super) joined: HashMap<RemoteId, Joined>,
+    pub(super) joined: HashMap<PeerId, Joined>,
     /// Whom the server was asked for last: what it announces is that host's.
-    pub(super) asker: Option<RemoteId>,
-    pub(super) remotes: HashMap<RemoteId, Remote>,
-    pub(super) next_remote: u32,
-    pub(super) by_address: HashMap<SocketAddr, RemoteId>,
-    pub(super) by_session: HashMap<SessionId, RemoteId>,
+    pub(super) asker: Option<PeerId>,
+    pub(super) peers: HashMap<PeerId, Peer>,
+    pub(super) next_peer: u32,
+    pub(super) by_address: HashMap<SocketAddr, PeerId>,
+    pub(super) by_session: HashMap<SessionId, PeerId>,
     pub(super) guests: HashMap<SocketAddr, Guest>,
     pub(super) next_guests: Option<Instant>,
     pub(super) hints: Vec<Hint>,
     pub(super) cookies: Cookies,
     pub(super) out: Vec<Transmit>,
     pub(super) asks: VecDeque<(ConnectKind, OpenId)>,
-    pub(super) events: VecDeque<Event>,
+    pub(super) events: VecDeque<LinkEvent>,
 }
 
 impl Link {
@@ -244,7 +244,7 @@ impl Link {
         Self::default()
     }
 
-    /// Registers this link's address; ends with [`Event::Registered`].
+    /// Registers this link's address; ends with [`LinkEvent::Registered`].
     pub fn register(&mut self, now: Instant, registrar: SocketAddr, pid: PrivateId) {
         self.registration = Some(Registration::begin(now, registrar, pid));
     }
@@ -283,7 +283,7 @@ impl Link {
         self.guests.clear();
         self.next_guests = None;
         let hosted: Vec<_> = self
-            .remotes
+            .peers
             .iter()
             .filter(|(_, remote)| remote.side == Side::Hosting)
             .map(|(id, _)| *id)
@@ -296,24 +296,24 @@ impl Link {
     /// Whether anybody plays or is about to.
     #[must_use]
     pub fn is_used(&self) -> bool {
-        self.host.is_some() || self.join.is_some() || !self.remotes.is_empty()
+        self.host.is_some() || self.join.is_some() || !self.peers.is_empty()
     }
 
-    /// Begins to join a host; ends with [`Event::JoinOpen`] or [`Event::JoinFailed`]. A join that
+    /// Begins to join a host; ends with [`LinkEvent::JoinOpen`] or [`LinkEvent::JoinFailed`]. A join that
     /// runs is cancelled.
     pub fn join(&mut self, now: Instant, mut config: JoinConfig) {
         config.timeout = config.timeout.min(LONGEST_WAIT);
         self.fail_join(JoinError::Cancelled);
         let id = self.new_id();
-        let remote = Remote::new(
+        let remote = Peer::new(
             now,
             Side::Joining,
             Key::new(&config.oid),
             config.session,
-            Peer::Unknown,
+            PeerProtocol::Unknown,
         );
         self.by_session.insert(config.session, id);
-        self.remotes.insert(id, remote);
+        self.peers.insert(id, remote);
         self.join = Some(Join {
             remote: id,
             config,
@@ -332,28 +332,30 @@ impl Link {
     }
 
     /// The server announced an address; for a relay it is the server's, with the relay's port.
-    pub fn announced(&mut self, now: Instant, way: Way, address: SocketAddr) {
-        if way == Way::Relay && self.server == Some(ServerKind::Greeting) {
+    pub fn announced(&mut self, now: Instant, way: PathKind, address: SocketAddr) {
+        if way == PathKind::Relay && self.server == Some(ServerKind::Greeting) {
             self.hint_neighbours(now, address);
         }
-        let asker = self.asker.filter(|id| self.remotes.contains_key(id));
+        let asker = self.asker.filter(|id| self.peers.contains_key(id));
         if let Some(id) = asker {
             if let Some(join) = self.join.as_mut().filter(|join| join.remote == id) {
                 let (ask, progress) = match way {
-                    Way::Relay => (&mut join.relay, JoinProgress::TryingRelay),
-                    Way::Lan | Way::Direct => (&mut join.direct, JoinProgress::TryingDirect),
+                    PathKind::Relay => (&mut join.relay, JoinProgress::TryingRelay),
+                    PathKind::Lan | PathKind::Direct => {
+                        (&mut join.direct, JoinProgress::TryingDirect)
+                    }
                 };
                 if *ask != Ask::Announced {
                     *ask = Ask::Announced;
-                    self.events.push_back(Event::Progress(progress));
+                    self.events.push_back(LinkEvent::Progress(progress));
                 }
-                if join.config.force_relay && way != Way::Relay {
+                if join.config.force_relay && way != PathKind::Relay {
                     return;
                 }
             }
             self.try_address(now, id, way, address);
         } else if let Some(host) = self.host
-            && (way == Way::Relay || !host.force_relay)
+            && (way == PathKind::Relay || !host.force_relay)
         {
             self.expect_guest(now, way, address);
         }
@@ -412,18 +414,18 @@ impl Link {
             return;
         }
         let first = self
-            .remotes
+            .peers
             .get(&id)
-            .is_some_and(|remote| remote.paths.iter().all(|path| path.way != Way::Lan));
+            .is_some_and(|remote| remote.paths.iter().all(|path| path.way != PathKind::Lan));
         if first && self.join.is_some() {
-            (self.events).push_back(Event::Progress(JoinProgress::TryingLan));
+            (self.events).push_back(LinkEvent::Progress(JoinProgress::TryingLan));
         }
-        self.try_address(now, id, Way::Lan, address);
+        self.try_address(now, id, PathKind::Lan, address);
     }
 
     /// Takes a datagram from outside. Gives the player whose game it belongs to; `None` when it was
     /// for the link itself, or from a stranger.
-    pub fn receive(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> Option<RemoteId> {
+    pub fn receive(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> Option<PeerId> {
         if let Some(registration) = &mut self.registration
             && from == registration.registrar
         {
@@ -443,25 +445,25 @@ impl Link {
     }
 
     /// The game sent something to this player.
-    pub fn used(&mut self, now: Instant, id: RemoteId) {
-        if let Some(remote) = self.remotes.get_mut(&id) {
+    pub fn used(&mut self, now: Instant, id: PeerId) {
+        if let Some(remote) = self.peers.get_mut(&id) {
             remote.used = Some(now);
         }
     }
 
     /// The game is done with this player, who is told a little later: ENet's own goodbyes go
     /// first.
-    pub fn release(&mut self, now: Instant, id: RemoteId) {
+    pub fn release(&mut self, now: Instant, id: PeerId) {
         self.joined.remove(&id);
-        if let Some(remote) = self.remotes.get_mut(&id) {
+        if let Some(remote) = self.peers.get_mut(&id) {
             remote.leaving.get_or_insert(now + LINGER);
         }
     }
 
     /// Where this player's datagrams go, if a way to it ever worked.
     #[must_use]
-    pub fn report(&self, id: RemoteId) -> Option<Report> {
-        let remote = self.remotes.get(&id)?;
+    pub fn report(&self, id: PeerId) -> Option<Report> {
+        let remote = self.peers.get(&id)?;
         let path = remote.active()?;
         Some(Report {
             way: path.way,
@@ -474,19 +476,16 @@ impl Link {
     #[must_use]
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let registration = self.registration.as_ref().and_then(Registration::due);
-        let remotes = self
-            .remotes
-            .values()
-            .flat_map(|remote| match remote.leaving {
-                Some(leaving) => [None, Some(leaving)],
-                None => [remote.due(now), unused_until(remote)],
-            });
+        let peers = self.peers.values().flat_map(|remote| match remote.leaving {
+            Some(leaving) => [None, Some(leaving)],
+            None => [remote.due(now), unused_until(remote)],
+        });
         let hints = self.hints.iter().map(|hint| hint.next).min();
         let join = self.join.as_ref().map(|join| join.next_step(self.server));
         let joined = self.joined.values().map(|joined| joined.next).min();
         [registration, self.next_guests, hints, join, joined]
             .into_iter()
-            .chain(remotes)
+            .chain(peers)
             .flatten()
             .min()
     }
@@ -499,9 +498,9 @@ impl Link {
         }
         self.tick_guests(now);
         self.tick_hints(now);
-        let ids: Vec<_> = self.remotes.keys().copied().collect();
+        let ids: Vec<_> = self.peers.keys().copied().collect();
         for id in ids {
-            self.tick_remote(now, id);
+            self.tick_peer(now, id);
         }
         self.tick_join(now);
         self.tick_joined(now);
@@ -518,22 +517,22 @@ impl Link {
     }
 
     /// What happened next.
-    pub fn next_event(&mut self) -> Option<Event> {
+    pub fn next_event(&mut self) -> Option<LinkEvent> {
         self.events.pop_front()
     }
 
-    pub(super) fn new_id(&mut self) -> RemoteId {
-        self.next_remote = self.next_remote.wrapping_add(1);
-        RemoteId(self.next_remote)
+    pub(super) fn new_id(&mut self) -> PeerId {
+        self.next_peer = self.next_peer.wrapping_add(1);
+        PeerId(self.next_peer)
     }
 
     fn tell_change(&mut self, change: Option<Change>) {
         let event = match change {
             None => return,
-            Some(Change::Registered) => Event::Registered(Ok(())),
-            Some(Change::Failed(failure)) => Event::Registered(Err(failure)),
-            Some(Change::Lost) => Event::UdpLost,
-            Some(Change::Back) => Event::UdpBack,
+            Some(Change::Registered) => LinkEvent::Registered(Ok(())),
+            Some(Change::Failed(failure)) => LinkEvent::Registered(Err(failure)),
+            Some(Change::Lost) => LinkEvent::UdpLost,
+            Some(Change::Back) => LinkEvent::UdpBack,
         };
         self.events.push_back(event);
     }

@@ -38,15 +38,15 @@ mod joining;
 #[expect(clippy::module_inception)]
 mod link;
 mod path;
+mod peer;
 mod registration;
-mod remote;
 mod strangers;
 
 use std::net::SocketAddr;
 
-pub use datagram::{DATAGRAM_LENGTH, Datagram, Key, Note, SessionId, Side, Unproven, Way};
+pub use datagram::{DATAGRAM_LENGTH, Datagram, Key, Note, PathKind, SessionId, Side, Unproven};
 pub use link::{
-    Event, HostConfig, JoinConfig, JoinError, JoinProgress, Link, RemoteId, Report, ServerKind,
+    HostConfig, JoinConfig, JoinError, JoinProgress, Link, LinkEvent, PeerId, Report, ServerKind,
 };
 pub use path::Quality;
 pub use registration::{ACCEPTED, RegistrationFailure};

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::datagram::Way;
+use super::datagram::PathKind;
 use crate::{
     defaults::{
         ACTIVE_CHECK_INTERVAL, CHECK_EARLY, CHECK_INTERVAL, HANDSHAKE_LATE_ANSWERS, MIN_UNANSWERED,
@@ -38,7 +38,7 @@ struct Question {
 /// An address with the state of its checks.
 #[derive(Debug)]
 pub(super) struct Path {
-    pub(super) way: Way,
+    pub(super) way: PathKind,
     pub(super) address: SocketAddr,
     /// The other side's datagrams came from this address, with proof.
     pub(super) heard: bool,
@@ -67,7 +67,7 @@ pub(super) struct Path {
 }
 
 impl Path {
-    pub(super) fn new(now: Instant, way: Way, address: SocketAddr, window: Duration) -> Self {
+    pub(super) fn new(now: Instant, way: PathKind, address: SocketAddr, window: Duration) -> Self {
         Self {
             way,
             address,
@@ -91,7 +91,12 @@ impl Path {
     }
 
     /// An address that has sent back what it alone was told, so that it is known to work.
-    pub(super) fn proven(now: Instant, way: Way, address: SocketAddr, window: Duration) -> Self {
+    pub(super) fn proven(
+        now: Instant,
+        way: PathKind,
+        address: SocketAddr,
+        window: Duration,
+    ) -> Self {
         Self {
             heard: true,
             answered: true,

@@ -7,9 +7,9 @@ use std::{
 
 use super::{
     Transmit,
-    datagram::{Datagram, Note, SessionId, Side, Unproven, Way},
-    link::{Event, Guest, Hint, Link, RemoteId},
-    remote::{Peer, Remote},
+    datagram::{Datagram, Note, PathKind, SessionId, Side, Unproven},
+    link::{Guest, Hint, Link, LinkEvent, PeerId},
+    peer::{Peer, PeerProtocol},
 };
 use crate::{
     defaults::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Until when a host keeps a player's entry that its game does not use.
-pub(super) fn unused_until(remote: &Remote) -> Option<Instant> {
+pub(super) fn unused_until(remote: &Peer) -> Option<Instant> {
     (remote.side == Side::Hosting).then(|| match remote.used {
         None => remote.began + UNUSED_SESSION_TIMEOUT,
         Some(used) => used + SILENT_GAME_TIMEOUT,
@@ -35,7 +35,7 @@ impl Link {
             self.receive_new_session(now, from, session, unproven);
             return;
         };
-        let Some(remote) = self.remotes.get_mut(&id) else {
+        let Some(remote) = self.peers.get_mut(&id) else {
             return;
         };
         let Some(datagram) = unproven.prove(&remote.key(), remote.side.other()) else {
@@ -45,7 +45,7 @@ impl Link {
             return;
         };
         let relay_only = self.host.is_some_and(|host| host.force_relay);
-        if remote.side == Side::Hosting && relay_only && datagram.way != Way::Relay {
+        if remote.side == Side::Hosting && relay_only && datagram.way != PathKind::Relay {
             return;
         }
         match datagram.note {
@@ -79,7 +79,7 @@ impl Link {
         let Some(datagram) = unproven.prove(&host.key, Side::Joining) else {
             return;
         };
-        if datagram.note != Note::None || (host.force_relay && datagram.way != Way::Relay) {
+        if datagram.note != Note::None || (host.force_relay && datagram.way != PathKind::Relay) {
             return;
         }
         if self.players() >= host.max_clients {
@@ -107,8 +107,8 @@ impl Link {
         }
         self.make_room_for_session();
         let id = self.new_id();
-        let remote = Remote::new(now, Side::Hosting, host.key, session, Peer::Checks);
-        self.remotes.insert(id, remote);
+        let remote = Peer::new(now, Side::Hosting, host.key, session, PeerProtocol::Checks);
+        self.peers.insert(id, remote);
         self.by_session.insert(session, id);
         self.prove_address(now, from, id, &datagram);
     }
@@ -116,7 +116,7 @@ impl Link {
     /// The oldest session that no way works for gives way to a new one.
     fn make_room_for_session(&mut self) {
         let closed = || {
-            (self.remotes.iter())
+            (self.peers.iter())
                 .filter(|(_, remote)| remote.side == Side::Hosting && !remote.is_open())
         };
         if closed().count() >= MAX_CLOSED_SESSIONS {
@@ -128,8 +128,8 @@ impl Link {
     }
 
     /// Takes an address that has proven itself for a player's.
-    fn prove_address(&mut self, now: Instant, from: SocketAddr, id: RemoteId, datagram: &Datagram) {
-        let Some(remote) = self.remotes.get_mut(&id) else {
+    fn prove_address(&mut self, now: Instant, from: SocketAddr, id: PeerId, datagram: &Datagram) {
+        let Some(remote) = self.peers.get_mut(&id) else {
             return;
         };
         if remote.add_proven(now, datagram.way, from) {
@@ -139,22 +139,22 @@ impl Link {
     }
 
     /// Forgets whose the addresses were that a player has no more.
-    fn forget_addresses(&mut self, id: RemoteId) {
-        if let Some(remote) = self.remotes.get(&id) {
+    fn forget_addresses(&mut self, id: PeerId) {
+        if let Some(remote) = self.peers.get(&id) {
             self.by_address
                 .retain(|address, owner| *owner != id || remote.knows(*address));
         }
     }
 
-    fn hear(&mut self, now: Instant, from: SocketAddr, id: RemoteId, datagram: &Datagram) {
-        let Some(remote) = self.remotes.get_mut(&id) else {
+    fn hear(&mut self, now: Instant, from: SocketAddr, id: PeerId, datagram: &Datagram) {
+        let Some(remote) = self.peers.get_mut(&id) else {
             return;
         };
         if remote.hear(now, from, datagram, &mut self.out) {
             self.own(from, id);
             self.guests.remove(&from);
             if datagram.answer != 0 {
-                self.events.push_back(Event::Measured(id));
+                self.events.push_back(LinkEvent::Measured(id));
             }
         }
         self.select(now, id);
@@ -163,17 +163,17 @@ impl Link {
     /// The newest session that is proven at an address has it: its player left an older one, or was
     /// started again. An older one loses the address, and ends with the last of them: two games
     /// between the same addresses could not be told apart.
-    fn own(&mut self, address: SocketAddr, id: RemoteId) {
+    fn own(&mut self, address: SocketAddr, id: PeerId) {
         let before = self.by_address.get(&address).copied();
         let Some(older) = before.filter(|before| *before != id) else {
             self.by_address.insert(address, id);
             return;
         };
         let (newer, older) = (id.max(older), id.min(older));
-        if self.remotes.contains_key(&newer) {
+        if self.peers.contains_key(&newer) {
             self.by_address.insert(address, newer);
         }
-        if let Some(remote) = self.remotes.get_mut(&older)
+        if let Some(remote) = self.peers.get_mut(&older)
             && remote.forget(address)
         {
             // Not a moment longer: what its game still sends would reach the newer one's.
@@ -182,8 +182,8 @@ impl Link {
     }
 
     /// Lets the best path of a player carry its game.
-    pub(super) fn select(&mut self, now: Instant, id: RemoteId) {
-        let Some(remote) = self.remotes.get_mut(&id) else {
+    pub(super) fn select(&mut self, now: Instant, id: PeerId) {
+        let Some(remote) = self.peers.get_mut(&id) else {
             return;
         };
         if remote.select(now) {
@@ -191,14 +191,14 @@ impl Link {
                 self.own(address, id);
             }
             if !self.join_opened(now, id) {
-                self.events.push_back(Event::Moved(id));
+                self.events.push_back(LinkEvent::Moved(id));
             }
         }
     }
 
     pub(super) fn receive_plain(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         if let Some(id) = self.plain_target(now, from) {
-            if let Some(remote) = self.remotes.get_mut(&id) {
+            if let Some(remote) = self.peers.get_mut(&id) {
                 remote.hear_plain(now, from, bytes, &mut self.out);
             }
             return;
@@ -234,16 +234,17 @@ impl Link {
 
     /// The joined player, or the one being joined, whom a plain datagram from this address
     /// concerns.
-    fn plain_target(&mut self, now: Instant, from: SocketAddr) -> Option<RemoteId> {
+    fn plain_target(&mut self, now: Instant, from: SocketAddr) -> Option<PeerId> {
         let known = self.by_address.get(&from).copied();
-        if known.is_some_and(|id| self.remotes.contains_key(&id)) {
+        if known.is_some_and(|id| self.peers.contains_key(&id)) {
             return known;
         }
-        let (id, way) = self.remotes.iter().find_map(|(id, remote)| {
+        let (id, way) = self.peers.iter().find_map(|(id, remote)| {
             let tried = remote.paths.iter().filter(|path| !path.is_over(now));
             let same = |path: &&super::path::Path| path.address == from;
             let near = |path: &&super::path::Path| path.address.ip() == from.ip();
-            let open_to_others = remote.side == Side::Joining && remote.peer == Peer::Unknown;
+            let open_to_others =
+                remote.side == Side::Joining && remote.peer == PeerProtocol::Unknown;
             let path = (tried.clone().find(same))
                 .or_else(|| tried.clone().find(|path| open_to_others && near(path)))?;
             Some((*id, path.way))
@@ -253,7 +254,7 @@ impl Link {
     }
 
     /// Whose game a datagram from this address belongs to.
-    pub(super) fn owner(&mut self, now: Instant, from: SocketAddr) -> Option<RemoteId> {
+    pub(super) fn owner(&mut self, now: Instant, from: SocketAddr) -> Option<PeerId> {
         if let Some(id) = self.by_address.get(&from) {
             return Some(*id);
         }
@@ -265,16 +266,16 @@ impl Link {
         }
         self.guests.remove(&from);
         let id = self.new_id();
-        self.remotes.insert(id, Remote::plain(now, way, from));
+        self.peers.insert(id, Peer::plain(now, way, from));
         self.by_address.insert(from, id);
-        self.events.push_back(Event::Moved(id));
+        self.events.push_back(LinkEvent::Moved(id));
         Some(id)
     }
 
     /// Opens our router for a player whom the server announced.
-    pub(super) fn expect_guest(&mut self, now: Instant, way: Way, address: SocketAddr) {
+    pub(super) fn expect_guest(&mut self, now: Instant, way: PathKind, address: SocketAddr) {
         let owner = self.by_address.get(&address).copied();
-        if let Some(remote) = owner.and_then(|id| self.remotes.get_mut(&id))
+        if let Some(remote) = owner.and_then(|id| self.peers.get_mut(&id))
             && remote.is_open()
             && remote.leaving.is_none()
         {
@@ -302,7 +303,7 @@ impl Link {
     }
 
     /// The way that the server announced for this IP address lately, and until when that counts.
-    fn announced_ip(&self, now: Instant, ip: IpAddr) -> Option<(Way, Instant)> {
+    fn announced_ip(&self, now: Instant, ip: IpAddr) -> Option<(PathKind, Instant)> {
         self.guests
             .iter()
             .filter(|(address, guest)| guest.announced && address.ip() == ip && now < guest.until)
@@ -355,8 +356,8 @@ impl Link {
         self.hints.retain(|hint| hint.left > 0);
     }
 
-    pub(super) fn tick_remote(&mut self, now: Instant, id: RemoteId) {
-        let Some(remote) = self.remotes.get_mut(&id) else {
+    pub(super) fn tick_peer(&mut self, now: Instant, id: PeerId) {
+        let Some(remote) = self.peers.get_mut(&id) else {
             return;
         };
         if unused_until(remote).is_some_and(|until| now >= until) {
@@ -379,8 +380,8 @@ impl Link {
         }
     }
 
-    pub(super) fn remove(&mut self, id: RemoteId) {
-        let Some(remote) = self.remotes.remove(&id) else {
+    pub(super) fn remove(&mut self, id: PeerId) {
+        let Some(remote) = self.peers.remove(&id) else {
             return;
         };
         remote.say_goodbye(&mut self.out);
@@ -390,7 +391,7 @@ impl Link {
         if self.asker == Some(id) {
             self.asker = None;
         }
-        self.events.push_back(Event::Removed(id));
+        self.events.push_back(LinkEvent::Removed(id));
     }
 
     /// Players who are in, or whose way is open.
@@ -400,7 +401,7 @@ impl Link {
             .count()
     }
 
-    fn hosted(&self) -> impl Iterator<Item = &Remote> {
-        (self.remotes.values()).filter(|remote| remote.side == Side::Hosting)
+    fn hosted(&self) -> impl Iterator<Item = &Peer> {
+        (self.peers.values()).filter(|remote| remote.side == Side::Hosting)
     }
 }

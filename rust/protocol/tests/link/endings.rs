@@ -6,7 +6,7 @@ use noray_protocol::{
     command::ConnectKind,
     defaults::UNUSED_SESSION_TIMEOUT,
     id::{OpenId, PrivateId},
-    link::{JoinConfig, RemoteId, ServerKind, SessionId, Side, Way},
+    link::{JoinConfig, PathKind, PeerId, ServerKind, SessionId, Side},
     requests::ConnectError,
 };
 use proptest::prelude::*;
@@ -119,11 +119,11 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn perform(table: &mut Table, known: &mut Vec<RemoteId>, act: Act) {
+fn perform(table: &mut Table, known: &mut Vec<PeerId>, act: Act) {
     let registrar = at(200, 8809);
     let now = table.now;
-    let way = |code: u8| [Way::Lan, Way::Direct, Way::Relay][usize::from(code % 3)];
-    let picked = |known: &[RemoteId], index: u8| known.get(usize::from(index)).copied();
+    let way = |code: u8| [PathKind::Lan, PathKind::Direct, PathKind::Relay][usize::from(code % 3)];
+    let picked = |known: &[PeerId], index: u8| known.get(usize::from(index)).copied();
     match act {
         Act::Wait(millis) => table.wait(Duration::from_millis(millis.into())),
         Act::Announced(code, to, port) => table.link.announced(now, way(code), at(to, port)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use noray_protocol::link::{Note, Way};
+use noray_protocol::link::{Note, PathKind};
 
 use crate::{
     dice::Dice,
@@ -97,7 +97,9 @@ fn a_player_with_many_ports_is_remembered_at_few() {
 fn guests_are_bounded() {
     let mut table = Table::hosting();
     for number in 0..5000 {
-        table.link.announced(table.now, Way::Direct, at(number, 7));
+        table
+            .link
+            .announced(table.now, PathKind::Direct, at(number, 7));
     }
     table.tick();
     let last = table.own.iter().filter(|sent| sent.to == at(4999, 7));
@@ -105,7 +107,7 @@ fn guests_are_bounded() {
     assert_eq!(table.own.len(), 1024);
     table.wait(Duration::from_secs(10));
 
-    table.link.announced(table.now, Way::Direct, at(1, 1));
+    table.link.announced(table.now, PathKind::Direct, at(1, 1));
     for port in 2..5000 {
         table.give(at(1, port), b"$-w-");
     }
@@ -116,7 +118,7 @@ fn guests_are_bounded() {
         table.own.iter().any(|sent| sent.to == at(1, 1)),
         "driven out"
     );
-    table.link.announced(table.now, Way::Direct, at(2, 2));
+    table.link.announced(table.now, PathKind::Direct, at(2, 2));
     table.own.clear();
     table.wait(Duration::from_millis(250));
     assert!(table.own.iter().any(|sent| sent.to == at(2, 2)), "kept out");

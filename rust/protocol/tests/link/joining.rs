@@ -6,7 +6,7 @@ use noray_protocol::{
     command::ConnectKind,
     defaults::LINGER,
     id::OpenId,
-    link::{Event, JoinError, JoinProgress, Way},
+    link::{JoinError, JoinProgress, LinkEvent, PathKind},
     requests::ConnectError,
 };
 
@@ -135,7 +135,7 @@ fn host_full() {
     });
     pair.world.run_for(LINGER + SECOND);
     let meeting = pair.meet_within(SECOND);
-    assert_eq!(meeting.way, Some(Way::Direct));
+    assert_eq!(meeting.way, Some(PathKind::Direct));
 }
 
 /// Fails when many who come at the same moment get more places than there are.
@@ -199,7 +199,7 @@ fn cancelled_at_each_stage() {
         }
         pair.world.join(joining, pair.host);
         if let Some(stage) = stage {
-            let reached = |world: &World| world.ours(joining).had(&Event::Progress(stage));
+            let reached = |world: &World| world.ours(joining).had(&LinkEvent::Progress(stage));
             assert!(
                 pair.world.run_until(SECOND * 3, reached).is_some(),
                 "{stage:?}"
@@ -211,7 +211,7 @@ fn cancelled_at_each_stage() {
         pair.assert_quiet();
         // Once more, there is nothing to cancel.
         pair.world.with(joining, |ours, _| ours.link.cancel_join());
-        let failed = |event: &&(_, Event)| matches!(event.1, Event::JoinFailed(_));
+        let failed = |event: &&(_, LinkEvent)| matches!(event.1, LinkEvent::JoinFailed(_));
         assert_eq!(
             pair.world
                 .ours(joining)
@@ -279,7 +279,7 @@ fn the_connection_ends_after_the_announcement() {
     let announced = |world: &World| {
         world
             .ours(joining)
-            .had(&Event::Progress(JoinProgress::TryingDirect))
+            .had(&LinkEvent::Progress(JoinProgress::TryingDirect))
     };
     assert!(pair.world.run_until(SECOND, announced).is_some());
     pair.world.with(joining, |ours, now| {
@@ -298,7 +298,7 @@ fn a_second_join_replaces_the_first() {
     let mut pair = pair(Kind::Ours, Home::Router, Home::Router);
     pair.join_with("nobody", SECOND * 15, false);
     let meeting = pair.meet();
-    assert_eq!(meeting.way, Some(Way::Direct));
+    assert_eq!(meeting.way, Some(PathKind::Direct));
     let error = pair.world.ours(pair.joining).join_error();
     assert_eq!(error, Some(&JoinError::Cancelled));
 }
@@ -318,14 +318,14 @@ fn left_and_joined_again() {
         });
         pair.world.run_for(pause);
         let meeting = pair.meet();
-        assert_eq!(meeting.way, Some(Way::Direct), "after {pause:?}");
+        assert_eq!(meeting.way, Some(PathKind::Direct), "after {pause:?}");
         assert!(
             meeting.time.is_some_and(|time| time < SECOND),
             "{meeting:?}"
         );
         pair.world.stream(joining, true);
         pair.world.run_for(LINGER * 3);
-        let removed = |event: &&(_, Event)| matches!(event.1, Event::Removed(_));
+        let removed = |event: &&(_, LinkEvent)| matches!(event.1, LinkEvent::Removed(_));
         let events = &pair.world.ours(host).events;
         assert_eq!(events.iter().filter(removed).count(), 1, "after {pause:?}");
         let last = pair

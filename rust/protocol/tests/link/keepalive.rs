@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use noray_protocol::{
     defaults::{KEEPALIVE_INTERVAL, KEEPALIVE_LOST_INTERVAL, KEEPALIVE_RETRIES, KEEPALIVE_RETRY},
-    link::{Event, Way},
+    link::{LinkEvent, PathKind},
 };
 
 use crate::{home::Home, pair::Pair, server::Kind, world::Internet};
@@ -19,7 +19,7 @@ fn an_idle_host_stays_joinable() {
         let mut pair = Pair::new(kind, [Home::Router; 2], Internet::GOOD, 1);
         pair.world.run_for(FIVE_MINUTES);
         let meeting = pair.meet();
-        assert_eq!(meeting.way, Some(Way::Direct), "{kind:?}");
+        assert_eq!(meeting.way, Some(PathKind::Direct), "{kind:?}");
         assert!(
             meeting
                 .time
@@ -69,7 +69,7 @@ fn a_silent_registrar_is_told() {
     let host = pair.host;
     pair.world.server.answers = false;
     pair.world.sent = Some(Vec::new());
-    let time = |pair: &Pair, event: Event| -> Option<Instant> {
+    let time = |pair: &Pair, event: LinkEvent| -> Option<Instant> {
         let events = &pair.world.ours(host).events;
         events
             .iter()
@@ -77,7 +77,7 @@ fn a_silent_registrar_is_told() {
             .map(|(at, _)| *at)
     };
     let lost = pair.world.run_until(Duration::from_secs(60), |world| {
-        world.ours(host).had(&Event::UdpLost)
+        world.ours(host).had(&LinkEvent::UdpLost)
     });
     let limit = KEEPALIVE_INTERVAL + KEEPALIVE_RETRY * (KEEPALIVE_RETRIES + 1);
     assert!(lost.is_some_and(|lost| lost <= limit), "{lost:?}");
@@ -86,16 +86,16 @@ fn a_silent_registrar_is_told() {
     let asked = (pair.world.sent.iter().flatten())
         .filter(|sent| sent.player == host && sent.to == registrar);
     assert!((20..=30).contains(&asked.count()));
-    assert_eq!(time(&pair, Event::UdpBack), None);
+    assert_eq!(time(&pair, LinkEvent::UdpBack), None);
 
     pair.world.server.answers = true;
     let back = pair.world.run_until(Duration::from_secs(60), |world| {
-        world.ours(host).had(&Event::UdpBack)
+        world.ours(host).had(&LinkEvent::UdpBack)
     });
     let limit = KEEPALIVE_LOST_INTERVAL + Duration::from_millis(100);
     assert!(back.is_some_and(|back| back <= limit), "{back:?}");
     pair.world.run_for(FIVE_MINUTES);
-    let lost = |(_, event): &&(Instant, Event)| *event == Event::UdpLost;
+    let lost = |(_, event): &&(Instant, LinkEvent)| *event == LinkEvent::UdpLost;
     let count = pair.world.ours(host).events.iter().filter(lost).count();
     assert_eq!(count, 1);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use noray_protocol::link::Way;
+use noray_protocol::link::PathKind;
 
 use crate::{
     home::Home::{self, AddressFilter, ServerOnly, Symmetric},
@@ -16,7 +16,7 @@ const RELAY: Duration = Duration::from_millis(1500);
 const PUBLIC_RELAY: Duration = Duration::from_millis(2500);
 
 /// The best way that routers and server allow.
-fn possible(kind: Kind, homes: [Home; 2]) -> Option<Way> {
+fn possible(kind: Kind, homes: [Home; 2]) -> Option<PathKind> {
     let symmetric = homes.iter().filter(|home| **home == Symmetric).count();
     // One that lets in another port than the one that it sent to.
     let lenient = homes
@@ -24,7 +24,7 @@ fn possible(kind: Kind, homes: [Home; 2]) -> Option<Way> {
         .any(|home| home.is_open() || *home == AddressFilter);
     let direct = !homes.contains(&ServerOnly) && (symmetric == 0 || symmetric == 1 && lenient);
     if direct {
-        return Some(Way::Direct);
+        return Some(PathKind::Direct);
     }
     let relay = match (kind, symmetric) {
         (Kind::Ours | Kind::Takeover, _) | (_, 0) => true,
@@ -34,7 +34,7 @@ fn possible(kind: Kind, homes: [Home; 2]) -> Option<Way> {
         (Kind::Generation1, 1) => lenient,
         _ => false,
     };
-    relay.then_some(Way::Relay)
+    relay.then_some(PathKind::Relay)
 }
 
 /// Fails when a pair of players does not meet by the best way that there is, or later than
@@ -60,8 +60,8 @@ fn everybody_meets_where_the_server_allows_it() {
                 print!("{cell:>15}");
                 assert_eq!(meeting.way, possible(kind, homes), "{kind:?} {homes:?}");
                 let limit = match (meeting.way, kind) {
-                    (Some(Way::Relay), Kind::Ours) => RELAY,
-                    (Some(Way::Relay), _) => PUBLIC_RELAY,
+                    (Some(PathKind::Relay), Kind::Ours) => RELAY,
+                    (Some(PathKind::Relay), _) => PUBLIC_RELAY,
                     _ => DIRECT,
                 };
                 let late = meeting.time.filter(|time| *time > limit);
@@ -89,7 +89,7 @@ fn what_opens_is_no_luck() {
                     let mut pair = Pair::new(kind, homes, slow, seed);
                     let meeting = pair.meet();
                     // With much delay, the relay can be there first.
-                    let way = meeting.way.map(|way| way == Way::Lan);
+                    let way = meeting.way.map(|way| way == PathKind::Lan);
                     let expected = possible(kind, homes).map(|_| false);
                     assert_eq!(way, expected, "{kind:?} {homes:?} seed {seed}");
                     pair.world.run_for(Duration::from_secs(5));
@@ -109,7 +109,7 @@ fn what_opens_is_no_luck() {
 fn one_home() {
     let mut pair = Pair::in_one_home(Kind::Ours, true);
     let meeting = pair.meet();
-    assert_eq!(meeting.way, Some(Way::Direct));
+    assert_eq!(meeting.way, Some(PathKind::Direct));
     assert!(
         meeting.time.is_some_and(|time| time <= DIRECT),
         "{meeting:?}"
@@ -117,7 +117,7 @@ fn one_home() {
 
     let mut pair = Pair::in_one_home(Kind::Ours, false);
     let meeting = pair.meet();
-    assert_eq!(meeting.way, Some(Way::Relay));
+    assert_eq!(meeting.way, Some(PathKind::Relay));
     assert!(
         meeting.time.is_some_and(|time| time <= RELAY),
         "{meeting:?}"
@@ -133,5 +133,5 @@ fn one_home() {
         .world
         .run_until(DIRECT, |world| world.entered(joining).is_some());
     assert!(time.is_some(), "by LAN");
-    assert_eq!(pair.way(), Some(Way::Lan));
+    assert_eq!(pair.way(), Some(PathKind::Lan));
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use noray_protocol::{
     defaults::{CHECK_WINDOW, REASK_INTERVAL, WAY_TIMEOUT},
-    link::Way,
+    link::PathKind,
 };
 
 use crate::{game::STREAM_INTERVAL, home::Home, pair::Pair, server::Kind, world::Internet};
@@ -38,7 +38,7 @@ impl Pair {
         (host.sent as usize - joining.got.len()) + (joining.sent as usize - host.got.len())
     }
 
-    fn goes(&mut self, way: Way, limit: Duration) -> Option<Duration> {
+    fn goes(&mut self, way: PathKind, limit: Duration) -> Option<Duration> {
         let (host, joining) = (self.host, self.joining);
         self.world.run_until(limit, |world| {
             [host, joining]
@@ -56,16 +56,16 @@ fn relay_to_direct_and_back() {
         let homes = [Home::Router, Home::ServerOnly];
         let (mut pair, router) = playing(kind, homes, Internet::GOOD, 1);
         let server = pair.world.server.ip;
-        assert_eq!(pair.way(), Some(Way::Relay));
+        assert_eq!(pair.way(), Some(PathKind::Relay));
         // Until the direct way is tried no more, so that it takes a new request to find it.
         pair.world.run_for(CHECK_WINDOW * 3);
         pair.world.routers[router].only = None;
-        let opened = pair.goes(Way::Direct, REASK_INTERVAL * 4 + MOMENT);
+        let opened = pair.goes(PathKind::Direct, REASK_INTERVAL * 4 + MOMENT);
         assert!(opened.is_some(), "{kind:?}: direct is not taken");
         pair.world.run_for(Duration::from_secs(60));
 
         pair.world.routers[router].only = Some(server);
-        let shut = pair.goes(Way::Relay, WAY_TIMEOUT + MOMENT);
+        let shut = pair.goes(PathKind::Relay, WAY_TIMEOUT + MOMENT);
         assert!(shut.is_some(), "{kind:?}: the relay does not take over");
         pair.world.run_for(Duration::from_secs(5));
         let lost = pair.lost();
@@ -86,7 +86,7 @@ fn nothing_is_lost_on_the_way_to_a_better_one() {
     let (mut pair, router) = playing(Kind::Ours, homes, Internet::GOOD, 1);
     pair.world.routers[router].only = None;
     assert!(
-        pair.goes(Way::Direct, REASK_INTERVAL * 2 + MOMENT)
+        pair.goes(PathKind::Direct, REASK_INTERVAL * 2 + MOMENT)
             .is_some()
     );
     pair.world.run_for(Duration::from_secs(5));
@@ -98,9 +98,9 @@ fn nothing_is_lost_on_the_way_to_a_better_one() {
 fn direct_to_a_relay_that_nobody_asked_for_yet() {
     for kind in Kind::ALL {
         let (mut pair, router) = playing(kind, [Home::Router; 2], Internet::GOOD, 1);
-        assert_eq!(pair.way(), Some(Way::Direct));
+        assert_eq!(pair.way(), Some(PathKind::Direct));
         pair.world.routers[router].only = Some(pair.world.server.ip);
-        let shut = pair.goes(Way::Relay, WAY_TIMEOUT + MOMENT * 2);
+        let shut = pair.goes(PathKind::Relay, WAY_TIMEOUT + MOMENT * 2);
         println!("{kind:?}: relay after {shut:?}");
         assert!(shut.is_some());
     }
@@ -110,14 +110,14 @@ fn direct_to_a_relay_that_nobody_asked_for_yet() {
 #[test]
 fn lan_found_late_takes_over() {
     let mut pair = Pair::in_one_home(Kind::Ours, true);
-    assert_eq!(pair.meet().way, Some(Way::Direct));
+    assert_eq!(pair.meet().way, Some(PathKind::Direct));
     pair.world.stream(pair.host, true);
     pair.world.stream(pair.joining, true);
     pair.world.run_for(Duration::from_secs(2));
     let lan: SocketAddr = pair.world.address(pair.host);
     pair.world
         .with(pair.joining, |ours, now| ours.link.found_in_lan(now, lan));
-    assert!(pair.goes(Way::Lan, MOMENT).is_some());
+    assert!(pair.goes(PathKind::Lan, MOMENT).is_some());
     pair.world.run_for(Duration::from_secs(5));
     assert_eq!(pair.lost(), 0);
 }
@@ -153,7 +153,10 @@ fn no_flapping_with_a_fifth_lost() {
         );
         pair.world.routers[router].only = None;
         // Both the relay and a direct way are open from here on.
-        assert!(pair.goes(Way::Direct, Duration::from_secs(120)).is_some());
+        assert!(
+            pair.goes(PathKind::Direct, Duration::from_secs(120))
+                .is_some()
+        );
         let before =
             |pair: &Pair| [pair.host, pair.joining].map(|player| pair.world.ours(player).moves());
         let begin = before(&pair);

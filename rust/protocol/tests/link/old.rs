@@ -10,7 +10,7 @@ use std::{
 use noray_protocol::{
     command::ConnectKind,
     handshake::Outcome,
-    link::{ACCEPTED, Way},
+    link::{ACCEPTED, PathKind},
 };
 
 use crate::{
@@ -34,13 +34,13 @@ enum Stage {
     Idle,
     Shaking {
         to: SocketAddr,
-        way: Way,
+        way: PathKind,
         client: OldPlayer,
         waiting: Vec<Vec<u8>>,
     },
     Entering {
         to: SocketAddr,
-        way: Way,
+        way: PathKind,
         until: Instant,
     },
     Lost,
@@ -48,7 +48,7 @@ enum Stage {
 
 pub struct Old {
     pub registered: bool,
-    pub way: Option<Way>,
+    pub way: Option<PathKind>,
     /// By address, as ENet knows its peers.
     pub games: BTreeMap<SocketAddr, Game>,
     pub streaming: bool,
@@ -123,8 +123,8 @@ impl Old {
 
     pub fn line(&mut self, now: Instant, line: Line, out: &mut Vec<Out>) {
         let (way, to) = match line {
-            Line::Connect(to) => (Way::Direct, to),
-            Line::Relay(to) => (Way::Relay, to),
+            Line::Connect(to) => (PathKind::Direct, to),
+            Line::Relay(to) => (PathKind::Relay, to),
             Line::Refused(..) => return,
         };
         if self.joins.is_some() {
@@ -198,8 +198,8 @@ impl Old {
         }
     }
 
-    fn next_way(&mut self, failed: Way, out: &mut Vec<Out>) {
-        if let (Way::Direct, Some(oid)) = (failed, self.joins.clone()) {
+    fn next_way(&mut self, failed: PathKind, out: &mut Vec<Out>) {
+        if let (PathKind::Direct, Some(oid)) = (failed, self.joins.clone()) {
             self.stage = Stage::Idle;
             out.push(Out::Ask(ConnectKind::Relay, oid));
         } else {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use noray_protocol::link::Way;
+use noray_protocol::link::PathKind;
 
 use crate::{
     home::Home,
@@ -31,7 +31,7 @@ fn at_least_what_two_of_todays_reach() {
                         // Ours says what it knows, where an old host claims that all is well: today's
                         // client then shakes hands for all of its time before it takes the relay.
                         let more = match new.way {
-                            Some(Way::Relay) => Duration::from_millis(8200),
+                            Some(PathKind::Relay) => Duration::from_millis(8200),
                             _ => Duration::from_millis(200),
                         };
                         let limit = old.time.map(|old| old + more);

@@ -11,7 +11,8 @@ use noray_protocol::{
     defaults::JOIN_TIMEOUT,
     id::{OpenId, PrivateId},
     link::{
-        Event, HostConfig, JoinConfig, JoinError, Key, Link, RemoteId, ServerKind, SessionId, Way,
+        HostConfig, JoinConfig, JoinError, Key, Link, LinkEvent, PathKind, PeerId, ServerKind,
+        SessionId,
     },
 };
 
@@ -41,8 +42,8 @@ pub enum Out {
 pub struct Ours {
     pub link: Link,
     pub oid: OpenId,
-    pub events: Vec<(Instant, Event)>,
-    pub games: BTreeMap<RemoteId, Game>,
+    pub events: Vec<(Instant, LinkEvent)>,
+    pub games: BTreeMap<PeerId, Game>,
     /// Whether numbered datagrams go out.
     pub streaming: bool,
     server: ServerKind,
@@ -118,8 +119,8 @@ impl Ours {
 
     pub fn line(&mut self, now: Instant, line: Line, out: &mut Vec<Out>) {
         match line {
-            Line::Connect(address) => self.link.announced(now, Way::Direct, address),
-            Line::Relay(address) => self.link.announced(now, Way::Relay, address),
+            Line::Connect(address) => self.link.announced(now, PathKind::Direct, address),
+            Line::Relay(address) => self.link.announced(now, PathKind::Relay, address),
             Line::Refused(kind, oid, error) => self.link.refused(kind, &oid, &error),
         }
         self.decide(now, out);
@@ -131,8 +132,8 @@ impl Ours {
         self.let_out(Cause::Own, out);
         while let Some(event) = self.link.next_event() {
             match &event {
-                Event::Registered(Ok(())) => self.link.set_server(now, Some(self.server)),
-                Event::JoinOpen(id) => {
+                LinkEvent::Registered(Ok(())) => self.link.set_server(now, Some(self.server)),
+                LinkEvent::JoinOpen(id) => {
                     self.games.insert(*id, Game::joining(now));
                 }
                 _ => {}
@@ -160,31 +161,31 @@ impl Ours {
     }
 
     /// The way to the one player whose game this is.
-    pub fn way(&self) -> Option<Way> {
+    pub fn way(&self) -> Option<PathKind> {
         let (id, _) = self.games.last_key_value()?;
         self.link.report(*id).map(|report| report.way)
     }
 
     /// How often a game's datagrams went another way, after the first.
     pub fn moves(&self) -> usize {
-        let moved = |(_, event): &&(Instant, Event)| matches!(event, Event::Moved(_));
+        let moved = |(_, event): &&(Instant, LinkEvent)| matches!(event, LinkEvent::Moved(_));
         self.events.iter().filter(moved).count()
     }
 
     /// When the way to the host was open.
     pub fn opened(&self) -> Option<Instant> {
-        let open = |event: &Event| matches!(event, Event::JoinOpen(_));
+        let open = |event: &LinkEvent| matches!(event, LinkEvent::JoinOpen(_));
         (self.events.iter().rev()).find_map(|(at, event)| open(event).then_some(*at))
     }
 
     pub fn join_error(&self) -> Option<&JoinError> {
         self.events.iter().rev().find_map(|(_, event)| match event {
-            Event::JoinFailed(error) => Some(error),
+            LinkEvent::JoinFailed(error) => Some(error),
             _ => None,
         })
     }
 
-    pub fn had(&self, event: &Event) -> bool {
+    pub fn had(&self, event: &LinkEvent) -> bool {
         self.events.iter().any(|(_, had)| had == event)
     }
 
@@ -200,7 +201,7 @@ impl Ours {
         }
     }
 
-    fn send_game(&mut self, now: Instant, id: RemoteId, bytes: Vec<u8>, out: &mut Vec<Out>) {
+    fn send_game(&mut self, now: Instant, id: PeerId, bytes: Vec<u8>, out: &mut Vec<Out>) {
         if let Some(report) = self.link.report(id) {
             self.link.used(now, id);
             out.push(Out::Datagram {

@@ -122,7 +122,7 @@ fn announcing_again_makes_nobody_faster() {
         pair.world.run_for(Duration::from_millis(5));
         pair.world.with(joining, |ours, now| {
             ours.link
-                .announced(now, noray_protocol::link::Way::Direct, address);
+                .announced(now, noray_protocol::link::PathKind::Direct, address);
         });
     }
     let sent: Vec<_> = (pair.world.sent.iter().flatten())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use noray_protocol::link::Way;
+use noray_protocol::link::PathKind;
 
 use crate::{
     home::Home,
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Meeting {
     /// The way that carries the game; `None` when it never began.
-    pub way: Option<Way>,
+    pub way: Option<PathKind>,
     /// When the game began, counted from the join.
     pub time: Option<Duration>,
     /// When the link's way was open.
@@ -116,7 +116,7 @@ impl Pair {
         Meeting { way, time, open }
     }
 
-    pub fn way(&self) -> Option<Way> {
+    pub fn way(&self) -> Option<PathKind> {
         if self.world.is_old(self.joining) {
             self.world.old(self.joining).way
         } else {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use noray_protocol::{
     id::OpenId,
-    link::{DATAGRAM_LENGTH, Key, Note, Side, Way},
+    link::{DATAGRAM_LENGTH, Key, Note, PathKind, Side},
 };
 use proptest::prelude::*;
 
@@ -68,7 +68,7 @@ proptest! {
                     |(session, question, answer, note, way)| {
                         let mut datagram = check(session, question, answer);
                         datagram.note = [Note::None, Note::Full, Note::Bye][note];
-                        datagram.way = [Way::Lan, Way::Direct, Way::Relay][way];
+                        datagram.way = [PathKind::Lan, PathKind::Direct, PathKind::Relay][way];
                         joining(&datagram)
                     }
                 ),
@@ -79,8 +79,8 @@ proptest! {
         let mut table = Table::hosting();
         // One in the middle of a game, and one who was announced.
         come_in(&mut table, at(1, 1), 1);
-        table.link.announced(table.now, Way::Direct, at(2, 1));
-        table.link.announced(table.now, Way::Relay, at(3, 1));
+        table.link.announced(table.now, PathKind::Direct, at(2, 1));
+        table.link.announced(table.now, PathKind::Relay, at(3, 1));
         for (bytes, from, port, wait) in datagrams {
             table.wait(Duration::from_millis(wait));
             let (answers, _) = table.give(at(from, port), &bytes);
@@ -110,7 +110,7 @@ fn a_forged_sender_gets_one_datagram() {
 fn another_port_than_the_announced_one_is_only_answered() {
     let mut table = Table::hosting();
     let announced = at(1, 1);
-    table.link.announced(table.now, Way::Direct, announced);
+    table.link.announced(table.now, PathKind::Direct, announced);
     for second in 0..9 {
         let (answers, _) = table.give(at(1, 2 + second), b"$-w-");
         assert_eq!(answers.len(), usize::from(second < 8), "in second {second}");
@@ -169,7 +169,7 @@ fn a_game_from_an_unproven_address_is_not_passed_on() {
         assert_eq!(table.give(from, b"\x8f\xffgame").1, None);
     }
     // Announced, but not heard.
-    table.link.announced(table.now, Way::Direct, at(3, 3));
+    table.link.announced(table.now, PathKind::Direct, at(3, 3));
     assert_eq!(table.give(at(3, 3), b"\x8f\xffgame").1, None);
     assert_eq!(table.players(), 0);
 }
@@ -180,7 +180,7 @@ fn a_game_from_an_unproven_address_is_not_passed_on() {
 fn a_finished_handshake_ends() {
     let mut table = Table::hosting();
     let player = at(1, 1);
-    table.link.announced(table.now, Way::Direct, player);
+    table.link.announced(table.now, PathKind::Direct, player);
     let answers = (0..1000).filter(|_| {
         table.now += Duration::from_millis(1);
         !table.give(player, b"$rwx").0.is_empty()
@@ -212,7 +212,7 @@ fn a_host_that_forces_relays_answers_no_other_way() {
         max_clients: 4,
         force_relay: true,
     });
-    table.link.announced(table.now, Way::Direct, at(1, 1));
+    table.link.announced(table.now, PathKind::Direct, at(1, 1));
     assert_eq!(table.give(at(1, 1), &joining(&check(1, 1, 0))).0, []);
     assert_eq!(table.give(at(1, 1), b"$-w-").0, []);
     table.wait(Duration::from_secs(10));

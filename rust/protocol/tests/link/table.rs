@@ -9,8 +9,8 @@ use noray_protocol::{
     handshake::Status,
     id::OpenId,
     link::{
-        Datagram, Event, HostConfig, Key, Link, Note, RemoteId, SessionId, Side, Transmit,
-        Unproven, Way,
+        Datagram, HostConfig, Key, Link, LinkEvent, Note, PathKind, PeerId, SessionId, Side,
+        Transmit, Unproven,
     },
 };
 
@@ -30,7 +30,7 @@ pub fn key() -> Key {
 pub struct Table {
     pub link: Link,
     pub now: Instant,
-    pub events: Vec<Event>,
+    pub events: Vec<LinkEvent>,
     /// What it sent on its own.
     pub own: Vec<Transmit>,
 }
@@ -56,16 +56,16 @@ impl Table {
     }
 
     /// The hosts that it joined.
-    pub fn joined(&self) -> Vec<RemoteId> {
+    pub fn joined(&self) -> Vec<PeerId> {
         let open = self.events.iter().filter_map(|event| match event {
-            Event::JoinOpen(id) => Some(*id),
+            LinkEvent::JoinOpen(id) => Some(*id),
             _ => None,
         });
         open.collect()
     }
 
     /// Gives it a datagram: what it answers, and whose game it was.
-    pub fn give(&mut self, from: SocketAddr, bytes: &[u8]) -> (Vec<Transmit>, Option<RemoteId>) {
+    pub fn give(&mut self, from: SocketAddr, bytes: &[u8]) -> (Vec<Transmit>, Option<PeerId>) {
         let owner = self.link.receive(self.now, from, bytes);
         let answers = self.link.transmits().collect();
         if owner.is_none() {
@@ -99,9 +99,9 @@ impl Table {
     /// Players whose way opened and who are not gone.
     pub fn players(&self) -> usize {
         let count =
-            |what: fn(&Event) -> bool| self.events.iter().filter(|event| what(event)).count();
-        count(|event| matches!(event, Event::Moved(_)))
-            .saturating_sub(count(|event| matches!(event, Event::Removed(_))))
+            |what: fn(&LinkEvent) -> bool| self.events.iter().filter(|event| what(event)).count();
+        count(|event| matches!(event, LinkEvent::Moved(_)))
+            .saturating_sub(count(|event| matches!(event, LinkEvent::Removed(_))))
     }
 }
 
@@ -113,7 +113,7 @@ pub fn check(session: u64, question: u32, answer: u32) -> Datagram {
             duplex: answer != 0,
         },
         note: Note::None,
-        way: Way::Direct,
+        way: PathKind::Direct,
         session: SessionId(session.to_be_bytes()),
         question,
         answer,
@@ -130,7 +130,7 @@ pub fn read(bytes: &[u8]) -> Option<Datagram> {
 }
 
 /// Comes in as a player does, from one address.
-pub fn come_in(table: &mut Table, from: SocketAddr, session: u64) -> Option<RemoteId> {
+pub fn come_in(table: &mut Table, from: SocketAddr, session: u64) -> Option<PeerId> {
     let (answers, _) = table.give(from, &joining(&check(session, 1, 0)));
     let question = read(&answers.first()?.bytes)?.question;
     table.give(from, &joining(&check(session, 2, question)));

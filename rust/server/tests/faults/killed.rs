@@ -7,8 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_client::{ConnectOptions, Connection, Event, HostOptions, JoinOptions, Link, LinkEvent};
-use noray_protocol::{command::ServerCommand, id::OpenId, link::Way};
+use noray_client::{
+    ConnectOptions, Connection, ConnectionEvent, HostOptions, JoinOptions, Link, PeerEvent,
+};
+use noray_protocol::{command::ServerCommand, id::OpenId, link::PathKind};
 use tokio::{net::UdpSocket, runtime::Handle, time::timeout};
 
 use crate::{
@@ -48,32 +50,36 @@ impl Player {
         let mut oid = None;
         loop {
             match timeout(PATIENCE, self.connection.wait_event()).await {
-                Ok(Some(Event::Line(line))) => {
+                Ok(Some(ConnectionEvent::Line(line))) => {
                     if let ServerCommand::SetOpenId(id) = line.command {
                         oid = OpenId::new(&id).ok();
                     }
                 }
-                Ok(Some(Event::Ready(result))) => {
+                Ok(Some(ConnectionEvent::Ready(result))) => {
                     result.unwrap();
                     return oid.expect("an OpenID");
                 }
-                Ok(Some(Event::Connected(_) | Event::Registered(Ok(_)) | Event::Lost(_))) => {}
+                Ok(Some(
+                    ConnectionEvent::Connected(_)
+                    | ConnectionEvent::Registered(Ok(_))
+                    | ConnectionEvent::Lost(_),
+                )) => {}
                 other => panic!("{other:?}"),
             }
         }
     }
 
     /// How it got to the host that it joins, and the port that stands for it.
-    async fn joined(&mut self) -> (u16, Way) {
+    async fn joined(&mut self) -> (u16, PathKind) {
         loop {
             match timeout(PATIENCE, self.link.wait_event()).await {
-                Ok(Some(LinkEvent::JoinUp {
+                Ok(Some(PeerEvent::HostReached {
                     remote, port, way, ..
                 })) => {
                     self.link.enter(remote, self.enet_port());
                     return (port, way);
                 }
-                Ok(Some(LinkEvent::Progress(_))) => {}
+                Ok(Some(PeerEvent::Progress(_))) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -104,7 +110,7 @@ impl Game {
         host.play(server.registrar);
         let oid = host.ready().await;
         let (guest, port, way) = join(server, &oid, force_relay).await;
-        assert_eq!(way == Way::Relay, force_relay);
+        assert_eq!(way == PathKind::Relay, force_relay);
         let mut game = Self {
             host,
             guest,
@@ -141,7 +147,7 @@ impl Game {
     }
 }
 
-async fn join(server: &Running, oid: &OpenId, force_relay: bool) -> (Player, u16, Way) {
+async fn join(server: &Running, oid: &OpenId, force_relay: bool) -> (Player, u16, PathKind) {
     let mut guest = Player::open(server.commands).await;
     guest.link.join(JoinOptions {
         oid: oid.clone(),

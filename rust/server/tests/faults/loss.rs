@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use noray_client::{ConnectOptions, Connection, Event, RegisterOptions};
+use noray_client::{ConnectOptions, Connection, ConnectionEvent, RegisterOptions};
 use noray_protocol::command::ServerCommand;
 use noray_server::Stats;
 use tokio::{net::UdpSocket, task::JoinSet, time::timeout};
@@ -110,8 +110,8 @@ async fn register(commands: u16, registrar: u16) {
     loop {
         let event = timeout(PATIENCE, connection.wait_event()).await.unwrap();
         match event.expect("a connection") {
-            Event::Connected(_) => connection.register_host().unwrap(),
-            Event::Line(line) => {
+            ConnectionEvent::Connected(_) => connection.register_host().unwrap(),
+            ConnectionEvent::Line(line) => {
                 if let ServerCommand::SetPrivateId(pid) = line.command {
                     let options = RegisterOptions {
                         registrar_port: registrar,
@@ -120,7 +120,7 @@ async fn register(commands: u16, registrar: u16) {
                     connection.register_remote(pid, options).unwrap();
                 }
             }
-            Event::Registered(result) => {
+            ConnectionEvent::Registered(result) => {
                 result.expect("registered");
                 return;
             }

@@ -30,7 +30,7 @@ pub struct Godot {
 }
 
 /// A place that Godot is fetched from, into a store.
-struct Way {
+struct PathKind {
     name: &'static str,
     fetched: fn(&Path) -> Option<PathBuf>,
     fetch: fn(&Path) -> Result<PathBuf>,
@@ -60,12 +60,12 @@ pub fn find() -> Result<Godot> {
     let store = paths::target()?.join("godot");
     let _lock = files::Lock::wait(&store.join("lock"))?;
     let ways = [
-        Way {
+        PathKind {
             name: "the official release",
             fetched: official::fetched,
             fetch: official::fetch,
         },
-        Way {
+        PathKind {
             name: "Debian's packages",
             fetched: debian::fetched,
             fetch: debian::fetch,

@@ -8,7 +8,7 @@ use super::goals::{Goal, Outcome, Verdict};
 use super::lock;
 use super::matrix::Cell;
 use super::places::{Place, Site};
-use super::players::Way;
+use super::players::PathKind;
 use crate::report::Report;
 
 /// What is shown where a goal is reached, and where not.
@@ -139,17 +139,17 @@ impl<'a> Board<'a> {
 }
 
 /// The columns of the matrix.
-const COLUMNS: [(Way, Site, bool); 6] = [
-    (Way::Call, Site::Ours, false),
-    (Way::Call, Site::Ours, true),
-    (Way::Call, Site::Public, false),
-    (Way::Call, Site::Public, true),
-    (Way::Plain, Site::Ours, false),
-    (Way::Plain, Site::Public, false),
+const COLUMNS: [(PathKind, Site, bool); 6] = [
+    (PathKind::Call, Site::Ours, false),
+    (PathKind::Call, Site::Ours, true),
+    (PathKind::Call, Site::Public, false),
+    (PathKind::Call, Site::Public, true),
+    (PathKind::Plain, Site::Ours, false),
+    (PathKind::Plain, Site::Public, false),
 ];
 
 fn print_matrix(cells: &[(Cell, String)]) {
-    let is_of = |cell: &Cell, (way, site, lossy): (Way, Site, bool)| {
+    let is_of = |cell: &Cell, (way, site, lossy): (PathKind, Site, bool)| {
         cell.way == way && cell.site == site && cell.lossy == lossy
     };
     let columns: Vec<_> = COLUMNS
@@ -160,8 +160,8 @@ fn print_matrix(cells: &[(Cell, String)]) {
         .iter()
         .map(|(way, site, lossy)| {
             let flow = match way {
-                Way::Call => "",
-                Way::Plain => "the guide's flow, ",
+                PathKind::Call => "",
+                PathKind::Plain => "the guide's flow, ",
             };
             let loss = if *lossy { ", 20 % loss" } else { "" };
             format!("{flow}{site}{loss}")
@@ -188,7 +188,7 @@ fn print_matrix(cells: &[(Cell, String)]) {
             if row.iter().all(String::is_empty) {
                 continue;
             }
-            let goal = Goal::of_cell(Site::Ours, Way::Call, host, joining, false);
+            let goal = Goal::of_cell(Site::Ours, PathKind::Call, host, joining, false);
             println!("| {host} | {joining} | {goal} | {} |", row.join(" | "));
         }
     }

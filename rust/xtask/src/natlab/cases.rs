@@ -12,7 +12,7 @@ use super::flood::Flood;
 use super::goals::{self, Goal, Outcome, Route, Verdict, seconds};
 use super::matrix::FRAMES;
 use super::places::{Place, Site};
-use super::players::{Asked, Player, Way};
+use super::players::{Asked, PathKind, Player};
 use super::proc::{self, Holdings};
 use super::routers::{self, Router};
 use super::servers::LabServer;
@@ -218,7 +218,7 @@ impl Host {
 fn start(world: &World, name: &str, machine: &Machine, frames: u32) -> Result<Player> {
     let mut player = world
         .players
-        .start(name, machine, &world.project, Way::Call, frames)?;
+        .start(name, machine, &world.project, PathKind::Call, frames)?;
     player.ready()?;
     Ok(player)
 }
@@ -391,10 +391,10 @@ enum Game {
 impl Game {
     fn start(self, world: &World, name: &str, machine: &Machine) -> Result<Player> {
         let (project, way) = match self {
-            Self::Ours => (&world.project, Way::Call),
+            Self::Ours => (&world.project, PathKind::Call),
             Self::Netfox => (
                 world.netfox.as_ref().context("there is no netfox")?,
-                Way::Plain,
+                PathKind::Plain,
             ),
         };
         let mut player = world.players.start(name, machine, project, way, FRAMES)?;
@@ -564,7 +564,7 @@ fn crowd(world: &World) -> Result<String> {
             &format!("crowd-join-{number}"),
             machine,
             &world.project,
-            Way::Call,
+            PathKind::Call,
             CROWD_FRAMES,
         )?);
     }

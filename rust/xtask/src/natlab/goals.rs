@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::places::{Place, Site};
-use super::players::{Answer, Way};
+use super::players::{Answer, PathKind};
 
 /// A direct way, or one in the same home.
 pub const DIRECT: Duration = Duration::from_millis(300);
@@ -100,7 +100,7 @@ impl Outcome {
 
 impl Goal {
     /// What a cell of the matrix is to come to.
-    pub fn of_cell(site: Site, way: Way, host: Place, joining: Place, lossy: bool) -> Self {
+    pub fn of_cell(site: Site, way: PathKind, host: Place, joining: Place, lossy: bool) -> Self {
         let both = [host, joining];
         let symmetric = both.contains(&Place::Symmetric);
         let relay_only = both.contains(&Place::RelayOnly);
@@ -108,15 +108,15 @@ impl Goal {
         // Where both players' routers keep to themselves what the relay's strangers send.
         let stranger = site == Site::Public && symmetric && !open;
         match way {
-            Way::Plain if symmetric && site == Site::Public => Self::Anything,
-            Way::Plain if symmetric || relay_only => Self::ByAnyTime(Route::Relay),
-            Way::Plain => Self::ByAnyTime(Route::Direct),
-            Way::Call if stranger && lossy => Self::InIfPossible(LOSSY, STRANGER),
-            Way::Call if stranger => Self::InIfPossible(STRANGERS_RELAY, STRANGER),
-            Way::Call if lossy => Self::In(LOSSY),
-            Way::Call if relay_only => Self::By(Route::Relay, RELAY),
-            Way::Call if open || !symmetric => Self::By(Route::Direct, DIRECT),
-            Way::Call => Self::By(Route::Relay, RELAY),
+            PathKind::Plain if symmetric && site == Site::Public => Self::Anything,
+            PathKind::Plain if symmetric || relay_only => Self::ByAnyTime(Route::Relay),
+            PathKind::Plain => Self::ByAnyTime(Route::Direct),
+            PathKind::Call if stranger && lossy => Self::InIfPossible(LOSSY, STRANGER),
+            PathKind::Call if stranger => Self::InIfPossible(STRANGERS_RELAY, STRANGER),
+            PathKind::Call if lossy => Self::In(LOSSY),
+            PathKind::Call if relay_only => Self::By(Route::Relay, RELAY),
+            PathKind::Call if open || !symmetric => Self::By(Route::Direct, DIRECT),
+            PathKind::Call => Self::By(Route::Relay, RELAY),
         }
     }
 
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     fn goal(host: Place, joining: Place) -> Goal {
-        Goal::of_cell(Site::Ours, Way::Call, host, joining, false)
+        Goal::of_cell(Site::Ours, PathKind::Call, host, joining, false)
     }
 
     #[test]
@@ -207,9 +207,9 @@ mod tests {
         assert_eq!(goal(Home, Symmetric), Goal::By(Route::Relay, RELAY));
         assert_eq!(goal(Symmetric, Symmetric), Goal::By(Route::Relay, RELAY));
         assert_eq!(goal(RelayOnly, Public), Goal::By(Route::Relay, RELAY));
-        let public = Goal::of_cell(Site::Public, Way::Call, Home, Symmetric, false);
+        let public = Goal::of_cell(Site::Public, PathKind::Call, Home, Symmetric, false);
         assert!(matches!(public, Goal::InIfPossible(STRANGERS_RELAY, _)));
-        let lossy = Goal::of_cell(Site::Ours, Way::Call, Home, Symmetric, true);
+        let lossy = Goal::of_cell(Site::Ours, PathKind::Call, Home, Symmetric, true);
         assert_eq!(lossy, Goal::In(LOSSY));
     }
 

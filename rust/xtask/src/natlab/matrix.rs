@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow};
 use super::board::Board;
 use super::goals::{Goal, Outcome, Verdict};
 use super::places::{Place, Site};
-use super::players::{Player, Way};
+use super::players::{PathKind, Player};
 use super::{World, lock};
 use crate::{defaults, files};
 
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cell {
     pub site: Site,
-    pub way: Way,
+    pub way: PathKind,
     pub host: Place,
     pub joining: Place,
     pub lossy: bool,
@@ -40,8 +40,8 @@ impl Cell {
     /// Its name as a test.
     pub fn name(&self) -> String {
         let way = match self.way {
-            Way::Call => "",
-            Way::Plain => "plain_flow::",
+            PathKind::Call => "",
+            PathKind::Plain => "plain_flow::",
         };
         let loss = if self.lossy { "::loss" } else { "" };
         format!(
@@ -60,14 +60,14 @@ impl Cell {
     /// From telling a player to join to its answer.
     fn limit(&self) -> Duration {
         match self.way {
-            Way::Call => defaults::LAB_JOIN,
-            Way::Plain => defaults::LAB_PLAIN_JOIN,
+            PathKind::Call => defaults::LAB_JOIN,
+            PathKind::Plain => defaults::LAB_PLAIN_JOIN,
         }
     }
 }
 
 /// All cells of a kind.
-pub fn cells(site: Site, way: Way, lossy: bool) -> impl Iterator<Item = Cell> {
+pub fn cells(site: Site, way: PathKind, lossy: bool) -> impl Iterator<Item = Cell> {
     Place::ALL.into_iter().flat_map(move |host| {
         Place::ALL.into_iter().map(move |joining| Cell {
             site,
@@ -82,7 +82,7 @@ pub fn cells(site: Site, way: Way, lossy: bool) -> impl Iterator<Item = Cell> {
 /// Players of one kind, one in each place that hosts and in each that joins, at one server.
 pub struct Stage {
     site: Site,
-    way: Way,
+    way: PathKind,
     server: String,
     hosts: BTreeMap<Place, Mutex<Host>>,
     joining: BTreeMap<Place, Mutex<Player>>,
@@ -95,7 +95,7 @@ struct Host {
 
 impl Stage {
     /// Starts the players that `cells` need, all at once, and lets the hosts host.
-    pub fn open(world: &World, site: Site, way: Way, cells: &[Cell]) -> Result<Self> {
+    pub fn open(world: &World, site: Site, way: PathKind, cells: &[Cell]) -> Result<Self> {
         let server = world.server(site)?;
         let start = |places: &dyn Fn(&Cell) -> Place, hosts: bool| {
             let mut started = BTreeMap::new();
@@ -234,8 +234,8 @@ impl Stage {
     /// Lets all players end, and counts as a test that none of their logs holds an error.
     pub fn close(self, board: &Board) {
         let way = match self.way {
-            Way::Call => "",
-            Way::Plain => "plain_flow::",
+            PathKind::Call => "",
+            PathKind::Plain => "plain_flow::",
         };
         let name = format!("natlab::{}::{way}logs_hold_no_error", self.site.key());
         let mut players: Vec<Player> = self

@@ -31,7 +31,7 @@ use self::board::Board;
 use self::cases::Case;
 use self::matrix::{Cell, LOSS, Stage};
 use self::places::{Place, Site};
-use self::players::{Players, Way};
+use self::players::{PathKind, Players};
 use self::routers::Router;
 use self::servers::{Kind, LabServer};
 use self::tools::Tools;
@@ -176,9 +176,9 @@ impl Program {
                 .into_iter()
                 .filter(|(name, _)| board.wants(&router_test(name)))
                 .collect(),
-            quiet: cells(Way::Call, false),
-            lossy: cells(Way::Call, true),
-            plain: cells(Way::Plain, false),
+            quiet: cells(PathKind::Call, false),
+            lossy: cells(PathKind::Call, true),
+            plain: cells(PathKind::Plain, false),
             longest: wanted(cases::longest()),
             long: wanted(cases::long(&sites)),
             still: wanted(cases::quiet(&sites)),
@@ -312,7 +312,7 @@ fn play_all(world: &World, board: &Board, program: &Program) {
                 if all.is_empty() {
                     return None;
                 }
-                match Stage::open(world, site, Way::Call, &all) {
+                match Stage::open(world, site, PathKind::Call, &all) {
                     Ok(stage) => {
                         if let Some(longest) = stage.warm_up() {
                             board.remark(
@@ -363,13 +363,15 @@ fn play_all(world: &World, board: &Board, program: &Program) {
             if cells.is_empty() {
                 continue;
             }
-            scope.spawn(move || match Stage::open(world, site, Way::Plain, cells) {
-                Ok(stage) => {
-                    stage.play(world, board, cells, true);
-                    stage.close(board);
-                }
-                Err(error) => not_opened(board, cells, &error),
-            });
+            scope.spawn(
+                move || match Stage::open(world, site, PathKind::Plain, cells) {
+                    Ok(stage) => {
+                        stage.play(world, board, cells, true);
+                        stage.close(board);
+                    }
+                    Err(error) => not_opened(board, cells, &error),
+                },
+            );
         }
     });
 }

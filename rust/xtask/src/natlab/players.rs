@@ -14,7 +14,7 @@ use crate::{defaults, engine, files};
 
 /// How a player meets others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Way {
+pub enum PathKind {
     /// `Noray.host()` and `Noray.join()`.
     Call,
     /// The guide's plain flow.
@@ -62,7 +62,7 @@ impl Players<'_> {
         name: &str,
         machine: &Machine,
         project: &Path,
-        way: Way,
+        way: PathKind,
         frames: u32,
     ) -> Result<Player> {
         let control = self.folder.join(name);
@@ -77,8 +77,8 @@ impl Players<'_> {
             .args([
                 "--way",
                 match way {
-                    Way::Call => "call",
-                    Way::Plain => "plain",
+                    PathKind::Call => "call",
+                    PathKind::Plain => "plain",
                 },
             ]);
         let mut command = self.tools.moved(&machine.namespace, &command);

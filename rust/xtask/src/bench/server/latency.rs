@@ -103,7 +103,7 @@ fn relayed(server: &Server) -> Result<Values> {
         let mut to = Player::register(server, 2 * pair + 1)?;
         let [address, _] = from.connect_relay(&mut to)?;
         let (from_udp, to_udp) = (from.udp.try_clone()?, to.udp.try_clone()?);
-        ways.push(Way::new(from_udp, to_udp, address)?);
+        ways.push(PathKind::new(from_udp, to_udp, address)?);
         players.push([from, to]);
     }
     let before = machine::processor_time(server.process())?;
@@ -136,7 +136,7 @@ fn without_relay() -> Result<[f64; 2]> {
     let ways = (0..PAIRS).map(|_| {
         let (from, to) = (socket()?, socket()?);
         let address = to.local_addr()?;
-        Way::new(from, to, address)
+        PathKind::new(from, to, address)
     });
     let mut ways = ways.collect::<Result<Vec<_>>>()?;
     let (latencies, _) = on_their_way(&mut ways)?;
@@ -144,7 +144,7 @@ fn without_relay() -> Result<[f64; 2]> {
 }
 
 /// From one socket to another.
-struct Way {
+struct PathKind {
     from: UdpSocket,
     to: UdpSocket,
     /// Where `from` sends, so that `to` receives.
@@ -152,7 +152,7 @@ struct Way {
     receiver: Receiver,
 }
 
-impl Way {
+impl PathKind {
     fn new(from: UdpSocket, to: UdpSocket, address: SocketAddr) -> Result<Self> {
         let receiver = Receiver::stamped(&to)?;
         Ok(Self {
@@ -165,7 +165,7 @@ impl Way {
 }
 
 /// How many microseconds each packet took that arrived, and how many packets were sent.
-fn on_their_way(ways: &mut [Way]) -> Result<(Vec<f64>, u64)> {
+fn on_their_way(ways: &mut [PathKind]) -> Result<(Vec<f64>, u64)> {
     // A thread of its own: it alone sleeps exactly.
     let sent = thread::scope(|scope| scope.spawn(|| send(ways)).join());
     let sent = match sent {
@@ -191,7 +191,7 @@ fn on_their_way(ways: &mut [Way]) -> Result<(Vec<f64>, u64)> {
 }
 
 /// Sends a packet of each pair in turn, evenly; says how many.
-fn send(ways: &[Way]) -> Result<u64> {
+fn send(ways: &[PathKind]) -> Result<u64> {
     // The system wakes others together, up to 50 µs late.
     rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
     let total = RATE * TIME.as_secs();

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Instant};
 
 use super::{
     Transmit,
-    datagram::{Datagram, Key, Note, SessionId, Side, Way},
+    datagram::{Datagram, Key, Note, PathKind, SessionId, Side},
     path::{Path, Quality},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 
 /// What the other side speaks beside ENet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Peer {
+pub(super) enum PeerProtocol {
     /// Nothing has told yet.
     Unknown,
     /// The handshake alone, as today's clients do: it stays at the address that it has.
@@ -25,12 +25,12 @@ pub(super) enum Peer {
 
 /// The paths to one other player.
 #[derive(Debug)]
-pub(super) struct Remote {
+pub(super) struct Peer {
     /// Our side.
     pub(super) side: Side,
     key: Key,
     pub(super) session: SessionId,
-    pub(super) peer: Peer,
+    pub(super) peer: PeerProtocol,
     pub(super) paths: Vec<Path>,
     /// Where the game goes.
     active: Option<SocketAddr>,
@@ -43,8 +43,14 @@ pub(super) struct Remote {
     pub(super) leaving: Option<Instant>,
 }
 
-impl Remote {
-    pub(super) fn new(now: Instant, side: Side, key: Key, session: SessionId, peer: Peer) -> Self {
+impl Peer {
+    pub(super) fn new(
+        now: Instant,
+        side: Side,
+        key: Key,
+        session: SessionId,
+        peer: PeerProtocol,
+    ) -> Self {
         Self {
             side,
             key,
@@ -61,7 +67,7 @@ impl Remote {
     }
 
     /// A host's entry for a player that knows the handshake alone, at `address`.
-    pub(super) fn plain(now: Instant, way: Way, address: SocketAddr) -> Self {
+    pub(super) fn plain(now: Instant, way: PathKind, address: SocketAddr) -> Self {
         let mut path = Path::new(now, way, address, CHECK_WINDOW);
         path.heard = true;
         Self {
@@ -72,7 +78,7 @@ impl Remote {
                 Side::Hosting,
                 Key::NONE,
                 SessionId::default(),
-                Peer::Plain,
+                PeerProtocol::Plain,
             )
         }
     }
@@ -89,7 +95,7 @@ impl Remote {
 
     /// Whether a path of it works.
     pub(super) fn is_open(&self) -> bool {
-        self.peer == Peer::Plain || self.paths.iter().any(Path::is_open)
+        self.peer == PeerProtocol::Plain || self.paths.iter().any(Path::is_open)
     }
 
     pub(super) fn quality(&self) -> Quality {
@@ -102,12 +108,12 @@ impl Remote {
     }
 
     /// Tries an address, or tries it again. Not for plain peers that a game goes to.
-    pub(super) fn try_address(&mut self, now: Instant, way: Way, address: SocketAddr) {
-        if self.peer == Peer::Plain && self.active.is_some() {
+    pub(super) fn try_address(&mut self, now: Instant, way: PathKind, address: SocketAddr) {
+        if self.peer == PeerProtocol::Plain && self.active.is_some() {
             return;
         }
         let window = match (way, self.side) {
-            (Way::Relay, Side::Joining) => RELAY_WINDOW,
+            (PathKind::Relay, Side::Joining) => RELAY_WINDOW,
             _ => CHECK_WINDOW,
         };
         match self.find(address) {
@@ -137,7 +143,7 @@ impl Remote {
     }
 
     /// Takes in an address that has proven itself; whether there was room for it.
-    pub(super) fn add_proven(&mut self, now: Instant, way: Way, address: SocketAddr) -> bool {
+    pub(super) fn add_proven(&mut self, now: Instant, way: PathKind, address: SocketAddr) -> bool {
         self.add(Path::proven(now, way, address, CHECK_WINDOW))
     }
 
@@ -150,7 +156,7 @@ impl Remote {
         datagram: &Datagram,
         out: &mut Vec<Transmit>,
     ) -> bool {
-        self.peer = Peer::Checks;
+        self.peer = PeerProtocol::Checks;
         let next_number = self.next_number.wrapping_add(1).max(1);
         let (key, side, session) = (self.key, self.side, self.session);
         let Some(path) = self.find(from) else {
@@ -191,7 +197,7 @@ impl Remote {
         bytes: &[u8],
         out: &mut Vec<Transmit>,
     ) {
-        if self.peer == Peer::Checks {
+        if self.peer == PeerProtocol::Checks {
             return;
         }
         let Some(path) = self.find(from) else {
@@ -221,7 +227,7 @@ impl Remote {
 
     /// Sends what is due and lets go of what is over. Whether the last path that worked has closed.
     pub(super) fn tick(&mut self, now: Instant, out: &mut Vec<Transmit>) -> bool {
-        if self.peer == Peer::Plain && self.active.is_some() {
+        if self.peer == PeerProtocol::Plain && self.active.is_some() {
             return false;
         }
         let mut closed = false;
@@ -251,14 +257,14 @@ impl Remote {
         };
         self.next_check = now + CHECK_PACE;
         let plain = match self.peer {
-            Peer::Unknown => {
+            PeerProtocol::Unknown => {
                 path.plain_turn = !path.plain_turn;
                 // Once the plain handshake is done, all that is left to learn is whether the peer
                 // speaks checks.
                 !path.plain_turn && path.plain_done.is_none()
             }
-            Peer::Plain => true,
-            Peer::Checks => false,
+            PeerProtocol::Plain => true,
+            PeerProtocol::Checks => false,
         };
         if plain {
             let step = path.plain.step(now);
@@ -284,7 +290,7 @@ impl Remote {
 
     /// Says goodbye on every path that works.
     pub(super) fn say_goodbye(&self, out: &mut Vec<Transmit>) {
-        if self.peer != Peer::Checks {
+        if self.peer != PeerProtocol::Checks {
             return;
         }
         for path in self.paths.iter().filter(|path| path.is_open()) {
@@ -305,7 +311,7 @@ impl Remote {
 
     /// When [`Self::tick`] has something to do.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        if self.peer == Peer::Plain && self.active.is_some() {
+        if self.peer == PeerProtocol::Plain && self.active.is_some() {
             return None;
         }
         let check = self
@@ -315,7 +321,7 @@ impl Remote {
             .min()
             .map(|due| due.max(self.next_check));
         let grace = match self.peer {
-            Peer::Unknown => (self.paths.iter())
+            PeerProtocol::Unknown => (self.paths.iter())
                 .filter(|path| !path.is_mirror())
                 .filter_map(|path| path.plain_done)
                 .map(|done| done + PLAIN_PEER_GRACE)
@@ -328,12 +334,12 @@ impl Remote {
     /// Picks the path that carries the game: the best of those that work; the present one while
     /// none does. Whether it is another than before.
     pub(super) fn select(&mut self, now: Instant) -> bool {
-        if self.peer == Peer::Plain && self.active.is_some() {
+        if self.peer == PeerProtocol::Plain && self.active.is_some() {
             return false;
         }
         let current = self.active().filter(|path| path.is_open());
         let best = match self.peer {
-            Peer::Unknown | Peer::Plain => self.paths.iter().find(|path| {
+            PeerProtocol::Unknown | PeerProtocol::Plain => self.paths.iter().find(|path| {
                 !path.is_mirror()
                     && path
                         .plain_done
@@ -341,7 +347,7 @@ impl Remote {
             }),
             // The other side lets the game in where it knows that the way is open, and a host only
             // while it has a place.
-            Peer::Checks => self
+            PeerProtocol::Checks => self
                 .paths
                 .iter()
                 .filter(|path| path.is_confirmed())
@@ -355,8 +361,8 @@ impl Remote {
         }
         let changed = self.active != Some(best.address);
         self.active = Some(best.address);
-        if self.peer == Peer::Unknown {
-            self.peer = Peer::Plain;
+        if self.peer == PeerProtocol::Unknown {
+            self.peer = PeerProtocol::Plain;
         }
         changed
     }
