@@ -26,11 +26,13 @@ fn build_version(version: &str) -> String {
         .output()
         .ok()
         .filter(|output| output.status.success())
-        .map(|output| {
-            format!(
-                "{version}+{}",
-                String::from_utf8_lossy(&output.stdout).trim()
-            )
-        })
-        .unwrap_or_else(|| version.to_owned())
+        .map_or_else(
+            || version.to_owned(),
+            |output| {
+                format!(
+                    "{version}+{}",
+                    String::from_utf8_lossy(&output.stdout).trim()
+                )
+            },
+        )
 }

@@ -5,10 +5,7 @@
 
 use std::{
     cell::Cell,
-    sync::atomic::{
-        AtomicU64, AtomicUsize,
-        Ordering::{self, Relaxed},
-    },
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -160,8 +157,7 @@ impl<const N: usize> Groups<N> {
         let group = self.bounds.partition_point(|bound| *bound < value);
         let count = self.counts.get(group).unwrap_or(&self.above);
         count.fetch_add(times, Relaxed);
-        self.sum
-            .fetch_add(value.saturating_mul(times), Ordering::Relaxed);
+        self.sum.fetch_add(value.saturating_mul(times), Relaxed);
     }
 
     /// Adds what was counted, with values of `unit`, to a histogram.

@@ -13,11 +13,11 @@ use crate::{files, paths, process};
 const PACKAGE: &str = "noray-godot";
 
 /// The extension as a project names it.
-pub const EXTENSION: &str = "res://addons/noray/noray.gdextension";
+pub(crate) const EXTENSION: &str = "res://addons/noray/noray.gdextension";
 
 /// Builds for `targets` (this machine, if there are none), fills `addons/noray/bin` and stages
 /// the addon in the demo project.
-pub fn run(profile: Profile, targets: &[String]) -> Result<()> {
+pub(crate) fn run(profile: Profile, targets: &[String]) -> Result<()> {
     let mut built: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     if targets.is_empty() {
         let name = library_name(std::env::consts::OS, std::env::consts::ARCH)?;
@@ -49,7 +49,7 @@ pub fn run(profile: Profile, targets: &[String]) -> Result<()> {
 }
 
 /// Puts the addon, as it was built last, into a project. Godot may be running it meanwhile.
-pub fn stage_in(project: &Path) -> Result<()> {
+pub(crate) fn stage_in(project: &Path) -> Result<()> {
     // Godot writes these two beside each file that it imports.
     let by_godot = |path: &Path| {
         path.extension()
@@ -97,7 +97,7 @@ fn merge(libraries: &[PathBuf], to: &Path) -> Result<()> {
 }
 
 /// The staged library of this machine.
-pub fn own_library() -> Result<PathBuf> {
+pub(crate) fn own_library() -> Result<PathBuf> {
     let name = library_name(std::env::consts::OS, std::env::consts::ARCH)?;
     Ok(paths::addon().join("bin").join(name))
 }

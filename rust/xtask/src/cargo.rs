@@ -10,7 +10,7 @@ use crate::{paths, process};
 
 /// The profile of a build.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Profile {
+pub(crate) enum Profile {
     /// Quick to build.
     Debug,
     /// What players get.
@@ -27,7 +27,7 @@ impl Profile {
 }
 
 /// A cargo of the toolchain that runs us, in the repository's root.
-pub fn command(subcommand: &str) -> Result<Command> {
+pub(crate) fn command(subcommand: &str) -> Result<Command> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
         .current_dir(paths::root())
@@ -41,7 +41,7 @@ pub fn command(subcommand: &str) -> Result<Command> {
 /// Builds one package and returns the folder with its outputs.
 ///
 /// `triple` is the target, or `None` for this machine.
-pub fn build(package: &str, profile: Profile, triple: Option<&str>) -> Result<PathBuf> {
+pub(crate) fn build(package: &str, profile: Profile, triple: Option<&str>) -> Result<PathBuf> {
     let mut command = command("build")?;
     command.args(["--package", package]);
     if profile == Profile::Release {
@@ -57,7 +57,7 @@ pub fn build(package: &str, profile: Profile, triple: Option<&str>) -> Result<Pa
 }
 
 /// Whether the toolchain has a component, `rustfmt` or `clippy`.
-pub fn has(component: &str) -> Result<bool> {
+pub(crate) fn has(component: &str) -> Result<bool> {
     let subcommand = component.strip_prefix("rust").unwrap_or(component);
     let output = command(subcommand)?
         .arg("--version")

@@ -22,7 +22,7 @@ const KEYRINGS: &[&str] = &[
 ];
 
 /// What differs between processors.
-pub struct Machine {
+pub(crate) struct Machine {
     /// The folder of libraries, below `usr/lib`.
     pub libraries: &'static str,
     /// Where the loader may lie in the unpacked folder.
@@ -30,7 +30,7 @@ pub struct Machine {
 }
 
 /// This machine, as Debian's packages see it.
-pub fn machine() -> Result<Machine> {
+pub(crate) fn machine() -> Result<Machine> {
     if !cfg!(target_os = "linux") {
         bail!("they are for Linux only");
     }
@@ -57,7 +57,7 @@ pub fn machine() -> Result<Machine> {
 
 impl Machine {
     /// The loader among the packages that were unpacked into `root`, relative to it.
-    pub fn loader(&self, root: &Path) -> Result<&'static str> {
+    pub(crate) fn loader(&self, root: &Path) -> Result<&'static str> {
         self.loaders
             .iter()
             .copied()
@@ -67,7 +67,7 @@ impl Machine {
 }
 
 /// What to fetch.
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// What they are, for the lines that tell of the progress.
     pub name: &'static str,
     /// Lists of packages: the first one that can be had is taken.
@@ -78,7 +78,7 @@ pub struct Wanted {
 ///
 /// `finish` then makes of the folder what it is to be, and judges it. A whole copy appears under
 /// its name in one step; what an interrupted fetch left is redone.
-pub fn fetch(
+pub(crate) fn fetch(
     folder: &Path,
     wanted: &Wanted,
     finish: impl FnOnce(&Path, &Machine) -> Result<()>,

@@ -14,13 +14,13 @@ use crate::{addon, defaults, engine, paths};
 const NAMES: &[&str] = &["Ada", "Bob", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana"];
 
 /// How many the arena holds.
-pub const MOST_PLAYERS: u8 = 8;
+pub(crate) const MOST_PLAYERS: u8 = 8;
 
 /// What begins a line that tells of a step.
 const MARK: &str = "[demo] ";
 
 /// Builds and stages all that the demo needs, and plays it.
-pub fn run(headless: bool, players: u8) -> Result<()> {
+pub(crate) fn run(headless: bool, players: u8) -> Result<()> {
     let headless = headless || !has_display();
     let godot = godot::find()?;
     eprintln!("Godot {} ({})", godot.version, godot.executable.display());
@@ -51,13 +51,13 @@ fn has_display() -> bool {
 }
 
 /// Lets Godot learn the project's scripts and pictures, as the editor does when it is opened.
-pub fn import(godot: &Godot) -> Result<()> {
+pub(crate) fn import(godot: &Godot) -> Result<()> {
     eprintln!("importing the demo project ...");
     engine::import(godot, &paths::demo_project()).context("Godot cannot import the demo project")
 }
 
 /// Lets bots play until each has seen all others move, and judges their logs.
-pub fn play_headless(godot: &Godot, players: u8, relay: bool) -> Result<()> {
+pub(crate) fn play_headless(godot: &Godot, players: u8, relay: bool) -> Result<()> {
     let until = Instant::now() + defaults::DEMO;
     let mut table = Table::new(Party {
         godot,

@@ -20,7 +20,7 @@ const SHOWN_PROBLEMS: usize = 20;
 ///
 /// Its settings and user data are the tests' own, so that those of the person at this machine
 /// neither change nor count.
-pub fn headless(godot: &Godot, project: &Path) -> Result<Command> {
+pub(crate) fn headless(godot: &Godot, project: &Path) -> Result<Command> {
     let mut command = window(godot, project);
     command.arg("--headless");
     let home = paths::target()?.join("godot").join("home");
@@ -38,7 +38,7 @@ pub fn headless(godot: &Godot, project: &Path) -> Result<Command> {
 }
 
 /// A Godot with a window, on `project`.
-pub fn window(godot: &Godot, project: &Path) -> Command {
+pub(crate) fn window(godot: &Godot, project: &Path) -> Command {
     let mut command = Command::new(&godot.executable);
     command
         .arg("--path")
@@ -52,19 +52,19 @@ pub fn window(godot: &Godot, project: &Path) -> Command {
 }
 
 /// Lets the editor import a project, as it does when a developer opens it.
-pub fn import(godot: &Godot, project: &Path) -> Result<()> {
+pub(crate) fn import(godot: &Godot, project: &Path) -> Result<()> {
     let mut command = headless(godot, project)?;
     let game = Game::start("import", command.arg("--import"))?;
     judge(game.finish(defaults::IMPORT))
 }
 
 /// Waits for a game's end and fails with all that was wrong with its run.
-pub fn finish(game: Game, limit: Duration) -> Result<()> {
+pub(crate) fn finish(game: Game, limit: Duration) -> Result<()> {
     judge(game.finish(limit))
 }
 
 /// Fails with all that was wrong with a run, and the end of its log.
-pub fn judge(ended: Ended) -> Result<()> {
+pub(crate) fn judge(ended: Ended) -> Result<()> {
     let mut problems = ended.problems;
     problems.extend(scan::scan(ended.lines.iter().map(String::as_str)));
     if problems.is_empty() {
@@ -98,7 +98,7 @@ fn summary(problems: &[String]) -> String {
 }
 
 /// The last lines of a log, to be shown below a failure.
-pub fn tail(lines: &[String]) -> String {
+pub(crate) fn tail(lines: &[String]) -> String {
     let from = lines.len().saturating_sub(SHOWN_LINES);
     let mut text = String::from("its log ends:");
     for line in &lines[from..] {

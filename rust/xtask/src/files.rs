@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// Holds a lock file for as long as the value lives, also against other processes.
-pub struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Waits until nobody else holds `path`; says so on stderr when it has to wait.
-    pub fn wait(path: &Path) -> Result<Self> {
+    pub(crate) fn wait(path: &Path) -> Result<Self> {
         if let Some(folder) = path.parent() {
             create_folder(folder)?;
         }
@@ -33,12 +33,12 @@ impl Lock {
 }
 
 /// Makes a folder and those above it.
-pub fn create_folder(folder: &Path) -> Result<()> {
+pub(crate) fn create_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
 /// Removes a folder with all in it; one that is not there is fine.
-pub fn remove_folder(folder: &Path) -> Result<()> {
+pub(crate) fn remove_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", folder.display()))
@@ -49,7 +49,7 @@ pub fn remove_folder(folder: &Path) -> Result<()> {
 
 /// Puts `content` at `path` in one step: who opens it sees the old or the new file, and who
 /// has it open keeps the old one.
-pub fn write(path: &Path, content: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
     let fresh = beside(path, "new");
     fs::write(&fresh, content).with_context(|| format!("cannot write {}", fresh.display()))?;
     swap(&fresh, path)
@@ -59,7 +59,7 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
 /// open editor does not load it anew.
 ///
 /// Returns whether anything was written.
-pub fn copy(from: &Path, to: &Path) -> Result<bool> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<bool> {
     if same_content(from, to)? {
         return Ok(false);
     }
@@ -75,7 +75,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<bool> {
 
 /// Makes `to` a copy of the folder `from`. `keep` names files of `to` that stay although
 /// `from` does not have them.
-pub fn mirror(from: &Path, to: &Path, keep: &dyn Fn(&Path) -> bool) -> Result<()> {
+pub(crate) fn mirror(from: &Path, to: &Path, keep: &dyn Fn(&Path) -> bool) -> Result<()> {
     create_folder(to)?;
     for entry in entries(from)? {
         let target = to.join(entry.file_name().unwrap_or_default());
@@ -101,7 +101,7 @@ pub fn mirror(from: &Path, to: &Path, keep: &dyn Fn(&Path) -> bool) -> Result<()
 
 /// Lets a file be run.
 #[cfg(unix)]
-pub fn make_executable(path: &Path) -> Result<()> {
+pub(crate) fn make_executable(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))
         .with_context(|| format!("cannot make {} executable", path.display()))
@@ -114,7 +114,7 @@ pub fn make_executable(_path: &Path) -> Result<()> {
 }
 
 /// What a folder holds, sorted.
-pub fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = fs::read_dir(folder)
         .and_then(|entries| {
             entries

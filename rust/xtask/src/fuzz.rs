@@ -33,7 +33,7 @@ enum Bound {
 
 /// Searches in one target or in all of them, for so many seconds each. With `keep`, what was found
 /// to reach new code is added to the kept inputs.
-pub fn run(target: Option<&str>, seconds: u32, keep: bool) -> Result<()> {
+pub(crate) fn run(target: Option<&str>, seconds: u32, keep: bool) -> Result<()> {
     if let Some(name) = target
         && !TARGETS.iter().any(|(known, _)| *known == name)
     {
@@ -51,7 +51,7 @@ pub fn run(target: Option<&str>, seconds: u32, keep: bool) -> Result<()> {
 }
 
 /// Feeds each target a bounded number of inputs.
-pub fn test(report: &mut Report) {
+pub(crate) fn test(report: &mut Report) {
     let name_of = |target| format!("fuzz::{target}");
     if !TARGETS
         .iter()

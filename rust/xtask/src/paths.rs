@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// The repository's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     // `cargo run` tells the place of today; the built-in one is for a binary started by hand.
     let package = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
@@ -17,7 +17,7 @@ pub fn root() -> PathBuf {
 }
 
 /// Cargo's target folder, which also holds what this tool fetches and stages.
-pub fn target() -> Result<PathBuf> {
+pub(crate) fn target() -> Result<PathBuf> {
     let folder = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"]
         .iter()
         .find_map(env::var_os)
@@ -26,21 +26,21 @@ pub fn target() -> Result<PathBuf> {
 }
 
 /// The addon's folder: exactly what a game copies.
-pub fn addon() -> PathBuf {
+pub(crate) fn addon() -> PathBuf {
     root().join("addons").join("noray")
 }
 
 /// The demo game, which also holds the tests written in GDScript.
-pub fn demo_project() -> PathBuf {
+pub(crate) fn demo_project() -> PathBuf {
     root().join("godot-project")
 }
 
 /// The crate with what is fuzzed, and the kept inputs.
-pub fn fuzz() -> PathBuf {
+pub(crate) fn fuzz() -> PathBuf {
     root().join("rust").join("fuzz")
 }
 
 /// The templates of the games that the scenarios stage.
-pub fn game_templates() -> PathBuf {
+pub(crate) fn game_templates() -> PathBuf {
     root().join("rust").join("xtask").join("games")
 }

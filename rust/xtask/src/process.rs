@@ -32,7 +32,7 @@ static FIRST_LOG: OnceLock<Instant> = OnceLock::new();
 /// Lets this process and what it starts open as many files as the system allows: each of
 /// thousands of players has two sockets.
 #[cfg(target_os = "linux")]
-pub fn allow_many_files() -> Result<()> {
+pub(crate) fn allow_many_files() -> Result<()> {
     use rustix::process::{Resource, getrlimit, setrlimit};
 
     let mut limit = getrlimit(Resource::Nofile);
@@ -41,12 +41,12 @@ pub fn allow_many_files() -> Result<()> {
 }
 
 /// Also calls `hook` when this process is interrupted, after all others were ended.
-pub fn when_interrupted(hook: fn()) {
+pub(crate) fn when_interrupted(hook: fn()) {
     lock(&WHEN_INTERRUPTED).push(hook);
 }
 
 /// Ends every process that was started here when this one is interrupted.
-pub fn end_all_when_interrupted() -> Result<()> {
+pub(crate) fn end_all_when_interrupted() -> Result<()> {
     ctrlc::set_handler(|| {
         for (&id, &group) in lock(&LIVE).iter() {
             if group {
@@ -66,7 +66,7 @@ pub fn end_all_when_interrupted() -> Result<()> {
 
 /// Which of the two outputs a line came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stream {
+pub(crate) enum Stream {
     Out,
     Err,
 }
@@ -87,7 +87,7 @@ struct LogState {
 }
 
 /// A running game or server.
-pub struct Game {
+pub(crate) struct Game {
     name: String,
     child: Child,
     log: Arc<Log>,
@@ -95,7 +95,7 @@ pub struct Game {
 }
 
 /// How a game ended.
-pub struct Ended {
+pub(crate) struct Ended {
     /// What was wrong with the end, a sentence each; the log is not looked at.
     pub problems: Vec<String>,
     /// All that it printed; standard output first.
@@ -104,7 +104,7 @@ pub struct Ended {
 
 /// Why a line did not come.
 #[derive(Debug)]
-pub enum Missed {
+pub(crate) enum Missed {
     /// The process ended before.
     Ended,
     /// The time was up.
@@ -122,13 +122,13 @@ impl fmt::Display for Missed {
 
 impl Game {
     /// Starts `command` as `name`, with captured output and nothing to read.
-    pub fn start(name: &str, command: &mut Command) -> Result<Self> {
+    pub(crate) fn start(name: &str, command: &mut Command) -> Result<Self> {
         Self::start_with(name, command, Log::default())
     }
 
     /// As [`Self::start`]; what it prints also goes to a file, with the seconds since our first
     /// such file.
-    pub fn start_logged(name: &str, command: &mut Command, file: &Path) -> Result<Self> {
+    pub(crate) fn start_logged(name: &str, command: &mut Command, file: &Path) -> Result<Self> {
         let file = File::create(file).with_context(|| format!("{}", file.display()))?;
         let mut log = Log::default();
         log.state
@@ -167,22 +167,22 @@ impl Game {
     }
 
     /// The name given at the start.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The id of its process.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// How many lines it has printed so far.
-    pub fn line_count(&self) -> usize {
+    pub(crate) fn line_count(&self) -> usize {
         lock(&self.log.state).lines.len()
     }
 
     /// What it printed from the `from`-th line on, as it came.
-    pub fn lines_from(&self, from: usize) -> Vec<String> {
+    pub(crate) fn lines_from(&self, from: usize) -> Vec<String> {
         lock(&self.log.state)
             .lines
             .iter()
@@ -193,7 +193,7 @@ impl Game {
 
     /// Waits until standard output has a line, from the `from`-th on, that `wanted` makes
     /// something of, and moves `from` behind it.
-    pub fn wait_for<T>(
+    pub(crate) fn wait_for<T>(
         &mut self,
         from: &mut usize,
         until: Instant,
@@ -232,24 +232,24 @@ impl Game {
     }
 
     /// Whether the process is gone.
-    pub fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Ends it at once, as a crash would, and returns what it printed.
-    pub fn kill(mut self) -> Vec<String> {
+    pub(crate) fn kill(mut self) -> Vec<String> {
         self.sweep();
         self.printed()
     }
 
     /// Asks the process to end, without waiting for it.
-    pub fn ask_to_end(&self) {
+    pub(crate) fn ask_to_end(&self) {
         system::ask_to_end(self.child.id());
     }
 
     /// Ends a server: asks first, then kills it. Its exit code does not count, since a server
     /// may not handle the request to end; what it printed is returned.
-    pub fn stop(mut self) -> Vec<String> {
+    pub(crate) fn stop(mut self) -> Vec<String> {
         self.ask_to_end();
         let _ = self.wait_until(Instant::now() + defaults::POLITE_END);
         self.sweep();
@@ -257,7 +257,7 @@ impl Game {
     }
 
     /// Waits for the end, for `limit` at the most, and looks whether it left anything behind.
-    pub fn finish(mut self, limit: Duration) -> Ended {
+    pub(crate) fn finish(mut self, limit: Duration) -> Ended {
         let mut problems = Vec::new();
         match self.wait_until(Instant::now() + limit) {
             Ok(status) if status.success() => {}
@@ -278,12 +278,12 @@ impl Game {
     }
 
     /// How long ago it was started.
-    pub fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         self.started.elapsed()
     }
 
     /// The names of its threads now; nothing where the system does not tell.
-    pub fn thread_names(&self) -> Vec<String> {
+    pub(crate) fn thread_names(&self) -> Vec<String> {
         system::thread_names(self.child.id())
     }
 
@@ -415,12 +415,12 @@ fn next_line(reader: &mut impl BufRead) -> Option<(String, bool)> {
 }
 
 /// Runs a tool on our terminal and fails when it does.
-pub fn run_tool(command: &mut Command) -> Result<()> {
+pub(crate) fn run_tool(command: &mut Command) -> Result<()> {
     run_tool_reading(command.stdout(to_stderr()), |_| {})
 }
 
 /// Runs a tool whose standard output, if it was set to be piped, goes to `each` line by line.
-pub fn run_tool_reading(command: &mut Command, mut each: impl FnMut(&str)) -> Result<()> {
+pub(crate) fn run_tool_reading(command: &mut Command, mut each: impl FnMut(&str)) -> Result<()> {
     let name = command.get_program().display().to_string();
     let mut live = lock(&LIVE);
     let mut child = command
@@ -457,7 +457,7 @@ fn to_stderr() -> Stdio {
 }
 
 /// Kills a process that was not started here but is ours, such as one of a dead run.
-pub fn kill(id: u32) {
+pub(crate) fn kill(id: u32) {
     system::kill(id);
 }
 
@@ -473,33 +473,33 @@ mod system {
 
     use rustix::process::{Pid, Signal};
 
-    pub fn lead_a_group(command: &mut Command) {
+    pub(super) fn lead_a_group(command: &mut Command) {
         command.process_group(0);
     }
 
-    pub fn ask_to_end(id: u32) {
+    pub(super) fn ask_to_end(id: u32) {
         if let Some(id) = pid(id) {
             let _ = rustix::process::kill_process(id, Signal::TERM);
         }
     }
 
-    pub fn kill(id: u32) {
+    pub(super) fn kill(id: u32) {
         if let Some(id) = pid(id) {
             let _ = rustix::process::kill_process(id, Signal::KILL);
         }
     }
 
-    pub fn kill_group(id: u32) {
+    pub(super) fn kill_group(id: u32) {
         if let Some(id) = pid(id) {
             let _ = rustix::process::kill_process_group(id, Signal::KILL);
         }
     }
 
-    pub fn group_lives(id: u32) -> bool {
+    pub(super) fn group_lives(id: u32) -> bool {
         pid(id).is_some_and(|id| rustix::process::test_kill_process_group(id).is_ok())
     }
 
-    pub fn thread_names(id: u32) -> Vec<String> {
+    pub(super) fn thread_names(id: u32) -> Vec<String> {
         let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else {
             return Vec::new();
         };

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::defaults;
 
 /// The progress of one step.
-pub struct Progress {
+pub(crate) struct Progress {
     what: String,
     bar: Option<ProgressBar>,
     length: u64,
@@ -18,12 +18,12 @@ pub struct Progress {
 
 impl Progress {
     /// A step of `length` things.
-    pub fn of_things(what: &str, length: u64) -> Self {
+    pub(crate) fn of_things(what: &str, length: u64) -> Self {
         Self::new(what, length, false)
     }
 
     /// A step of `length` bytes.
-    pub fn of_bytes(what: &str, length: u64) -> Self {
+    pub(crate) fn of_bytes(what: &str, length: u64) -> Self {
         Self::new(what, length, true)
     }
 
@@ -35,8 +35,10 @@ impl Progress {
                 "{pos}/{len}"
             };
             let style = ProgressStyle::with_template(&format!("{{msg}} [{{bar:30}}] {amount}"))
-                .map(|style| style.progress_chars("=> "))
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
+                .map_or_else(
+                    |_| ProgressStyle::default_bar(),
+                    |style| style.progress_chars("=> "),
+                );
             let bar = ProgressBar::new(length).with_style(style);
             bar.set_message(what.to_owned());
             bar
@@ -54,7 +56,7 @@ impl Progress {
     }
 
     /// So much is done.
-    pub fn set(&mut self, position: u64) {
+    pub(crate) fn set(&mut self, position: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(position);
         } else if self.told.elapsed() >= defaults::PLAIN_PROGRESS {
@@ -80,7 +82,7 @@ impl Drop for Progress {
 }
 
 /// A reader that reports what went through it.
-pub struct Counted<'a, R> {
+pub(crate) struct Counted<'a, R> {
     inner: R,
     done: u64,
     progress: &'a mut Progress,
@@ -88,7 +90,7 @@ pub struct Counted<'a, R> {
 
 impl<'a, R> Counted<'a, R> {
     /// Reports to `progress`.
-    pub fn new(inner: R, progress: &'a mut Progress) -> Self {
+    pub(crate) fn new(inner: R, progress: &'a mut Progress) -> Self {
         Self {
             inner,
             done: 0,

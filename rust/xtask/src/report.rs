@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 /// The sum over all steps, and the filter that chooses them.
-pub struct Report {
+pub(crate) struct Report {
     filter: Option<String>,
     passed: usize,
     failed: usize,
@@ -14,7 +14,7 @@ pub struct Report {
 
 impl Report {
     /// Runs only steps whose name holds the filter, where there is one.
-    pub fn new(filter: Option<String>) -> Self {
+    pub(crate) fn new(filter: Option<String>) -> Self {
         Self {
             filter,
             passed: 0,
@@ -24,19 +24,19 @@ impl Report {
     }
 
     /// The filter.
-    pub fn filter(&self) -> Option<&str> {
+    pub(crate) fn filter(&self) -> Option<&str> {
         self.filter.as_deref()
     }
 
     /// Whether a step of this name is to run.
-    pub fn wants(&self, name: &str) -> bool {
+    pub(crate) fn wants(&self, name: &str) -> bool {
         self.filter.as_ref().is_none_or(|part| name.contains(part))
     }
 
     /// Runs one test, unless the filter leaves it out, and tells how it went.
     ///
     /// Returns whether it ran and passed.
-    pub fn test(&mut self, name: &str, test: impl FnOnce() -> Result<()>) -> bool {
+    pub(crate) fn test(&mut self, name: &str, test: impl FnOnce() -> Result<()>) -> bool {
         if !self.wants(name) {
             return false;
         }
@@ -49,7 +49,7 @@ impl Report {
     }
 
     /// Counts a test that has run, and tells how it went, with a remark.
-    pub fn record(&mut self, name: &str, remark: &str, result: Result<()>) {
+    pub(crate) fn record(&mut self, name: &str, remark: &str, result: Result<()>) {
         let remark = match remark {
             "" => String::new(),
             remark => format!(" ({remark})"),
@@ -67,7 +67,7 @@ impl Report {
     }
 
     /// Tells that a test cannot run here, and why.
-    pub fn skip(&mut self, name: &str, why: &str) {
+    pub(crate) fn skip(&mut self, name: &str, why: &str) {
         if self.wants(name) {
             self.skipped += 1;
             println!("SKIPPED {name}: {why}");
@@ -75,20 +75,20 @@ impl Report {
     }
 
     /// Tells that nothing of a part can run here, and why: one skip, whatever the filter.
-    pub fn skip_all(&mut self, part: &str, why: &str) {
+    pub(crate) fn skip_all(&mut self, part: &str, why: &str) {
         self.skipped += 1;
         println!("SKIPPED {part}: {why}");
     }
 
     /// Adds tests that another runner counted.
-    pub fn add(&mut self, passed: usize, failed: usize, skipped: usize) {
+    pub(crate) fn add(&mut self, passed: usize, failed: usize, skipped: usize) {
         self.passed += passed;
         self.failed += failed;
         self.skipped += skipped;
     }
 
     /// Prints the last line. Fails when a test failed or none ran.
-    pub fn finish(self) -> bool {
+    pub(crate) fn finish(self) -> bool {
         let Self {
             passed,
             failed,

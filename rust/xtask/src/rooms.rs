@@ -38,7 +38,7 @@ const PROTOCOL_NEVER_NAMES: &[&str] = &[
 ];
 
 /// Runs the proofs.
-pub fn run(report: &mut Report) {
+pub(crate) fn run(report: &mut Report) {
     report.test("rooms::protocol_uses_what_it_may", || {
         let strangers: Vec<String> = dependencies("noray-protocol")?
             .into_iter()

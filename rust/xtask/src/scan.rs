@@ -22,7 +22,7 @@ const SIGNS: &[&str] = &[
 const EXPECT: &str = "[expect] ";
 
 /// Returns what is wrong in a log, a sentence each, in the log's order.
-pub fn scan<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn scan<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut expected = Vec::new();
     let mut found = Vec::new();
     // Godot prints to stdout but warns on stderr: which comes first here says nothing.

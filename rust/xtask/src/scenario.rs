@@ -18,7 +18,7 @@ use crate::{addon, defaults, engine, files, paths};
 
 /// What there is to play with beside our own.
 #[derive(Default)]
-pub struct Others {
+pub(crate) struct Others {
     /// A checkout of netfox, with `addons/netfox.noray`.
     pub netfox: Option<PathBuf>,
     /// An installed copy of the public server.
@@ -106,7 +106,7 @@ fn all() -> Vec<Scenario> {
 }
 
 /// Plays all scenarios that `report` wants and that can be played with what there is.
-pub fn run(godot: &Godot, others: &Others, report: &mut Report) -> Result<()> {
+pub(crate) fn run(godot: &Godot, others: &Others, report: &mut Report) -> Result<()> {
     let wanted: Vec<Scenario> = all()
         .into_iter()
         .filter(|scenario| report.wants(&scenario.name()))
@@ -169,7 +169,12 @@ impl Games {
 
 /// Makes a game anew in `folder` from its template, with our addon or that of a checkout of
 /// netfox, and imports it as the editor does when it is opened for the first time.
-pub fn stage(godot: &Godot, template: &str, folder: &Path, netfox: Option<&Path>) -> Result<()> {
+pub(crate) fn stage(
+    godot: &Godot,
+    template: &str,
+    folder: &Path,
+    netfox: Option<&Path>,
+) -> Result<()> {
     files::remove_folder(folder)?;
     files::mirror(&paths::game_templates().join(template), folder, &|_| false)?;
     match netfox {

@@ -14,7 +14,7 @@ use crate::process::Game;
 use crate::{defaults, scan};
 
 /// A running server.
-pub struct Server {
+pub(crate) struct Server {
     game: Game,
     /// Where players send commands.
     pub port: u16,
@@ -27,18 +27,18 @@ pub struct Server {
 
 impl Server {
     /// Builds ours and returns its executable.
-    pub fn build(profile: Profile) -> Result<PathBuf> {
+    pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
         let folder = cargo::build("noray-server", profile, None)?;
         Ok(folder.join(format!("noray-server{}", std::env::consts::EXE_SUFFIX)))
     }
 
     /// Builds and starts ours on free ports.
-    pub fn start_ours(profile: Profile) -> Result<Self> {
+    pub(crate) fn start_ours(profile: Profile) -> Result<Self> {
         Self::start(&Program::Ours(Self::build(profile)?))
     }
 
     /// Starts an installed copy of the public server on free ports.
-    pub fn start_public(folder: &Path) -> Result<Self> {
+    pub(crate) fn start_public(folder: &Path) -> Result<Self> {
         Self::start(&Program::Public(folder.to_path_buf()))
     }
 
@@ -52,7 +52,11 @@ impl Server {
     /// Starts it on free ports, so many of them for relays, and does not wait until it answers.
     ///
     /// Both servers take their settings from the same variables; `settings` are further ones.
-    pub fn launch(program: &Program, relays: u16, settings: &[(&str, &str)]) -> Result<Self> {
+    pub(crate) fn launch(
+        program: &Program,
+        relays: u16,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let ports = Ports::free(relays)?;
         let mut command = program.command();
         without_settings(&mut command);
@@ -75,7 +79,7 @@ impl Server {
     }
 
     /// Waits until it takes commands.
-    pub fn wait_until_ready(&mut self) -> Result<()> {
+    pub(crate) fn wait_until_ready(&mut self) -> Result<()> {
         let until = Instant::now() + defaults::SERVER_START;
         while !answers(self.port) {
             if self.has_ended() || Instant::now() > until {
@@ -91,17 +95,17 @@ impl Server {
     /// The id of its process.
     // What asks for it needs Linux.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-    pub fn process(&self) -> u32 {
+    pub(crate) fn process(&self) -> u32 {
         self.game.id()
     }
 
     /// Whether its process is gone.
-    pub fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         self.game.has_ended()
     }
 
     /// Ends it. Ours must have run without an error.
-    pub fn stop(mut self) -> Result<()> {
+    pub(crate) fn stop(mut self) -> Result<()> {
         let early = self.game.has_ended();
         let lines = self.game.stop();
         if early {
@@ -117,7 +121,7 @@ impl Server {
 
 /// What a server is started from.
 #[derive(Clone)]
-pub enum Program {
+pub(crate) enum Program {
     /// Our executable.
     Ours(PathBuf),
     /// The folder of an installed copy of the public server.
@@ -126,7 +130,7 @@ pub enum Program {
 
 impl Program {
     /// The name of its process here.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Ours(_) => "noray-server",
             Self::Public(_) => "noray",
@@ -146,7 +150,7 @@ impl Program {
 }
 
 /// A developer's own settings must not change what is tested.
-pub fn without_settings(command: &mut Command) {
+pub(crate) fn without_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("NORAY_") {
             command.env_remove(name);

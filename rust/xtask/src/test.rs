@@ -36,7 +36,7 @@ const LINTS: &[(&str, &str, &[&str])] = &[
 
 /// Which of the two halves to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     All,
     Rust,
     Godot,
@@ -45,7 +45,12 @@ pub enum Part {
 /// Runs the tests and prints the sum on the last line. Returns whether all is well.
 ///
 /// The soak goes on beside all that comes after the Rust half's build.
-pub fn run(part: Part, filter: Option<String>, others: &Others, soak_minutes: u32) -> Result<bool> {
+pub(crate) fn run(
+    part: Part,
+    filter: Option<String>,
+    others: &Others,
+    soak_minutes: u32,
+) -> Result<bool> {
     let mut report = Report::new(filter);
     let mut soak = None;
     if part != Part::Godot {

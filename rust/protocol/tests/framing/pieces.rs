@@ -3,11 +3,11 @@
 use noray_protocol::line::{Framing, LineDecoder, LineError};
 
 /// A line that came out, or the error in its place.
-pub type Line = Result<String, LineError>;
+pub(crate) type Line = Result<String, LineError>;
 
 /// Everything that comes out of `stream` when it arrives in the pieces that `cuts`
 /// (ascending positions) make.
-pub fn decode(framing: Framing, limit: usize, stream: &[u8], cuts: &[usize]) -> Vec<Line> {
+pub(crate) fn decode(framing: Framing, limit: usize, stream: &[u8], cuts: &[usize]) -> Vec<Line> {
     let mut decoder = LineDecoder::new(framing, limit);
     let mut lines = Vec::new();
     let mut from = 0;
@@ -24,7 +24,7 @@ pub fn decode(framing: Framing, limit: usize, stream: &[u8], cuts: &[usize]) -> 
 /// Checks that `stream` gives `expected` in one piece, byte by byte, and for every
 /// cut and pair of cuts.
 #[track_caller]
-pub fn check_every_cut(framing: Framing, limit: usize, stream: &[u8], expected: &[Line]) {
+pub(crate) fn check_every_cut(framing: Framing, limit: usize, stream: &[u8], expected: &[Line]) {
     let check = |cuts: &[usize]| {
         let lines = decode(framing, limit, stream, cuts);
         assert_eq!(lines, expected, "{framing:?}, cut at {cuts:?}");
@@ -41,6 +41,6 @@ pub fn check_every_cut(framing: Framing, limit: usize, stream: &[u8], expected: 
 }
 
 /// Lines without errors.
-pub fn lines(texts: &[&str]) -> Vec<Line> {
+pub(crate) fn lines(texts: &[&str]) -> Vec<Line> {
     texts.iter().map(|text| Ok((*text).to_owned())).collect()
 }

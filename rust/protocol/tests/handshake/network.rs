@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use noray_protocol::handshake::Outcome;
 
 /// A frame at 60 frames a second.
-pub const FRAME: Duration = Duration::from_micros(16_667);
+pub(crate) const FRAME: Duration = Duration::from_micros(16_667);
 
 /// Numbers that look random and are the same for the same seed (splitmix64).
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub u64);
 
 impl Dice {
     fn roll(&mut self) -> u64 {
@@ -23,7 +23,7 @@ impl Dice {
         self.roll() % 100 < u64::from(share)
     }
 
-    pub fn between(&mut self, least: Duration, most: Duration) -> Duration {
+    pub(crate) fn between(&mut self, least: Duration, most: Duration) -> Duration {
         let span = (most - least).as_micros() as u64;
         least + Duration::from_micros(self.roll() % (span + 1))
     }
@@ -31,7 +31,7 @@ impl Dice {
 
 /// What happens to a packet under way.
 #[derive(Clone, Copy, Debug)]
-pub struct Network {
+pub(crate) struct Network {
     /// Percent of the packets that never arrive.
     pub loss: u32,
     /// Percent of the packets that arrive twice.
@@ -43,7 +43,7 @@ pub struct Network {
 }
 
 /// One side, as the simulation drives it: once a frame.
-pub trait Player {
+pub(crate) trait Player {
     /// Takes what came since the last frame, and gives what it sends. `connected`
     /// says that the game's own connection stands, which ENet alone knows.
     fn frame(&mut self, now: Instant, packets: Vec<Vec<u8>>, connected: bool) -> Vec<Vec<u8>>;
@@ -51,28 +51,28 @@ pub trait Player {
 }
 
 /// Makes a player at its begin.
-pub type Begin = Box<dyn FnOnce(Instant) -> Box<dyn Player>>;
+pub(crate) type Begin = Box<dyn FnOnce(Instant) -> Box<dyn Player>>;
 
 /// How it ended for the two.
 #[derive(Clone, Copy, Debug)]
-pub struct Ends {
+pub(crate) struct Ends {
     pub outcomes: [Outcome; 2],
     /// When each ended, counted from the later one's begin.
     pub times: [Duration; 2],
 }
 
 impl Ends {
-    pub fn both_connected(&self) -> bool {
+    pub(crate) fn both_connected(&self) -> bool {
         self.outcomes == [Outcome::Connected; 2]
     }
 
     /// One believes to be connected, and the other does not.
-    pub fn stranded(&self) -> bool {
+    pub(crate) fn stranded(&self) -> bool {
         let connected = self.outcomes.map(|outcome| outcome == Outcome::Connected);
         connected[0] != connected[1]
     }
 
-    pub fn frames(&self, side: usize) -> f64 {
+    pub(crate) fn frames(&self, side: usize) -> f64 {
         self.times[side].as_secs_f64() / FRAME.as_secs_f64()
     }
 }
@@ -86,7 +86,7 @@ struct Packet {
 /// Lets both play until both have ended. The second one begins `lag` after the
 /// first; what reaches a player before its begin or behind its end is lost, as on
 /// a closed port.
-pub fn play(network: Network, seed: u64, lag: Duration, players: [Begin; 2]) -> Ends {
+pub(crate) fn play(network: Network, seed: u64, lag: Duration, players: [Begin; 2]) -> Ends {
     let mut dice = Dice(seed);
     let origin = Instant::now();
     let first = origin + dice.between(Duration::ZERO, FRAME);

@@ -9,7 +9,7 @@ use noray_protocol::handshake::Outcome;
 use crate::network::Player;
 
 /// Both kinds of today's client.
-pub struct OldClient {
+pub(crate) struct OldClient {
     /// Cannot read, since ENet has the socket.
     blind: bool,
     time_left: f64,
@@ -23,7 +23,7 @@ pub struct OldClient {
 }
 
 impl OldClient {
-    pub fn new(begin: Instant, time_out: f64) -> Self {
+    pub(crate) fn new(begin: Instant, time_out: f64) -> Self {
         Self {
             blind: false,
             time_left: time_out,
@@ -37,7 +37,7 @@ impl OldClient {
         }
     }
 
-    pub fn blind(begin: Instant, time_out: f64) -> Self {
+    pub(crate) fn blind(begin: Instant, time_out: f64) -> Self {
         Self {
             blind: true,
             read: true,
@@ -68,13 +68,13 @@ impl OldClient {
 }
 
 /// Between two looks the packets wait in the socket.
-pub struct OldPlayer {
+pub(crate) struct OldPlayer {
     client: OldClient,
     waiting: Vec<Vec<u8>>,
 }
 
 impl OldPlayer {
-    pub fn new(client: OldClient) -> Self {
+    pub(crate) fn new(client: OldClient) -> Self {
         Self {
             client,
             waiting: Vec::new(),

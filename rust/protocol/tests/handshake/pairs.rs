@@ -14,7 +14,7 @@ use crate::{
 
 /// The kinds of players.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     New,
     Old,
     NewBlind,
@@ -84,12 +84,12 @@ impl Kind {
 }
 
 /// One handshake; the second player begins `lag` after the first.
-pub fn shake(network: Network, seed: u64, lag: Duration, kinds: [Kind; 2]) -> Ends {
+pub(crate) fn shake(network: Network, seed: u64, lag: Duration, kinds: [Kind; 2]) -> Ends {
     play(network, seed, lag, kinds.map(Kind::player))
 }
 
 /// A bad network: 10 to 60 ms each way, so that packets overtake each other.
-pub fn bad_network(loss: u32) -> Network {
+pub(crate) fn bad_network(loss: u32) -> Network {
     Network {
         loss,
         doubled: 2,
@@ -100,7 +100,7 @@ pub fn bad_network(loss: u32) -> Network {
 
 /// Many handshakes on a bad network, each with its own lag; the first of `kinds`
 /// begins first in every other one.
-pub fn shake_often(loss: u32, runs: u64, kinds: [Kind; 2]) -> Vec<Ends> {
+pub(crate) fn shake_often(loss: u32, runs: u64, kinds: [Kind; 2]) -> Vec<Ends> {
     let run = |seed: u64| {
         let lag = Dice(seed ^ 0xABCD).between(Duration::ZERO, Duration::from_millis(200));
         let turn = seed as usize % 2;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Pause between numbered datagrams.
-pub const STREAM_INTERVAL: Duration = Duration::from_millis(50);
+pub(crate) const STREAM_INTERVAL: Duration = Duration::from_millis(50);
 /// ENet repeats what begins a connection after this, and then each time after twice as long.
 const REPEAT: Duration = Duration::from_millis(500);
 
@@ -17,7 +17,7 @@ const NUMBERED: u8 = 4;
 
 /// One side's view of the game with one other player.
 #[derive(Clone, Debug, Default)]
-pub struct Game {
+pub(crate) struct Game {
     /// When the other side's first word came.
     pub entered: Option<Instant>,
     /// How many numbered datagrams went out.
@@ -35,7 +35,7 @@ pub struct Game {
 
 impl Game {
     /// The joining side's, which says hello at once.
-    pub fn joining(now: Instant) -> Self {
+    pub(crate) fn joining(now: Instant) -> Self {
         Self {
             repeated: Some((HELLO, now, REPEAT)),
             ..Self::default()
@@ -43,7 +43,7 @@ impl Game {
     }
 
     /// Takes a datagram; what is answered.
-    pub fn receive(&mut self, now: Instant, bytes: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn receive(&mut self, now: Instant, bytes: &[u8]) -> Option<Vec<u8>> {
         let &[_, _, kind, a, b, c, d] = bytes else {
             return None;
         };
@@ -65,7 +65,7 @@ impl Game {
     }
 
     /// What goes out now.
-    pub fn tick(&mut self, now: Instant, streaming: bool) -> Vec<Vec<u8>> {
+    pub(crate) fn tick(&mut self, now: Instant, streaming: bool) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         if let Some((kind, next, pause)) = &mut self.repeated
             && now >= *next
@@ -86,7 +86,7 @@ impl Game {
         out
     }
 
-    pub fn due(&self, streaming: bool, now: Instant) -> Option<Instant> {
+    pub(crate) fn due(&self, streaming: bool, now: Instant) -> Option<Instant> {
         let stream = (streaming && self.entered.is_some()).then(|| self.stream.unwrap_or(now));
         let repeated = self.repeated.map(|(_, next, _)| next);
         stream.into_iter().chain(repeated).min()

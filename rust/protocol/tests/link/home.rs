@@ -6,7 +6,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Home {
+pub(crate) enum Home {
     /// No router.
     Public,
     /// Everybody gets in.
@@ -24,7 +24,7 @@ pub enum Home {
 }
 
 impl Home {
-    pub const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Public,
         Self::OpenNat,
         Self::AddressFilter,
@@ -35,7 +35,7 @@ impl Home {
     ];
 
     /// The router to be behind, newly built.
-    pub fn build(self, world: &mut World) -> Option<usize> {
+    pub(crate) fn build(self, world: &mut World) -> Option<usize> {
         let filter = match self {
             Self::Public => return None,
             Self::OpenNat => Filter::Independent,
@@ -58,7 +58,7 @@ impl Home {
     }
 
     /// Whether any address that it sends to can send back from any port.
-    pub fn is_open(self) -> bool {
+    pub(crate) fn is_open(self) -> bool {
         matches!(self, Self::Public | Self::OpenNat)
     }
 }

@@ -46,7 +46,7 @@ enum Stage {
     Lost,
 }
 
-pub struct Old {
+pub(crate) struct Old {
     pub registered: bool,
     pub way: Option<PathKind>,
     /// By address, as ENet knows its peers.
@@ -63,7 +63,7 @@ pub struct Old {
 }
 
 impl Old {
-    pub fn new(now: Instant, pid: &str, registrar: SocketAddr) -> Self {
+    pub(crate) fn new(now: Instant, pid: &str, registrar: SocketAddr) -> Self {
         Self {
             registered: false,
             way: None,
@@ -78,14 +78,20 @@ impl Old {
         }
     }
 
-    pub fn join(&mut self, oid: &str, out: &mut Vec<Out>) {
+    pub(crate) fn join(&mut self, oid: &str, out: &mut Vec<Out>) {
         self.joins = Some(oid.to_owned());
         if self.registered {
             out.push(Out::Ask(ConnectKind::Nat, oid.to_owned()));
         }
     }
 
-    pub fn receive(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], out: &mut Vec<Out>) {
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &[u8],
+        out: &mut Vec<Out>,
+    ) {
         if from == self.registrar {
             if bytes == ACCEPTED && !self.registered {
                 self.registered = true;
@@ -121,7 +127,7 @@ impl Old {
         }
     }
 
-    pub fn line(&mut self, now: Instant, line: Line, out: &mut Vec<Out>) {
+    pub(crate) fn line(&mut self, now: Instant, line: Line, out: &mut Vec<Out>) {
         let (way, to) = match line {
             Line::Connect(to) => (PathKind::Direct, to),
             Line::Relay(to) => (PathKind::Relay, to),
@@ -143,7 +149,7 @@ impl Old {
         self.tick(now, out);
     }
 
-    pub fn tick(&mut self, now: Instant, out: &mut Vec<Out>) {
+    pub(crate) fn tick(&mut self, now: Instant, out: &mut Vec<Out>) {
         if let Stage::Registering { next } = &mut self.stage
             && now >= *next
         {
@@ -207,7 +213,7 @@ impl Old {
         }
     }
 
-    pub fn due(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let busy = !self.blind.is_empty()
             || matches!(self.stage, Stage::Shaking { .. } | Stage::Entering { .. });
         let frame = busy.then_some(self.next_frame);
@@ -220,7 +226,7 @@ impl Old {
         [frame, register, game].into_iter().flatten().min()
     }
 
-    pub fn entered(&self) -> Option<Instant> {
+    pub(crate) fn entered(&self) -> Option<Instant> {
         self.games.values().filter_map(|game| game.entered).min()
     }
 }

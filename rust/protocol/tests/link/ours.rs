@@ -20,7 +20,7 @@ use crate::{game::Game, server::Line};
 
 /// Why a player sent a datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// To answer one that came in.
     Answer,
     /// Its time had come.
@@ -30,7 +30,7 @@ pub enum Cause {
 }
 
 /// What a player lets out.
-pub enum Out {
+pub(crate) enum Out {
     Datagram {
         to: SocketAddr,
         bytes: Vec<u8>,
@@ -39,7 +39,7 @@ pub enum Out {
     Ask(ConnectKind, String),
 }
 
-pub struct Ours {
+pub(crate) struct Ours {
     pub link: Link,
     pub oid: OpenId,
     pub events: Vec<(Instant, LinkEvent)>,
@@ -50,7 +50,7 @@ pub struct Ours {
 }
 
 impl Ours {
-    pub fn new(
+    pub(crate) fn new(
         now: Instant,
         oid: &str,
         pid: &str,
@@ -70,11 +70,11 @@ impl Ours {
         }
     }
 
-    pub fn host(&mut self) {
+    pub(crate) fn host(&mut self) {
         self.host_with(32, false);
     }
 
-    pub fn host_with(&mut self, max_clients: usize, force_relay: bool) {
+    pub(crate) fn host_with(&mut self, max_clients: usize, force_relay: bool) {
         self.link.host(HostConfig {
             key: Key::new(&self.oid),
             max_clients,
@@ -82,11 +82,11 @@ impl Ours {
         });
     }
 
-    pub fn join(&mut self, now: Instant, oid: &OpenId, session: u64) {
+    pub(crate) fn join(&mut self, now: Instant, oid: &OpenId, session: u64) {
         self.join_with(now, oid, session, JOIN_TIMEOUT, false);
     }
 
-    pub fn join_with(
+    pub(crate) fn join_with(
         &mut self,
         now: Instant,
         oid: &OpenId,
@@ -103,7 +103,13 @@ impl Ours {
         self.link.join(now, config);
     }
 
-    pub fn receive(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], out: &mut Vec<Out>) {
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &[u8],
+        out: &mut Vec<Out>,
+    ) {
         let owner = self.link.receive(now, from, bytes);
         self.let_out(Cause::Answer, out);
         let Some(id) = owner else {
@@ -117,7 +123,7 @@ impl Ours {
         self.play(now, out);
     }
 
-    pub fn line(&mut self, now: Instant, line: Line, out: &mut Vec<Out>) {
+    pub(crate) fn line(&mut self, now: Instant, line: Line, out: &mut Vec<Out>) {
         match line {
             Line::Connect(address) => self.link.announced(now, PathKind::Direct, address),
             Line::Relay(address) => self.link.announced(now, PathKind::Relay, address),
@@ -127,7 +133,7 @@ impl Ours {
     }
 
     /// Does all that is due.
-    pub fn decide(&mut self, now: Instant, out: &mut Vec<Out>) {
+    pub(crate) fn decide(&mut self, now: Instant, out: &mut Vec<Out>) {
         self.link.tick(now);
         self.let_out(Cause::Own, out);
         while let Some(event) = self.link.next_event() {
@@ -150,42 +156,42 @@ impl Ours {
         self.play(now, out);
     }
 
-    pub fn due(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let games = self.games.values();
         let game = games.filter_map(|game| game.due(self.streaming, now)).min();
         self.link.next_deadline(now).into_iter().chain(game).min()
     }
 
-    pub fn entered(&self) -> Option<Instant> {
+    pub(crate) fn entered(&self) -> Option<Instant> {
         self.games.values().filter_map(|game| game.entered).min()
     }
 
     /// The way to the one player whose game this is.
-    pub fn way(&self) -> Option<PathKind> {
+    pub(crate) fn way(&self) -> Option<PathKind> {
         let (id, _) = self.games.last_key_value()?;
         self.link.report(*id).map(|report| report.way)
     }
 
     /// How often a game's datagrams went another way, after the first.
-    pub fn moves(&self) -> usize {
+    pub(crate) fn moves(&self) -> usize {
         let moved = |(_, event): &&(Instant, LinkEvent)| matches!(event, LinkEvent::Moved(_));
         self.events.iter().filter(moved).count()
     }
 
     /// When the way to the host was open.
-    pub fn opened(&self) -> Option<Instant> {
+    pub(crate) fn opened(&self) -> Option<Instant> {
         let open = |event: &LinkEvent| matches!(event, LinkEvent::JoinOpen(_));
         (self.events.iter().rev()).find_map(|(at, event)| open(event).then_some(*at))
     }
 
-    pub fn join_error(&self) -> Option<&JoinError> {
+    pub(crate) fn join_error(&self) -> Option<&JoinError> {
         self.events.iter().rev().find_map(|(_, event)| match event {
             LinkEvent::JoinFailed(error) => Some(error),
             _ => None,
         })
     }
 
-    pub fn had(&self, event: &LinkEvent) -> bool {
+    pub(crate) fn had(&self, event: &LinkEvent) -> bool {
         self.events.iter().any(|(_, had)| had == event)
     }
 

@@ -12,7 +12,7 @@ use crate::{
 
 /// How a join ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Meeting {
+pub(crate) struct Meeting {
     /// The way that carries the game; `None` when it never began.
     pub way: Option<PathKind>,
     /// When the game began, counted from the join.
@@ -23,25 +23,25 @@ pub struct Meeting {
 
 /// Which of the two play with today's client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Clients {
+pub(crate) enum Clients {
     Ours,
     OldHost,
     OldJoining,
     Old,
 }
 
-pub struct Pair {
+pub(crate) struct Pair {
     pub world: World,
     pub host: usize,
     pub joining: usize,
 }
 
 impl Pair {
-    pub fn new(kind: Kind, homes: [Home; 2], internet: Internet, seed: u64) -> Self {
+    pub(crate) fn new(kind: Kind, homes: [Home; 2], internet: Internet, seed: u64) -> Self {
         Self::of(Clients::Ours, kind, homes, internet, seed)
     }
 
-    pub fn of(
+    pub(crate) fn of(
         clients: Clients,
         kind: Kind,
         homes: [Home; 2],
@@ -54,7 +54,7 @@ impl Pair {
     }
 
     /// Both behind one router.
-    pub fn in_one_home(kind: Kind, hairpin: bool) -> Self {
+    pub(crate) fn in_one_home(kind: Kind, hairpin: bool) -> Self {
         let mut world = World::new(kind, Internet::GOOD, 1);
         let router = Home::Router.build(&mut world);
         if let Some(router) = router {
@@ -95,11 +95,11 @@ impl Pair {
     }
 
     /// Joins; ends when the game has begun or can no more.
-    pub fn meet(&mut self) -> Meeting {
+    pub(crate) fn meet(&mut self) -> Meeting {
         self.meet_within(Duration::from_secs(40))
     }
 
-    pub fn meet_within(&mut self, limit: Duration) -> Meeting {
+    pub(crate) fn meet_within(&mut self, limit: Duration) -> Meeting {
         let Self {
             world,
             host,
@@ -116,7 +116,7 @@ impl Pair {
         Meeting { way, time, open }
     }
 
-    pub fn way(&self) -> Option<PathKind> {
+    pub(crate) fn way(&self) -> Option<PathKind> {
         if self.world.is_old(self.joining) {
             self.world.old(self.joining).way
         } else {

@@ -9,11 +9,11 @@ use std::{
 use crate::dice::Dice;
 
 /// How long a router remembers without a datagram going out: what RFC 4787 observed at worst.
-pub const MAPPING_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const MAPPING_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Which outside port an inside address gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mapping {
+pub(crate) enum Mapping {
     /// One for all destinations.
     Independent,
     /// Another one, at random, for each destination.
@@ -22,7 +22,7 @@ pub enum Mapping {
 
 /// Whose datagrams come in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Filter {
+pub(crate) enum Filter {
     /// Everybody's.
     Independent,
     /// Those of IP addresses that something was sent to.
@@ -32,7 +32,7 @@ pub enum Filter {
 }
 
 #[derive(Debug)]
-pub struct Router {
+pub(crate) struct Router {
     /// Its own address, outside.
     pub outside: IpAddr,
     /// The router that it is behind itself.
@@ -56,7 +56,7 @@ struct Port {
 }
 
 impl Router {
-    pub fn new(
+    pub(crate) fn new(
         outside: IpAddr,
         behind: Option<usize>,
         (mapping, filter): (Mapping, Filter),
@@ -73,7 +73,7 @@ impl Router {
     }
 
     /// The outside address that a datagram leaves from; `None` when it may not leave.
-    pub fn outbound(
+    pub(crate) fn outbound(
         &mut self,
         now: Instant,
         dice: &mut Dice,
@@ -107,7 +107,12 @@ impl Router {
     }
 
     /// The inside address that a datagram goes on to; `None` when it does not come in.
-    pub fn inbound(&self, now: Instant, from: SocketAddr, number: u16) -> Option<SocketAddr> {
+    pub(crate) fn inbound(
+        &self,
+        now: Instant,
+        from: SocketAddr,
+        number: u16,
+    ) -> Option<SocketAddr> {
         if self.only.is_some_and(|only| only != from.ip()) {
             return None;
         }
@@ -125,7 +130,7 @@ impl Router {
     }
 
     /// Forgets all that it knows, as one that was started anew.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.ports.clear();
     }
 

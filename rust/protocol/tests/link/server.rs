@@ -21,7 +21,7 @@ const RELAY_IDLE: Duration = Duration::from_secs(30);
 
 /// What a server does with a datagram that comes to a relay from an unregistered address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// 1.4: forwards it from a further relay, on a random free port.
     Generation1,
     /// 2.x: forwards it from a further relay, on the next free port.
@@ -35,14 +35,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::Generation1,
         Self::Generation2,
         Self::Takeover,
         Self::Ours,
     ];
 
-    pub fn greeting(self) -> ServerKind {
+    pub(crate) fn greeting(self) -> ServerKind {
         match self {
             Self::Generation1 => ServerKind::Silent,
             Self::Generation2 | Self::Takeover => ServerKind::Greeting,
@@ -53,14 +53,14 @@ impl Kind {
 
 /// What the server tells a player.
 #[derive(Clone, Debug)]
-pub enum Line {
+pub(crate) enum Line {
     Connect(SocketAddr),
     Relay(SocketAddr),
     Refused(ConnectKind, String, ConnectError),
 }
 
 /// A datagram that the server sends: from which port, and where.
-pub struct Forward {
+pub(crate) struct Forward {
     pub from: u16,
     pub to: SocketAddr,
     pub bytes: Vec<u8>,
@@ -81,7 +81,7 @@ struct Relay {
     used: Instant,
 }
 
-pub struct Server {
+pub(crate) struct Server {
     pub kind: Kind,
     pub ip: IpAddr,
     /// Whether the registrar answers.
@@ -99,7 +99,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn new(kind: Kind, ip: IpAddr) -> Self {
+    pub(crate) fn new(kind: Kind, ip: IpAddr) -> Self {
         Self {
             kind,
             ip,
@@ -114,7 +114,7 @@ impl Server {
         }
     }
 
-    pub fn register_host(&mut self, player: usize, oid: &str, pid: &str) {
+    pub(crate) fn register_host(&mut self, player: usize, oid: &str, pid: &str) {
         self.accounts.push(Account {
             player,
             oid: oid.to_owned(),
@@ -124,11 +124,11 @@ impl Server {
     }
 
     /// The ports of all relays that are open.
-    pub fn relay_ports(&self) -> Vec<u16> {
+    pub(crate) fn relay_ports(&self) -> Vec<u16> {
         self.relays.keys().copied().collect()
     }
 
-    pub fn registered(&self, player: usize) -> Option<SocketAddr> {
+    pub(crate) fn registered(&self, player: usize) -> Option<SocketAddr> {
         self.account(player)?.registered
     }
 
@@ -139,7 +139,7 @@ impl Server {
     }
 
     /// A player asks for a host; what is told to whom.
-    pub fn ask(
+    pub(crate) fn ask(
         &mut self,
         now: Instant,
         dice: &mut Dice,
@@ -224,7 +224,7 @@ impl Server {
     }
 
     /// Takes a datagram; what leaves for it.
-    pub fn receive(
+    pub(crate) fn receive(
         &mut self,
         now: Instant,
         dice: &mut Dice,

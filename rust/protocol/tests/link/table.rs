@@ -14,20 +14,20 @@ use noray_protocol::{
     },
 };
 
-pub const MAX_CLIENTS: usize = 4;
+pub(crate) const MAX_CLIENTS: usize = 4;
 
 /// An address in the internet.
-pub fn at(number: u32, port: u16) -> SocketAddr {
+pub(crate) fn at(number: u32, port: u16) -> SocketAddr {
     let [_, a, b, c] = number.to_be_bytes();
     SocketAddr::from(([45, a, b, c], port))
 }
 
-pub fn key() -> Key {
+pub(crate) fn key() -> Key {
     Key::new(&OpenId::new("the-host").expect("an OpenID"))
 }
 
 /// A host's link.
-pub struct Table {
+pub(crate) struct Table {
     pub link: Link,
     pub now: Instant,
     pub events: Vec<LinkEvent>,
@@ -36,7 +36,7 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn hosting() -> Self {
+    pub(crate) fn hosting() -> Self {
         let mut link = Link::new();
         link.host(Self::hosting_config());
         Self {
@@ -47,7 +47,7 @@ impl Table {
         }
     }
 
-    pub fn hosting_config() -> HostConfig {
+    pub(crate) fn hosting_config() -> HostConfig {
         HostConfig {
             key: key(),
             max_clients: MAX_CLIENTS,
@@ -56,7 +56,7 @@ impl Table {
     }
 
     /// The hosts that it joined.
-    pub fn joined(&self) -> Vec<PeerId> {
+    pub(crate) fn joined(&self) -> Vec<PeerId> {
         let open = self.events.iter().filter_map(|event| match event {
             LinkEvent::JoinOpen(id) => Some(*id),
             _ => None,
@@ -65,7 +65,11 @@ impl Table {
     }
 
     /// Gives it a datagram: what it answers, and whose game it was.
-    pub fn give(&mut self, from: SocketAddr, bytes: &[u8]) -> (Vec<Transmit>, Option<PeerId>) {
+    pub(crate) fn give(
+        &mut self,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) -> (Vec<Transmit>, Option<PeerId>) {
         let owner = self.link.receive(self.now, from, bytes);
         let answers = self.link.transmits().collect();
         if owner.is_none() {
@@ -74,7 +78,7 @@ impl Table {
         (answers, owner)
     }
 
-    pub fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         self.link.tick(self.now);
         self.own.extend(self.link.transmits());
         while let Some(event) = self.link.next_event() {
@@ -86,7 +90,7 @@ impl Table {
         }
     }
 
-    pub fn wait(&mut self, time: Duration) {
+    pub(crate) fn wait(&mut self, time: Duration) {
         let end = self.now + time;
         while let Some(due) = self.link.next_deadline(self.now).filter(|due| *due <= end) {
             self.now = due;
@@ -97,7 +101,7 @@ impl Table {
     }
 
     /// Players whose way opened and who are not gone.
-    pub fn players(&self) -> usize {
+    pub(crate) fn players(&self) -> usize {
         let count =
             |what: fn(&LinkEvent) -> bool| self.events.iter().filter(|event| what(event)).count();
         count(|event| matches!(event, LinkEvent::Moved(_)))
@@ -106,7 +110,7 @@ impl Table {
 }
 
 /// A joining player's check.
-pub fn check(session: u64, question: u32, answer: u32) -> Datagram {
+pub(crate) fn check(session: u64, question: u32, answer: u32) -> Datagram {
     Datagram {
         status: Status {
             read: answer != 0,
@@ -120,17 +124,17 @@ pub fn check(session: u64, question: u32, answer: u32) -> Datagram {
     }
 }
 
-pub fn joining(datagram: &Datagram) -> Vec<u8> {
+pub(crate) fn joining(datagram: &Datagram) -> Vec<u8> {
     datagram.encode(&key(), Side::Joining).to_vec()
 }
 
 /// What the host says in one of its datagrams.
-pub fn read(bytes: &[u8]) -> Option<Datagram> {
+pub(crate) fn read(bytes: &[u8]) -> Option<Datagram> {
     Unproven::parse(bytes)?.prove(&key(), Side::Hosting)
 }
 
 /// Comes in as a player does, from one address.
-pub fn come_in(table: &mut Table, from: SocketAddr, session: u64) -> Option<PeerId> {
+pub(crate) fn come_in(table: &mut Table, from: SocketAddr, session: u64) -> Option<PeerId> {
     let (answers, _) = table.give(from, &joining(&check(session, 1, 0)));
     let question = read(&answers.first()?.bytes)?.question;
     table.give(from, &joining(&check(session, 2, question)));

@@ -18,7 +18,7 @@ use crate::{
 
 /// What happens to what is under way between two routers, or a router and the server.
 #[derive(Clone, Copy, Debug)]
-pub struct Internet {
+pub(crate) struct Internet {
     /// Percent of the datagrams that never arrive.
     pub loss: u32,
     /// Percent of the datagrams that arrive twice.
@@ -28,13 +28,13 @@ pub struct Internet {
 }
 
 impl Internet {
-    pub const GOOD: Self = Self {
+    pub(crate) const GOOD: Self = Self {
         loss: 0,
         doubled: 0,
         delay: (Duration::from_millis(20), Duration::from_millis(20)),
     };
 
-    pub fn losing(loss: u32) -> Self {
+    pub(crate) fn losing(loss: u32) -> Self {
         Self {
             loss,
             doubled: 2,
@@ -49,7 +49,7 @@ const LAN_DELAY: Duration = Duration::from_millis(1);
 const TCP_REPEAT: Duration = Duration::from_millis(200);
 const PLAYER_PORT: u16 = 40_000;
 
-pub enum Who {
+pub(crate) enum Who {
     Ours(Box<Ours>),
     Old(Box<Old>),
 }
@@ -79,7 +79,7 @@ enum Happening {
 
 /// A datagram that a player sent.
 #[derive(Clone, Debug)]
-pub struct Sent {
+pub(crate) struct Sent {
     pub at: Instant,
     pub player: usize,
     pub to: SocketAddr,
@@ -87,7 +87,7 @@ pub struct Sent {
     pub cause: Cause,
 }
 
-pub struct World {
+pub(crate) struct World {
     pub now: Instant,
     pub dice: Dice,
     pub internet: Internet,
@@ -103,7 +103,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(kind: Kind, internet: Internet, seed: u64) -> Self {
+    pub(crate) fn new(kind: Kind, internet: Internet, seed: u64) -> Self {
         let now = Instant::now();
         Self {
             now,
@@ -119,7 +119,7 @@ impl World {
         }
     }
 
-    pub fn add_router(&mut self, behind: Option<usize>, kind: (Mapping, Filter)) -> usize {
+    pub(crate) fn add_router(&mut self, behind: Option<usize>, kind: (Mapping, Filter)) -> usize {
         let index = self.routers.len();
         let number = u8::try_from(index + 1).expect("few routers");
         let outside = match behind {
@@ -131,7 +131,7 @@ impl World {
         index
     }
 
-    pub fn add_ours(&mut self, behind: Option<usize>) -> usize {
+    pub(crate) fn add_ours(&mut self, behind: Option<usize>) -> usize {
         let index = self.nodes.len();
         let (oid, pid) = (format!("open-{index}"), format!("private-{index}"));
         let ours = Ours::new(
@@ -144,7 +144,7 @@ impl World {
         self.add(Who::Ours(Box::new(ours)), behind, &oid, &pid)
     }
 
-    pub fn add_old(&mut self, behind: Option<usize>) -> usize {
+    pub(crate) fn add_old(&mut self, behind: Option<usize>) -> usize {
         let index = self.nodes.len();
         let (oid, pid) = (format!("open-{index}"), format!("private-{index}"));
         let old = Old::new(self.now, &pid, self.registrar());
@@ -176,39 +176,43 @@ impl World {
         index
     }
 
-    pub fn registrar(&self) -> SocketAddr {
+    pub(crate) fn registrar(&self) -> SocketAddr {
         SocketAddr::new(self.server.ip, REGISTRAR_PORT)
     }
 
-    pub fn address(&self, player: usize) -> SocketAddr {
+    pub(crate) fn address(&self, player: usize) -> SocketAddr {
         self.nodes[player].address
     }
 
     /// The relay port that was announced to a player.
-    pub fn relay(&self, player: usize) -> Option<u16> {
+    pub(crate) fn relay(&self, player: usize) -> Option<u16> {
         self.nodes[player].relay
     }
 
-    pub fn ours(&self, player: usize) -> &Ours {
+    pub(crate) fn ours(&self, player: usize) -> &Ours {
         match &self.nodes[player].who {
             Who::Ours(ours) => ours,
             Who::Old(_) => panic!("an old player"),
         }
     }
 
-    pub fn old(&self, player: usize) -> &Old {
+    pub(crate) fn old(&self, player: usize) -> &Old {
         match &self.nodes[player].who {
             Who::Old(old) => old,
             Who::Ours(_) => panic!("one of ours"),
         }
     }
 
-    pub fn is_old(&self, player: usize) -> bool {
+    pub(crate) fn is_old(&self, player: usize) -> bool {
         matches!(self.nodes[player].who, Who::Old(_))
     }
 
     /// Does something with a player of ours, and what follows from it.
-    pub fn with<T>(&mut self, player: usize, act: impl FnOnce(&mut Ours, Instant) -> T) -> T {
+    pub(crate) fn with<T>(
+        &mut self,
+        player: usize,
+        act: impl FnOnce(&mut Ours, Instant) -> T,
+    ) -> T {
         let now = self.now;
         let mut out = Vec::new();
         let Who::Ours(ours) = &mut self.nodes[player].who else {
@@ -220,13 +224,13 @@ impl World {
         result
     }
 
-    pub fn host(&mut self, player: usize) {
+    pub(crate) fn host(&mut self, player: usize) {
         if matches!(self.nodes[player].who, Who::Ours(_)) {
             self.with(player, |ours, _| ours.host());
         }
     }
 
-    pub fn join(&mut self, player: usize, host: usize) {
+    pub(crate) fn join(&mut self, player: usize, host: usize) {
         let oid = format!("open-{host}");
         if let Who::Old(old) = &mut self.nodes[player].who {
             let mut out = Vec::new();
@@ -240,7 +244,7 @@ impl World {
     }
 
     /// Sends numbered datagrams, or no more.
-    pub fn stream(&mut self, player: usize, streaming: bool) {
+    pub(crate) fn stream(&mut self, player: usize, streaming: bool) {
         match &mut self.nodes[player].who {
             Who::Ours(ours) => ours.streaming = streaming,
             Who::Old(old) => old.streaming = streaming,
@@ -248,19 +252,19 @@ impl World {
         self.wake(player);
     }
 
-    pub fn entered(&self, player: usize) -> Option<Instant> {
+    pub(crate) fn entered(&self, player: usize) -> Option<Instant> {
         match &self.nodes[player].who {
             Who::Ours(ours) => ours.entered(),
             Who::Old(old) => old.entered(),
         }
     }
 
-    pub fn run_for(&mut self, time: Duration) {
+    pub(crate) fn run_for(&mut self, time: Duration) {
         self.run_until(time, |_| false);
     }
 
     /// Runs until something is so; how long it took, or `None` when it never was within `limit`.
-    pub fn run_until(
+    pub(crate) fn run_until(
         &mut self,
         limit: Duration,
         is_so: impl Fn(&Self) -> bool,

@@ -10,14 +10,14 @@ use noray_protocol::{
     relay_table::{Destinations, Dropped, OpenError, Relay, RelayLimits, RelayTable, Reservation},
 };
 
-pub const KIB: u64 = 1024;
-pub const ASIDE: Duration = Duration::from_secs(60);
-pub const IDLE: Duration = Duration::from_secs(30);
-pub const HOLD: Duration = Duration::from_secs(2);
-pub const SLICE: Duration = Duration::from_millis(100);
+pub(crate) const KIB: u64 = 1024;
+pub(crate) const ASIDE: Duration = Duration::from_secs(60);
+pub(crate) const IDLE: Duration = Duration::from_secs(30);
+pub(crate) const HOLD: Duration = Duration::from_secs(2);
+pub(crate) const SLICE: Duration = Duration::from_millis(100);
 
 /// What the public server allows by default.
-pub fn limits() -> RelayLimits {
+pub(crate) fn limits() -> RelayLimits {
     RelayLimits {
         idle_timeout: IDLE,
         traffic_interval: SLICE,
@@ -31,20 +31,20 @@ pub fn limits() -> RelayLimits {
 }
 
 /// An address behind the router with this number.
-pub fn at(router: u8, port: u16) -> SocketAddrV4 {
+pub(crate) fn at(router: u8, port: u16) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, router), port)
 }
 
 /// Player `number`'s registered address, if nothing else is said: a router of its own.
-pub fn home(number: u8) -> SocketAddrV4 {
+pub(crate) fn home(number: u8) -> SocketAddrV4 {
     at(number, 5000)
 }
 
 /// What became of a packet: the relay port that it leaves from, and where it goes.
-pub type Sent = Result<(u16, Vec<SocketAddrV4>), Dropped>;
+pub(crate) type Sent = Result<(u16, Vec<SocketAddrV4>), Dropped>;
 
 /// A table whose time passes when we say so.
-pub struct World {
+pub(crate) struct World {
     pub table: RelayTable<()>,
     pub now: Instant,
     pub relays: HashMap<u16, Arc<Relay<()>>>,
@@ -52,11 +52,11 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(limits: RelayLimits) -> Self {
+    pub(crate) fn new(limits: RelayLimits) -> Self {
         Self::with_ports(&[1, 2, 3, 4], limits)
     }
 
-    pub fn with_ports(ports: &[u16], limits: RelayLimits) -> Self {
+    pub(crate) fn with_ports(ports: &[u16], limits: RelayLimits) -> Self {
         let now = Instant::now();
         Self {
             table: RelayTable::new(ports, limits, ASIDE, now),
@@ -68,24 +68,24 @@ impl World {
 
     /// Players 1 and 2 behind routers of their own, relayed to each other by ports 1
     /// and 2.
-    pub fn pair(limits: RelayLimits) -> Self {
+    pub(crate) fn pair(limits: RelayLimits) -> Self {
         let mut world = Self::new(limits);
         assert_eq!(world.meet(1, 2), Ok([1, 2]));
         world
     }
 
-    pub fn wait(&mut self, time: Duration) {
+    pub(crate) fn wait(&mut self, time: Duration) {
         self.now += time;
     }
 
-    pub fn register(&mut self, number: u8, address: SocketAddrV4) {
+    pub(crate) fn register(&mut self, number: u8, address: SocketAddrV4) {
         let player = PlayerId(number.into());
         self.registered.insert(number);
         self.table.register(player, address, self.now);
     }
 
     /// Opens a player's relay where it was registered, or at its home.
-    pub fn open(&mut self, number: u8) -> Result<u16, OpenError> {
+    pub(crate) fn open(&mut self, number: u8) -> Result<u16, OpenError> {
         let player = PlayerId(number.into());
         if !self.registered.contains(&number) {
             self.register(number, home(number));
@@ -101,30 +101,30 @@ impl World {
     }
 
     /// Relays two players to each other, as one of them asked for.
-    pub fn meet(&mut self, one: u8, other: u8) -> Result<[u16; 2], OpenError> {
+    pub(crate) fn meet(&mut self, one: u8, other: u8) -> Result<[u16; 2], OpenError> {
         let ports = [self.open(one)?, self.open(other)?];
         self.table.link(ports, self.now)?;
         Ok(ports)
     }
 
     /// A packet of 100 bytes from an address to a relay port.
-    pub fn send(&self, from: SocketAddrV4, port: u16) -> Sent {
+    pub(crate) fn send(&self, from: SocketAddrV4, port: u16) -> Sent {
         self.send_bytes(from, port, 100)
     }
 
-    pub fn send_bytes(&self, from: SocketAddrV4, port: u16, length: usize) -> Sent {
+    pub(crate) fn send_bytes(&self, from: SocketAddrV4, port: u16, length: usize) -> Sent {
         let forward = self.relays[&port].receive(from, length, self.now)?;
         let Destinations { first, copies } = forward.to;
         let to = std::iter::once(first).chain(copies.into_iter().flatten());
         Ok((forward.from.port(), to.collect()))
     }
 
-    pub fn close(&mut self, port: u16) -> bool {
+    pub(crate) fn close(&mut self, port: u16) -> bool {
         self.relays.remove(&port);
         self.table.close(port).is_some()
     }
 
-    pub fn expire(&mut self) -> Vec<u16> {
+    pub(crate) fn expire(&mut self) -> Vec<u16> {
         let closed = self.table.expire(self.now);
         let ports: Vec<_> = closed.iter().map(|relay| relay.port()).collect();
         for port in &ports {

@@ -16,7 +16,7 @@ use proptest::{collection::vec, prelude::*};
 
 /// What a server makes of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// The host is there.
     Connected,
     /// The player asks for itself: the line comes twice.
@@ -28,14 +28,14 @@ pub enum Fate {
 }
 
 impl Fate {
-    pub fn fails(self) -> bool {
+    pub(crate) fn fails(self) -> bool {
         matches!(self, Self::Unknown | Self::Failing)
     }
 }
 
 /// What happens next.
 #[derive(Clone, Debug)]
-pub enum Action {
+pub(crate) enum Action {
     Ask(ConnectKind, Fate),
     /// So many bytes reach the server, at once.
     Serve(usize),
@@ -51,7 +51,7 @@ fn kinds() -> impl Strategy<Value = ConnectKind> {
 
 /// Courses of events: several requests in flight, the network cutting anywhere,
 /// other players' connects in between (if `unasked`).
-pub fn courses(unasked: bool) -> impl Strategy<Value = Vec<Action>> {
+pub(crate) fn courses(unasked: bool) -> impl Strategy<Value = Vec<Action>> {
     let fates = prop_oneof![
         Just(Fate::Connected),
         Just(Fate::Own),
@@ -70,7 +70,7 @@ pub fn courses(unasked: bool) -> impl Strategy<Value = Vec<Action>> {
 
 /// A line to the player.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub(crate) struct Line {
     pub text: String,
     /// It looks like the answer to a request, but is none: another player's
     /// connect, or the second line to one that asked for itself.
@@ -78,12 +78,12 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         Self { text, stray: false }
     }
 
     /// The lines with which a server connects two players, or one with itself.
-    pub fn connect(kind: ConnectKind, fate: Fate) -> Vec<Self> {
+    pub(crate) fn connect(kind: ConnectKind, fate: Fate) -> Vec<Self> {
         let text = match kind {
             ConnectKind::Nat => "connect 203.0.113.7:54321",
             ConnectKind::Relay => "connect-relay 49152",
@@ -101,7 +101,7 @@ impl Line {
 }
 
 /// How a server answers the commands that it reads in one turn.
-pub trait Server {
+pub(crate) trait Server {
     /// What it says when a player connects.
     fn greeting(&self) -> Option<ServerCommand>;
     /// The answers, in the order in which they are sent.
@@ -110,7 +110,7 @@ pub trait Server {
 
 /// A request, as the test knows it.
 #[derive(Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     pub kind: ConnectKind,
     pub oid: String,
     pub fate: Fate,
@@ -126,7 +126,7 @@ pub struct Asked {
     open: bool,
 }
 
-pub struct World<S> {
+pub(crate) struct World<S> {
     pub requests: Requests,
     pub asked: Vec<Asked>,
     pub now: Instant,
@@ -140,7 +140,7 @@ pub struct World<S> {
 }
 
 impl<S: Server> World<S> {
-    pub fn new(server: S, timeout: Duration) -> Self {
+    pub(crate) fn new(server: S, timeout: Duration) -> Self {
         let greeting = server
             .greeting()
             .map(|greeting| Line::new(greeting.to_line()));
@@ -158,7 +158,7 @@ impl<S: Server> World<S> {
     }
 
     /// Plays the whole course, and then until all is read.
-    pub fn play(&mut self, course: &[Action]) {
+    pub(crate) fn play(&mut self, course: &[Action]) {
         for action in course {
             match *action {
                 Action::Ask(kind, fate) => self.ask(kind, fate),
@@ -171,14 +171,14 @@ impl<S: Server> World<S> {
     }
 
     /// Everything that is under way arrives.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         while !self.to_server.is_empty() || !self.to_player.is_empty() {
             self.serve(usize::MAX);
             self.read(usize::MAX);
         }
     }
 
-    pub fn ask(&mut self, kind: ConnectKind, fate: Fate) {
+    pub(crate) fn ask(&mut self, kind: ConnectKind, fate: Fate) {
         let oid = format!("host-{}", self.asked.len());
         let text = self
             .requests
@@ -198,7 +198,7 @@ impl<S: Server> World<S> {
         self.write(&text.unwrap());
     }
 
-    pub fn unasked(&mut self, kind: ConnectKind) {
+    pub(crate) fn unasked(&mut self, kind: ConnectKind) {
         for asked in self.asked.iter_mut().filter(|asked| asked.kind == kind) {
             asked.disturbed |= asked.open;
         }
@@ -211,7 +211,7 @@ impl<S: Server> World<S> {
     }
 
     /// The server reads up to `bytes` bytes in one turn.
-    pub fn serve(&mut self, bytes: usize) {
+    pub(crate) fn serve(&mut self, bytes: usize) {
         let bytes = bytes.min(self.to_server.len());
         let chunk: Vec<u8> = self.to_server.drain(..bytes).collect();
         self.server_decoder.push(&chunk);
@@ -238,7 +238,7 @@ impl<S: Server> World<S> {
     }
 
     /// The player reads up to `lines` lines.
-    pub fn read(&mut self, lines: usize) {
+    pub(crate) fn read(&mut self, lines: usize) {
         for _ in 0..lines.min(self.to_player.len()) {
             let Some(line) = self.to_player.pop_front() else {
                 return;
@@ -267,7 +267,7 @@ impl<S: Server> World<S> {
     }
 
     /// Time passes.
-    pub fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         self.now += time;
         for failure in self.requests.expire(self.now) {
             self.fail(failure);

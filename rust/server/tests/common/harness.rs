@@ -11,17 +11,17 @@ use noray_server::{Config, Server, Stats};
 use tokio::runtime::{Builder, Runtime};
 
 /// Longer than anything here takes, on a busy machine too.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long nothing must come before we believe that nothing comes.
-pub const SILENCE: Duration = Duration::from_millis(150);
+pub(crate) const SILENCE: Duration = Duration::from_millis(150);
 
 /// A server on free ports of 127.0.0.1, on a runtime of its own.
-pub struct TestServer {
+pub(crate) struct TestServer {
     pub server: Server,
     pub runtime: Runtime,
 }
 
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config {
         socket_host: Ipv4Addr::LOCALHOST.into(),
         socket_port: 0,
@@ -32,7 +32,7 @@ pub fn config() -> Config {
     }
 }
 
-pub fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -41,21 +41,21 @@ pub fn runtime() -> Runtime {
 }
 
 impl TestServer {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(config())
     }
 
-    pub fn with(config: Config) -> Self {
+    pub(crate) fn with(config: Config) -> Self {
         let runtime = runtime();
         let server = Server::start(config, runtime.handle()).unwrap();
         Self { server, runtime }
     }
 
-    pub fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self) -> Stats {
         self.server.stats()
     }
 
-    pub fn player(&self) -> Player {
+    pub(crate) fn player(&self) -> Player {
         Player::connect(
             self.server.command_address(),
             self.server.registrar_address(),
@@ -63,7 +63,7 @@ impl TestServer {
     }
 
     /// A player with an OpenID and a registered address.
-    pub fn registered(&self) -> Player {
+    pub(crate) fn registered(&self) -> Player {
         let mut player = self.player();
         player.register();
         player.register_remote();
@@ -73,7 +73,7 @@ impl TestServer {
 
 /// UDP ports that nobody has, below those that systems give out by themselves; no
 /// two tests get the same.
-pub fn free_ports(count: usize) -> Vec<u16> {
+pub(crate) fn free_ports(count: usize) -> Vec<u16> {
     const FIRST: u16 = 12_000;
     const LAST: u16 = 32_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -92,7 +92,7 @@ pub fn free_ports(count: usize) -> Vec<u16> {
 }
 
 /// Waits until a condition holds, or fails.
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "never: {what}");
@@ -100,7 +100,7 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-pub struct Player {
+pub(crate) struct Player {
     pub tcp: TcpStream,
     pub udp: UdpSocket,
     pub registrar: SocketAddr,
@@ -111,18 +111,18 @@ pub struct Player {
 
 impl Player {
     /// Connects and takes the greeting.
-    pub fn connect(commands: SocketAddr, registrar: SocketAddr) -> Self {
+    pub(crate) fn connect(commands: SocketAddr, registrar: SocketAddr) -> Self {
         Self::dial(commands, registrar).greeted()
     }
 
     /// Connects and reads nothing.
-    pub fn dial(commands: SocketAddr, registrar: SocketAddr) -> Self {
+    pub(crate) fn dial(commands: SocketAddr, registrar: SocketAddr) -> Self {
         let tcp = TcpStream::connect_timeout(&commands, PATIENCE).unwrap();
         Self::on(tcp, registrar)
     }
 
     /// On a connection that nothing was read from.
-    pub fn on(tcp: TcpStream, registrar: SocketAddr) -> Self {
+    pub(crate) fn on(tcp: TcpStream, registrar: SocketAddr) -> Self {
         tcp.set_nodelay(true).unwrap();
         tcp.set_write_timeout(Some(PATIENCE)).unwrap();
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -137,28 +137,28 @@ impl Player {
     }
 
     /// Takes the greeting.
-    pub fn greeted(mut self) -> Self {
+    pub(crate) fn greeted(mut self) -> Self {
         let greeting = self.line();
         assert!(greeting.starts_with("hi \"noray-server v"), "{greeting}");
         self
     }
 
-    pub fn send(&mut self, line: &str) {
+    pub(crate) fn send(&mut self, line: &str) {
         self.send_bytes(format!("{line}\n").as_bytes());
     }
 
-    pub fn send_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
         self.tcp.write_all(bytes).unwrap();
     }
 
     /// The next line, which must come.
-    pub fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         self.line_within(PATIENCE)
             .expect("a line, but the server closed or is silent")
     }
 
     /// The next line; `None` when none comes in time or the server closed.
-    pub fn line_within(&mut self, time: Duration) -> Option<String> {
+    pub(crate) fn line_within(&mut self, time: Duration) -> Option<String> {
         let deadline = Instant::now() + time;
         loop {
             if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
@@ -180,18 +180,18 @@ impl Player {
         }
     }
 
-    pub fn ask(&mut self, line: &str) -> String {
+    pub(crate) fn ask(&mut self, line: &str) -> String {
         self.send(line);
         self.line()
     }
 
     /// Checks that nothing was said, by asking for something that is answered in order.
-    pub fn expect_silence(&mut self) {
+    pub(crate) fn expect_silence(&mut self) {
         assert_eq!(self.ask("echo silence"), "echo silence");
     }
 
     /// Whether the server closes this connection.
-    pub fn is_closed_within(&mut self, time: Duration) -> bool {
+    pub(crate) fn is_closed_within(&mut self, time: Duration) -> bool {
         let deadline = Instant::now() + time;
         let mut chunk = [0; 4096];
         loop {
@@ -209,7 +209,7 @@ impl Player {
     }
 
     /// Reads until nothing more comes, and counts the lines that begin like this.
-    pub fn count_lines(&mut self, beginning: &str) -> usize {
+    pub(crate) fn count_lines(&mut self, beginning: &str) -> usize {
         let mut bytes = std::mem::take(&mut self.unread);
         self.tcp
             .set_read_timeout(Some(Duration::from_millis(500)))
@@ -224,7 +224,7 @@ impl Player {
             .count()
     }
 
-    pub fn register(&mut self) {
+    pub(crate) fn register(&mut self) {
         self.send("register-host");
         let oid = self.line();
         let pid = self.line();
@@ -232,19 +232,19 @@ impl Player {
         self.pid = pid.strip_prefix("set-pid ").expect(&pid).to_owned();
     }
 
-    pub fn register_remote(&self) {
+    pub(crate) fn register_remote(&self) {
         assert_eq!(
             ask_registrar(&self.udp, self.registrar, self.pid.as_bytes()),
             "OK"
         );
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.udp.local_addr().unwrap()
     }
 
     /// Asks for a relay and takes the port that stands for the other.
-    pub fn relay_port(&mut self, line: &str) -> u16 {
+    pub(crate) fn relay_port(&mut self, line: &str) -> u16 {
         let line = if line.is_empty() {
             self.line()
         } else {
@@ -254,13 +254,13 @@ impl Player {
         port.parse().expect("a port")
     }
 
-    pub fn send_datagram(&self, payload: &[u8], port: u16) {
+    pub(crate) fn send_datagram(&self, payload: &[u8], port: u16) {
         let to = (Ipv4Addr::LOCALHOST, port);
         assert_eq!(self.udp.send_to(payload, to).unwrap(), payload.len());
     }
 
     /// The next datagram and the port that it came from; `None` if none comes in time.
-    pub fn datagram_within(&self, time: Duration) -> Option<(Vec<u8>, u16)> {
+    pub(crate) fn datagram_within(&self, time: Duration) -> Option<(Vec<u8>, u16)> {
         self.udp.set_read_timeout(Some(time)).unwrap();
         let mut buffer = vec![0; 65_536];
         match self.udp.recv_from(&mut buffer) {
@@ -270,7 +270,7 @@ impl Player {
         }
     }
 
-    pub fn datagram(&self) -> (Vec<u8>, u16) {
+    pub(crate) fn datagram(&self) -> (Vec<u8>, u16) {
         self.datagram_within(PATIENCE).expect("a datagram")
     }
 }
@@ -280,7 +280,7 @@ fn is_timeout(kind: ErrorKind) -> bool {
 }
 
 /// Sends a datagram to a registrar, again if it got lost, and returns the answer.
-pub fn ask_registrar(udp: &UdpSocket, registrar: SocketAddr, datagram: &[u8]) -> String {
+pub(crate) fn ask_registrar(udp: &UdpSocket, registrar: SocketAddr, datagram: &[u8]) -> String {
     udp.set_read_timeout(Some(Duration::from_millis(500)))
         .unwrap();
     let mut buffer = [0; 2048];
@@ -299,7 +299,7 @@ pub fn ask_registrar(udp: &UdpSocket, registrar: SocketAddr, datagram: &[u8]) ->
 }
 
 /// Two players who are relayed to each other, and the port that stands for each.
-pub struct RelayedPair {
+pub(crate) struct RelayedPair {
     pub host: Player,
     pub client: Player,
     pub host_port: u16,
@@ -307,7 +307,7 @@ pub struct RelayedPair {
 }
 
 impl RelayedPair {
-    pub fn new(server: &TestServer) -> Self {
+    pub(crate) fn new(server: &TestServer) -> Self {
         let mut host = server.registered();
         let mut client = server.registered();
         let host_port = client.relay_port(&format!("connect-relay {}", host.oid));
@@ -321,7 +321,7 @@ impl RelayedPair {
     }
 
     /// Sends a packet each way and checks where each came from.
-    pub fn exchange(&self, payload: &[u8]) {
+    pub(crate) fn exchange(&self, payload: &[u8]) {
         self.client.send_datagram(payload, self.host_port);
         assert_eq!(self.host.datagram(), (payload.to_vec(), self.client_port));
         self.host.send_datagram(payload, self.client_port);
@@ -330,21 +330,21 @@ impl RelayedPair {
 }
 
 /// Reproducible noise.
-pub struct Noise(pub u64);
+pub(crate) struct Noise(pub u64);
 
 impl Noise {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
-    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
         (0..length).map(|_| self.next() as u8).collect()
     }
 }

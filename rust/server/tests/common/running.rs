@@ -12,12 +12,12 @@ use noray_server::SETTINGS;
 use crate::harness::{PATIENCE, Player, free_ports};
 
 /// The binary with nothing of this test's environment but what it is told.
-pub fn binary() -> Command {
+pub(crate) fn binary() -> Command {
     without_settings(Command::new(env!("CARGO_BIN_EXE_noray-server")))
 }
 
 /// The binary with so many descriptors at the most.
-pub fn binary_with_descriptors(limit: usize) -> Command {
+pub(crate) fn binary_with_descriptors(limit: usize) -> Command {
     let program = env!("CARGO_BIN_EXE_noray-server");
     let mut command = without_settings(Command::new("sh"));
     command.args(["-c", &format!("ulimit -n {limit}; exec {program}")]);
@@ -32,13 +32,13 @@ fn without_settings(mut command: Command) -> Command {
 }
 
 /// The setting of so many relay ports that are free.
-pub fn relay_ports(count: usize) -> String {
+pub(crate) fn relay_ports(count: usize) -> String {
     let ports: Vec<_> = free_ports(count).iter().map(u16::to_string).collect();
     ports.join(",")
 }
 
 /// A server in a process of its own, ended with this.
-pub struct Running {
+pub(crate) struct Running {
     pub child: Child,
     pub commands: SocketAddr,
     pub registrar: SocketAddr,
@@ -48,12 +48,12 @@ pub struct Running {
 
 impl Running {
     /// On free ports of 127.0.0.1.
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         Self::start_at(command, [0, 0])
     }
 
     /// With these ports for commands and for the registrar.
-    pub fn start_at(command: &mut Command, ports: [u16; 2]) -> Self {
+    pub(crate) fn start_at(command: &mut Command, ports: [u16; 2]) -> Self {
         let mut child = command
             .env("NORAY_UDP_HOST", "127.0.0.1")
             .env("NORAY_SOCKET_HOST", "127.0.0.1")
@@ -77,16 +77,16 @@ impl Running {
     }
 
     /// Where metrics are served.
-    pub fn http(&self) -> SocketAddr {
+    pub(crate) fn http(&self) -> SocketAddr {
         address_after("metrics on ", &self.started)
     }
 
-    pub fn player(&self) -> Player {
+    pub(crate) fn player(&self) -> Player {
         Player::connect(self.commands, self.registrar)
     }
 
     /// A player with an OpenID and a registered address.
-    pub fn registered(&self) -> Player {
+    pub(crate) fn registered(&self) -> Player {
         let mut player = self.player();
         player.register();
         player.register_remote();
@@ -94,7 +94,7 @@ impl Running {
     }
 
     /// Two relayed players, host and client, and the port at which the client finds the host.
-    pub fn relayed_pair(&self) -> (Player, Player, u16) {
+    pub(crate) fn relayed_pair(&self) -> (Player, Player, u16) {
         let mut host = self.registered();
         let mut client = self.registered();
         let port = client.relay_port(&format!("connect-relay {}", host.oid));
@@ -103,7 +103,7 @@ impl Running {
     }
 
     #[cfg(unix)]
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args([&format!("-{name}"), &self.child.id().to_string()])
             .status();
@@ -111,7 +111,7 @@ impl Running {
     }
 
     /// Waits for the end: the exit code and the log.
-    pub fn wait(mut self) -> (Option<i32>, String) {
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -131,7 +131,7 @@ impl Running {
 #[cfg(target_os = "linux")]
 impl Running {
     /// Its memory, in KiB.
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         let status = self.proc("status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let digits = line.and_then(|line| line.split_whitespace().next());
@@ -139,13 +139,13 @@ impl Running {
     }
 
     /// How many descriptors it has open.
-    pub fn descriptors(&self) -> usize {
+    pub(crate) fn descriptors(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.child.id());
         std::fs::read_dir(folder).unwrap().count()
     }
 
     /// The processor time that it took since its start.
-    pub fn processor_time(&self) -> Duration {
+    pub(crate) fn processor_time(&self) -> Duration {
         let stat = self.proc("stat");
         // Behind the name, which may hold anything.
         let (_, fields) = stat.rsplit_once(')').expect(&stat);
@@ -175,7 +175,7 @@ fn address_after(text: &str, line: &str) -> SocketAddr {
 }
 
 /// The answer's status line and everything behind it.
-pub fn request(address: SocketAddr, request: &str) -> Option<(String, String)> {
+pub(crate) fn request(address: SocketAddr, request: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).ok()?;
@@ -185,7 +185,7 @@ pub fn request(address: SocketAddr, request: &str) -> Option<(String, String)> {
     Some((status.to_owned(), rest.to_owned()))
 }
 
-pub fn get(address: SocketAddr, path: &str) -> (String, String) {
+pub(crate) fn get(address: SocketAddr, path: &str) -> (String, String) {
     request(
         address,
         &format!("GET {path} HTTP/1.1\r\nHost: noray\r\n\r\n"),
@@ -193,7 +193,7 @@ pub fn get(address: SocketAddr, path: &str) -> (String, String) {
     .expect("an answer")
 }
 
-pub fn metrics(server: &Running) -> String {
+pub(crate) fn metrics(server: &Running) -> String {
     let (status, rest) = get(server.http(), "/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");
     let (head, body) = rest.split_once("\r\n\r\n").unwrap();
@@ -206,7 +206,7 @@ pub fn metrics(server: &Running) -> String {
 }
 
 /// The value of a metric, named with its labels.
-pub fn value(text: &str, name: &str) -> f64 {
+pub(crate) fn value(text: &str, name: &str) -> f64 {
     let line = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(' ')?.to_owned());
     let found = text.lines().find_map(line);
     found.expect(name).parse().expect(name)

@@ -8,7 +8,7 @@ use crate::{
     program::Relayed,
 };
 
-pub const FACTS: &[Fact] = &[
+pub(crate) const FACTS: &[Fact] = &[
     Fact {
         name: "private_id_ten_times_a_second",
         v1: "every one is answered `OK`, also those that come after the answer was read",

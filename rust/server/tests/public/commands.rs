@@ -11,7 +11,7 @@ use crate::{
 /// Where ours says no and version 1.4 says nothing.
 const REFUSALS: &str = "Refusals";
 
-pub const FACTS: &[Fact] = &[
+pub(crate) const FACTS: &[Fact] = &[
     Fact {
         name: "greeting",
         v1: "it says nothing before it is asked",
@@ -371,7 +371,7 @@ pub const FACTS: &[Fact] = &[
 const WORDS: &[(&str, &str)] = &[("NORAY_ENABLE_WORDS_OID", "true")];
 
 /// Checks that nothing was said. By a second round what takes its time would be there.
-pub fn expect_silence(player: &mut Player) {
+pub(crate) fn expect_silence(player: &mut Player) {
     player.expect_silence();
     player.expect_silence();
 }

@@ -10,13 +10,13 @@ use libtest_mimic::Failed;
 use crate::program::Program;
 
 /// Of version 2, where nobody has looked.
-pub const NOT_MEASURED: &str = "not measured";
+pub(crate) const NOT_MEASURED: &str = "not measured";
 
 /// Starts a program and fails unless it does what is expected.
-pub type Check = fn(&Program);
+pub(crate) type Check = fn(&Program);
 
 /// One thing that a noray server does when it is asked for it.
-pub struct Fact {
+pub(crate) struct Fact {
     pub name: &'static str,
     /// What version 1.4 of the public server does.
     pub v1: &'static str,
@@ -28,7 +28,7 @@ pub struct Fact {
 }
 
 /// What ours does.
-pub enum Ours {
+pub(crate) enum Ours {
     /// What version 1.4 does, by the same check.
     Same,
     /// Something else, on purpose.
@@ -44,7 +44,7 @@ pub enum Ours {
 
 impl Fact {
     /// Runs a check; a failure names what each server does.
-    pub fn test(&self, check: Check, program: &Program) -> Result<(), Failed> {
+    pub(crate) fn test(&self, check: Check, program: &Program) -> Result<(), Failed> {
         catch_unwind(AssertUnwindSafe(|| check(program))).map_err(|panic| {
             let ours = match self.ours {
                 Ours::Same => "the same as version 1.4",

@@ -8,7 +8,7 @@ use crate::{
     harness::SILENCE,
 };
 
-pub const FACTS: &[Fact] = &[
+pub(crate) const FACTS: &[Fact] = &[
     Fact {
         name: "lines_in_pieces",
         v1: "a line may come in any pieces, cut inside a character too",

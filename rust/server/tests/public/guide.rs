@@ -6,7 +6,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::{FACTS, fact::Ours};
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("guide::differences_are_those_that_are_tested", differences),
         Trial::test("guide::facts_have_names_of_their_own", names),

@@ -14,7 +14,7 @@ use crate::{
 const TRAFFIC: &str = "Traffic over a limit";
 const REQUESTS: &str = "Limits on what players ask";
 
-pub const FACTS: &[Fact] = &[
+pub(crate) const FACTS: &[Fact] = &[
     Fact {
         name: "traffic_within_the_limit",
         v1: "12 KiB go through in a slice of 100 ms by default",

@@ -11,7 +11,7 @@ use crate::{
 const SETTINGS: &str = "Settings";
 const METRICS: &str = "Metrics";
 
-pub const FACTS: &[Fact] = &[
+pub(crate) const FACTS: &[Fact] = &[
     Fact {
         name: "default_settings",
         v1: "ports 8890, 8891, 8809 and 49152-51200, ids of 21 and 128 characters, and the limits \

@@ -21,7 +21,7 @@ const START: Duration = Duration::from_secs(60);
 
 /// A server's program.
 #[derive(Clone)]
-pub struct Program(Kind);
+pub(crate) struct Program(Kind);
 
 #[derive(Clone)]
 enum Kind {
@@ -31,31 +31,35 @@ enum Kind {
 }
 
 impl Program {
-    pub fn ours() -> Self {
+    pub(crate) fn ours() -> Self {
         Self(Kind::Ours)
     }
 
     /// The public server, if the environment names a copy.
-    pub fn public() -> Option<Self> {
+    pub(crate) fn public() -> Option<Self> {
         let folder = std::env::var_os("PUBLIC_NORAY_DIR")?;
         let folder = std::path::absolute(PathBuf::from(folder)).expect("a path");
         Some(Self(Kind::Public(folder)))
     }
 
     /// A server with eight relay ports.
-    pub fn start(&self, settings: &[(&str, &str)]) -> Server {
+    pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Server {
         self.start_with_ports(&free_ports(8), settings)
     }
 
     /// A server and two players on it who are relayed to each other.
-    pub fn start_relayed(&self, settings: &[(&str, &str)]) -> (Server, Relayed) {
+    pub(crate) fn start_relayed(&self, settings: &[(&str, &str)]) -> (Server, Relayed) {
         let server = self.start(settings);
         let pair = server.relayed();
         (server, pair)
     }
 
     /// A server with these relay ports.
-    pub fn start_with_ports(&self, relay_ports: &[u16], settings: &[(&str, &str)]) -> Server {
+    pub(crate) fn start_with_ports(
+        &self,
+        relay_ports: &[u16],
+        settings: &[(&str, &str)],
+    ) -> Server {
         let (mut command, ready) = match &self.0 {
             Kind::Ours => (
                 Command::new(env!("CARGO_BIN_EXE_noray-server")),
@@ -119,7 +123,7 @@ impl Program {
     /// What the program makes of settings in the environment, and of a file `.env` where it is
     /// started. By the public server's names, in the form that ours shows; `None` when the
     /// program refuses them.
-    pub fn understood(
+    pub(crate) fn understood(
         &self,
         settings: &[(&str, &str)],
         file: &str,
@@ -161,7 +165,7 @@ impl Program {
 }
 
 /// The public server's settings.
-pub const PUBLIC_SETTINGS: &[&str] = &[
+pub(crate) const PUBLIC_SETTINGS: &[&str] = &[
     "NORAY_OID_LENGTH",
     "NORAY_OID_CHARSET",
     "NORAY_PID_LENGTH",
@@ -212,7 +216,7 @@ const SHOW_CONFIG: &str = "
 ";
 
 /// A setting's value in the form that ours shows. Sets of characters are sorted.
-pub fn normal(name: &str, value: &str) -> String {
+pub(crate) fn normal(name: &str, value: &str) -> String {
     if name.ends_with("_CHARSET") {
         let mut chars: Vec<_> = value.chars().collect();
         chars.sort_unstable();
@@ -255,7 +259,7 @@ fn collect(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
 }
 
 /// A running server, ended with this.
-pub struct Server {
+pub(crate) struct Server {
     pub commands: SocketAddr,
     pub registrar: SocketAddr,
     pub http: SocketAddr,
@@ -268,12 +272,12 @@ pub struct Server {
 
 impl Server {
     /// A connection, and nothing read of it.
-    pub fn dial(&self) -> Player {
+    pub(crate) fn dial(&self) -> Player {
         Player::dial(self.commands, self.registrar)
     }
 
     /// A connection; a greeting is taken.
-    pub fn player(&self) -> Player {
+    pub(crate) fn player(&self) -> Player {
         match self.greets {
             true => Player::connect(self.commands, self.registrar),
             false => self.dial(),
@@ -281,7 +285,7 @@ impl Server {
     }
 
     /// A player with an OpenID and a registered address.
-    pub fn registered(&self) -> Player {
+    pub(crate) fn registered(&self) -> Player {
         let mut player = self.player();
         player.register();
         player.register_remote();
@@ -289,7 +293,7 @@ impl Server {
     }
 
     /// Two players who are relayed to each other.
-    pub fn relayed(&self) -> Relayed {
+    pub(crate) fn relayed(&self) -> Relayed {
         let mut host = self.registered();
         let mut client = self.registered();
         let host_port = client.relay_port(&format!("connect-relay {}", host.oid));
@@ -303,12 +307,12 @@ impl Server {
     }
 
     /// What it has said so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
     /// How it ended; fails if it does not.
-    pub fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -320,14 +324,14 @@ impl Server {
     }
 
     /// Fails unless players can come.
-    pub fn expect_alive(&mut self) {
+    pub(crate) fn expect_alive(&mut self) {
         let ended = self.child.try_wait().unwrap();
         assert!(ended.is_none(), "the server ended: {ended:?}");
         self.player().expect_silence();
     }
 
     /// The status line and the rest of an HTTP answer.
-    pub fn get(&self, path: &str) -> (String, String) {
+    pub(crate) fn get(&self, path: &str) -> (String, String) {
         use std::io::Write;
         let mut stream = std::net::TcpStream::connect(self.http).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -340,7 +344,7 @@ impl Server {
     }
 
     #[cfg(unix)]
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let status = Command::new("kill")
             .arg(self.child.id().to_string())
             .status();
@@ -356,7 +360,7 @@ impl Drop for Server {
 }
 
 /// Two players who are relayed to each other, and the port that stands for each.
-pub struct Relayed {
+pub(crate) struct Relayed {
     pub host: Player,
     pub client: Player,
     pub host_port: u16,
@@ -365,7 +369,7 @@ pub struct Relayed {
 
 impl Relayed {
     /// Sends a packet each way and checks where each came from.
-    pub fn exchange(&self, payload: &[u8]) {
+    pub(crate) fn exchange(&self, payload: &[u8]) {
         self.client.send_datagram(payload, self.host_port);
         assert_eq!(self.host.datagram(), (payload.to_vec(), self.client_port));
         self.host.send_datagram(payload, self.client_port);

@@ -12,7 +12,7 @@ use crate::{
     program::{Program, Server},
 };
 
-pub const FACTS: &[Fact] = &[
+pub(crate) const FACTS: &[Fact] = &[
     Fact {
         name: "live_private_id",
         v1: "`OK`, from the registrar's own address, as often as it is shown",

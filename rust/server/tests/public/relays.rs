@@ -16,7 +16,7 @@ use crate::{
 const WHO: &str = "Who is relayed";
 const SYMMETRIC: &str = "Symmetric routers";
 
-pub const FACTS: &[Fact] = &[
+pub(crate) const FACTS: &[Fact] = &[
     Fact {
         name: "packets_both_ways",
         v1: "what a player sends to the other's port leaves from its own port, unchanged",

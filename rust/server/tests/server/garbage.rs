@@ -18,7 +18,7 @@ const SERVED: Duration = Duration::from_secs(2);
 
 /// Lets `misbehave` loose and checks, until it is done and once more, that two other
 /// players are told, registered, introduced and relayed.
-pub fn while_others_play(server: &TestServer, misbehave: impl FnOnce() + Send) {
+pub(crate) fn while_others_play(server: &TestServer, misbehave: impl FnOnce() + Send) {
     let pair = RelayedPair::new(server);
     let mut player = server.registered();
     let is_done = AtomicBool::new(false);

@@ -23,7 +23,7 @@ const LINK_ROUNDS: usize = 3;
 const NAMESPACE: &str = "noray-bench";
 
 /// Builds the release, measures, and prints a table in Markdown.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let godot = godot::find()?;
     addon::run(Profile::Release, &[])?;
     engine::import(&godot, &paths::demo_project())?;

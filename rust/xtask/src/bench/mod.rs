@@ -1,9 +1,9 @@
 //! Measures, and prints tables in Markdown.
 
-pub mod game;
+pub(crate) mod game;
 
 #[cfg(target_os = "linux")]
-pub mod server;
+pub(crate) mod server;
 
 /// The measurements of the server need what Linux alone has.
 #[cfg(not(target_os = "linux"))]

@@ -31,13 +31,13 @@ fn folder(store: &Path) -> PathBuf {
 }
 
 /// The wrapper script of a copy fetched before.
-pub fn fetched(store: &Path) -> Option<PathBuf> {
+pub(super) fn fetched(store: &Path) -> Option<PathBuf> {
     let script = folder(store).join("godot");
     script.is_file().then_some(script)
 }
 
 /// Downloads and unpacks the packages into `store`. The caller holds the store's lock.
-pub fn fetch(store: &Path) -> Result<PathBuf> {
+pub(super) fn fetch(store: &Path) -> Result<PathBuf> {
     let folder = folder(store);
     debian::fetch(&folder, &WANTED, finish)?;
     Ok(folder.join("godot"))

@@ -22,7 +22,7 @@ const NAMES: &[&str] = &["godot4", "godot-4", "Godot4", "godot", "Godot"];
 
 /// A Godot that was seen to run.
 #[derive(Clone, Debug)]
-pub struct Godot {
+pub(crate) struct Godot {
     /// The executable.
     pub executable: PathBuf,
     /// What `--version` prints.
@@ -40,7 +40,7 @@ struct PathKind {
 ///
 /// # Errors
 /// When there is none to be had, with everything that was tried.
-pub fn find() -> Result<Godot> {
+pub(crate) fn find() -> Result<Godot> {
     if let Some(named) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
         // Whoever names one wants that one: going on silently would surprise.
         return check(Path::new(&named))

@@ -54,13 +54,13 @@ fn folder(store: &Path) -> PathBuf {
 }
 
 /// The executable of a release fetched before.
-pub fn fetched(store: &Path) -> Option<PathBuf> {
+pub(super) fn fetched(store: &Path) -> Option<PathBuf> {
     let executable = folder(store).join(build().ok()?.executable);
     executable.is_file().then_some(executable)
 }
 
 /// Downloads the release into `store`. The caller holds the store's lock.
-pub fn fetch(store: &Path) -> Result<PathBuf> {
+pub(super) fn fetch(store: &Path) -> Result<PathBuf> {
     let release = format!("{RELEASES}/{}-stable", defaults::OFFICIAL_GODOT);
     fetch_from(&release, &build()?, &folder(store))
 }

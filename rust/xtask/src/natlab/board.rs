@@ -16,7 +16,7 @@ const REACHED: &str = "✓";
 const MISSED: &str = "✗";
 
 /// The results of a run.
-pub struct Board<'a> {
+pub(super) struct Board<'a> {
     report: Mutex<&'a mut Report>,
     cells: Mutex<Vec<(Cell, String)>>,
     cases: Mutex<Vec<[String; 4]>>,
@@ -25,7 +25,7 @@ pub struct Board<'a> {
 
 impl<'a> Board<'a> {
     /// An empty board; each result also counts as a test of `report`.
-    pub fn new(report: &'a mut Report) -> Self {
+    pub(super) fn new(report: &'a mut Report) -> Self {
         Self {
             report: Mutex::new(report),
             cells: Mutex::default(),
@@ -35,22 +35,22 @@ impl<'a> Board<'a> {
     }
 
     /// Whether a test of this name is to run.
-    pub fn wants(&self, name: &str) -> bool {
+    pub(super) fn wants(&self, name: &str) -> bool {
         lock(&self.report).wants(name)
     }
 
     /// Counts a test that cannot run.
-    pub fn skip(&self, name: &str, why: &str) {
+    pub(super) fn skip(&self, name: &str, why: &str) {
         lock(&self.report).skip(name, why);
     }
 
     /// Counts a test that is shown in no table.
-    pub fn test(&self, name: &str, result: Result<()>) {
+    pub(super) fn test(&self, name: &str, result: Result<()>) {
         lock(&self.report).record(name, "", result);
     }
 
     /// A cell was measured, or could not be.
-    pub fn cell(&self, cell: Cell, goal: Goal, played: Result<Outcome>) {
+    pub(super) fn cell(&self, cell: Cell, goal: Goal, played: Result<Outcome>) {
         let name = cell.name();
         let shown = match played {
             Err(error) => {
@@ -84,7 +84,7 @@ impl<'a> Board<'a> {
     }
 
     /// A special case was played: what it is, what it was to reach, what it came to.
-    pub fn case(&self, name: &str, title: &str, goal: &str, played: Result<String>) {
+    pub(super) fn case(&self, name: &str, title: &str, goal: &str, played: Result<String>) {
         let (shown, mark, result) = match played {
             Ok(shown) => (shown, REACHED, Ok(())),
             Err(error) => {
@@ -100,7 +100,7 @@ impl<'a> Board<'a> {
     }
 
     /// Something was measured that has no goal.
-    pub fn remark(&self, title: &str, shown: &str) {
+    pub(super) fn remark(&self, title: &str, shown: &str) {
         let row = [title, "-", shown, ""].map(str::to_owned);
         lock(&self.cases).push(row);
     }
@@ -118,7 +118,7 @@ impl<'a> Board<'a> {
     }
 
     /// Prints the tables.
-    pub fn print(&self) {
+    pub(super) fn print(&self) {
         let cells = lock(&self.cells);
         if !cells.is_empty() {
             print_matrix(&cells);

@@ -67,7 +67,7 @@ const SENT: u32 = GARBAGE / 10 * 11;
 type Play = dyn Fn(&World) -> Result<String> + Send + Sync;
 
 /// A special case.
-pub struct Case {
+pub(super) struct Case {
     /// Its name as a test.
     pub name: String,
     title: String,
@@ -91,13 +91,13 @@ impl Case {
     }
 
     /// Plays it.
-    pub fn play(&self, world: &World, board: &Board) {
+    pub(super) fn play(&self, world: &World, board: &Board) {
         board.case(&self.name, &self.title, &self.goal, (self.play)(world));
     }
 }
 
 /// Those that take as long as nothing else does: they begin first.
-pub fn longest() -> Vec<Case> {
+pub(super) fn longest() -> Vec<Case> {
     vec![Case::new(
         "idle_host".to_owned(),
         "host idle for 5 minutes, its router forgets after 30 s and changes ports",
@@ -107,7 +107,7 @@ pub fn longest() -> Vec<Case> {
 }
 
 /// Those that take long and bear company.
-pub fn long(sites: &[Site]) -> Vec<Case> {
+pub(super) fn long(sites: &[Site]) -> Vec<Case> {
     let mut cases: Vec<Case> = sites
         .iter()
         .map(|&site| {
@@ -135,7 +135,7 @@ pub fn long(sites: &[Site]) -> Vec<Case> {
 }
 
 /// Those that want quiet around them.
-pub fn quiet(sites: &[Site]) -> Vec<Case> {
+pub(super) fn quiet(sites: &[Site]) -> Vec<Case> {
     let homes = [
         (
             "lan",
@@ -306,7 +306,7 @@ const MIXED_MARGIN: Duration = Duration::from_millis(500);
 
 /// Players of netfox.noray with ours, in each role; first of all with each other, for what is to
 /// be reached.
-pub fn with_netfox(site: Site) -> Vec<Case> {
+pub(super) fn with_netfox(site: Site) -> Vec<Case> {
     MIXED
         .into_iter()
         .map(|(host, joining)| {
@@ -322,7 +322,7 @@ pub fn with_netfox(site: Site) -> Vec<Case> {
 }
 
 /// Players of netfox.noray whom only our server relays, with each other and with ours.
-pub fn with_netfox_by_our_relay() -> Vec<Case> {
+pub(super) fn with_netfox_by_our_relay() -> Vec<Case> {
     BY_OUR_RELAY
         .into_iter()
         .map(|(host, joining)| {

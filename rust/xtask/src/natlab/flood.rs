@@ -27,14 +27,14 @@ const LOOK: Duration = Duration::from_millis(100);
 const TELL: Duration = Duration::from_secs(1);
 
 /// A sender of garbage, which runs on the machine of the process that it aims at.
-pub struct Flood {
+pub(crate) struct Flood {
     game: Game,
     read: usize,
 }
 
 impl Flood {
     /// Starts one.
-    pub fn start(tools: &Tools, machine: &Machine, process: u32, rate: u32) -> Result<Self> {
+    pub(crate) fn start(tools: &Tools, machine: &Machine, process: u32, rate: u32) -> Result<Self> {
         let own = std::env::current_exe().context("cannot find our own executable")?;
         let mut command = tools.inside(&machine.namespace, &own);
         command
@@ -51,7 +51,7 @@ impl Flood {
 
     /// Ends it and returns how many datagrams a second went to each port, and to how many ports
     /// at the most.
-    pub fn stop(mut self) -> Result<(u64, usize)> {
+    pub(crate) fn stop(mut self) -> Result<(u64, usize)> {
         let mut told = Vec::new();
         let _ = self.game.wait_for(&mut self.read, Instant::now(), |line| {
             told.extend(line.strip_prefix("sent ").map(str::to_owned));
@@ -75,7 +75,7 @@ impl Flood {
 /// Sends `rate` datagrams a second to each UDP port that `process` has open to others, at the
 /// `address` of its machine, until ended. Tells once a second
 /// how many went to each port.
-pub fn run(process: u32, address: Ipv4Addr, rate: u32) -> Result<()> {
+pub(crate) fn run(process: u32, address: Ipv4Addr, rate: u32) -> Result<()> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     let mut garbage = Garbage(0x9E37_79B9_7F4A_7C15 ^ u64::from(process));
     let mut ports: Vec<SocketAddrV4> = Vec::new();

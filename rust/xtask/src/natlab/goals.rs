@@ -9,16 +9,16 @@ use super::places::{Place, Site};
 use super::players::{Answer, PathKind};
 
 /// A direct way, or one in the same home.
-pub const DIRECT: Duration = Duration::from_millis(300);
+pub(super) const DIRECT: Duration = Duration::from_millis(300);
 
 /// The relay, after a head start for the direct way.
-pub const RELAY: Duration = Duration::from_millis(1500);
+pub(super) const RELAY: Duration = Duration::from_millis(1500);
 
 /// The public server's relay with one symmetric side.
-pub const STRANGERS_RELAY: Duration = Duration::from_millis(2500);
+pub(super) const STRANGERS_RELAY: Duration = Duration::from_millis(2500);
 
 /// Any way, with 20 % loss.
-pub const LOSSY: Duration = Duration::from_secs(3);
+pub(super) const LOSSY: Duration = Duration::from_secs(3);
 
 /// Why two players cannot meet at the public server (measured).
 const STRANGER: &str = "a symmetric router sends to the relay from a port that the server does \
@@ -27,7 +27,7 @@ const STRANGER: &str = "a symmetric router sends to the relay from a port that t
 
 /// Which way a game's packets take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Route {
+pub(super) enum Route {
     Lan,
     Direct,
     Relay,
@@ -35,7 +35,7 @@ pub enum Route {
 
 /// What a join came to.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// The player is in, and the host has answered a call.
     Joined {
         /// By which way.
@@ -54,7 +54,7 @@ pub enum Outcome {
 
 /// What a join is to come to.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Goal {
+pub(super) enum Goal {
     /// In by this way, in this time.
     By(Route, Duration),
     /// In, by any way.
@@ -69,7 +69,7 @@ pub enum Goal {
 
 /// How an outcome meets a goal.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It does.
     Reached,
     /// It does not: in which way.
@@ -82,7 +82,7 @@ pub enum Verdict {
 
 impl Outcome {
     /// Reads a player's answer to `join`.
-    pub fn read(answer: &Answer) -> Result<Self> {
+    pub(super) fn read(answer: &Answer) -> Result<Self> {
         let time = answer.time()?;
         if !answer.ok {
             let why = answer.text().to_owned();
@@ -100,7 +100,13 @@ impl Outcome {
 
 impl Goal {
     /// What a cell of the matrix is to come to.
-    pub fn of_cell(site: Site, way: PathKind, host: Place, joining: Place, lossy: bool) -> Self {
+    pub(super) fn of_cell(
+        site: Site,
+        way: PathKind,
+        host: Place,
+        joining: Place,
+        lossy: bool,
+    ) -> Self {
         let both = [host, joining];
         let symmetric = both.contains(&Place::Symmetric);
         let relay_only = both.contains(&Place::RelayOnly);
@@ -121,7 +127,7 @@ impl Goal {
     }
 
     /// Judges an outcome.
-    pub fn judge(self, outcome: &Outcome) -> Verdict {
+    pub(super) fn judge(self, outcome: &Outcome) -> Verdict {
         let (wanted, limit) = match self {
             Self::Anything => return Verdict::Open,
             Self::By(route, limit) => (Some(route), Some(limit)),
@@ -148,7 +154,7 @@ impl Goal {
 }
 
 /// A time, for people.
-pub fn seconds(time: Duration) -> String {
+pub(super) fn seconds(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 10.0 {
         format!("{seconds:.2} s")

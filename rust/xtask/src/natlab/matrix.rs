@@ -15,10 +15,10 @@ use super::{World, lock};
 use crate::{defaults, files};
 
 /// Percent of packets that get lost in the lossy half of the matrix.
-pub const LOSS: u8 = 20;
+pub(super) const LOSS: u8 = 20;
 
 /// How often each player's game looks: what most games have.
-pub const FRAMES: u32 = 60;
+pub(super) const FRAMES: u32 = 60;
 
 /// After which `join` is to give up, in seconds: twice what the slowest goal allows.
 const JOIN_TIMEOUT: f32 = 6.0;
@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// One join.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cell {
+pub(super) struct Cell {
     pub site: Site,
     pub way: PathKind,
     pub host: Place,
@@ -38,7 +38,7 @@ pub struct Cell {
 
 impl Cell {
     /// Its name as a test.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let way = match self.way {
             PathKind::Call => "",
             PathKind::Plain => "plain_flow::",
@@ -53,7 +53,7 @@ impl Cell {
     }
 
     /// What it is to come to.
-    pub fn goal(&self) -> Goal {
+    pub(super) fn goal(&self) -> Goal {
         Goal::of_cell(self.site, self.way, self.host, self.joining, self.lossy)
     }
 
@@ -67,7 +67,7 @@ impl Cell {
 }
 
 /// All cells of a kind.
-pub fn cells(site: Site, way: PathKind, lossy: bool) -> impl Iterator<Item = Cell> {
+pub(super) fn cells(site: Site, way: PathKind, lossy: bool) -> impl Iterator<Item = Cell> {
     Place::ALL.into_iter().flat_map(move |host| {
         Place::ALL.into_iter().map(move |joining| Cell {
             site,
@@ -80,7 +80,7 @@ pub fn cells(site: Site, way: PathKind, lossy: bool) -> impl Iterator<Item = Cel
 }
 
 /// Players of one kind, one in each place that hosts and in each that joins, at one server.
-pub struct Stage {
+pub(super) struct Stage {
     site: Site,
     way: PathKind,
     server: String,
@@ -95,7 +95,7 @@ struct Host {
 
 impl Stage {
     /// Starts the players that `cells` need, all at once, and lets the hosts host.
-    pub fn open(world: &World, site: Site, way: PathKind, cells: &[Cell]) -> Result<Self> {
+    pub(super) fn open(world: &World, site: Site, way: PathKind, cells: &[Cell]) -> Result<Self> {
         let server = world.server(site)?;
         let start = |places: &dyn Fn(&Cell) -> Place, hosts: bool| {
             let mut started = BTreeMap::new();
@@ -138,7 +138,7 @@ impl Stage {
 
     /// Lets every player that joins do so once before it counts: connecting to the server and
     /// registering is part of a game's first join only. Returns the longest one.
-    pub fn warm_up(&self) -> Option<Duration> {
+    pub(super) fn warm_up(&self) -> Option<Duration> {
         let host = self
             .hosts
             .iter()
@@ -157,7 +157,7 @@ impl Stage {
     }
 
     /// Plays cells, a few at once if they may: never two of one host or of one joining player.
-    pub fn play(&self, world: &World, board: &Board, cells: &[Cell], at_once: bool) {
+    pub(super) fn play(&self, world: &World, board: &Board, cells: &[Cell], at_once: bool) {
         let index = |place: Place| Place::ALL.iter().position(|&other| other == place);
         let count = Place::ALL.len();
         for round in 0..count {
@@ -232,7 +232,7 @@ impl Stage {
     }
 
     /// Lets all players end, and counts as a test that none of their logs holds an error.
-    pub fn close(self, board: &Board) {
+    pub(super) fn close(self, board: &Board) {
         let way = match self.way {
             PathKind::Call => "",
             PathKind::Plain => "plain_flow::",

@@ -5,7 +5,7 @@
 
 mod board;
 mod cases;
-pub mod flood;
+pub(crate) mod flood;
 mod goals;
 mod matrix;
 mod places;
@@ -17,7 +17,7 @@ mod servers;
 mod tools;
 mod topology;
 
-pub use self::tools::is_root;
+pub(crate) use self::tools::is_root;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -88,7 +88,7 @@ impl World<'_> {
 
 /// Plays the matrix and the special cases, and prints the tables and the sum. Returns whether
 /// all goals were reached.
-pub fn run(filter: Option<String>, others: &Others) -> Result<bool> {
+pub(crate) fn run(filter: Option<String>, others: &Others) -> Result<bool> {
     let mut report = Report::new(filter);
     let tools = match Tools::find() {
         Ok(tools) => tools,
@@ -105,7 +105,7 @@ pub fn run(filter: Option<String>, others: &Others) -> Result<bool> {
 }
 
 /// The same as part of the tests, with the addon that they use.
-pub fn test(godot: &Godot, others: &Others, report: &mut Report) {
+pub(crate) fn test(godot: &Godot, others: &Others, report: &mut Report) {
     let played = match Tools::find() {
         Ok(tools) => play(&tools, godot, others, report),
         Err(error) => {

@@ -9,7 +9,7 @@ use super::topology::{Home, Lab};
 
 /// Where a player is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Place {
+pub(super) enum Place {
     /// No router.
     Public,
     /// Endpoint-independent mapping and filtering.
@@ -26,7 +26,7 @@ pub enum Place {
 
 impl Place {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Public,
         Self::FullCone,
         Self::Home,
@@ -36,7 +36,7 @@ impl Place {
     ];
 
     /// Its name in a test's name.
-    pub fn key(self) -> &'static str {
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::Public => "public",
             Self::FullCone => "full_cone",
@@ -48,7 +48,7 @@ impl Place {
     }
 
     /// Makes such a place with one player's machine.
-    pub fn make(self, lab: &Lab, name: &str) -> Result<Home> {
+    pub(super) fn make(self, lab: &Lab, name: &str) -> Result<Home> {
         let (router, outer) = match self {
             Self::Public => return lab.public(name),
             Self::FullCone => (routers::FULL_CONE, None),
@@ -61,7 +61,7 @@ impl Place {
     }
 
     /// Whether its open ports take packets from anyone.
-    pub fn takes_from_anyone(self) -> bool {
+    pub(super) fn takes_from_anyone(self) -> bool {
         matches!(self, Self::Public | Self::FullCone)
     }
 }
@@ -81,7 +81,7 @@ impl fmt::Display for Place {
 
 /// Which server players meet at.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Site {
+pub(super) enum Site {
     /// Our own.
     Ours,
     /// The public one, generation 1.
@@ -90,7 +90,7 @@ pub enum Site {
 
 impl Site {
     /// Its name in a test's name.
-    pub fn key(self) -> &'static str {
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::Ours => "our_server",
             Self::Public => "public_server",

@@ -14,7 +14,7 @@ use crate::{defaults, engine, files};
 
 /// How a player meets others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PathKind {
+pub(super) enum PathKind {
     /// `Noray.host()` and `Noray.join()`.
     Call,
     /// The guide's plain flow.
@@ -22,7 +22,7 @@ pub enum PathKind {
 }
 
 /// What players are started with.
-pub struct Players<'a> {
+pub(super) struct Players<'a> {
     /// The Godot that they run in.
     pub godot: &'a Godot,
     /// The programs that work on namespaces.
@@ -34,7 +34,7 @@ pub struct Players<'a> {
 }
 
 /// A running player.
-pub struct Player {
+pub(super) struct Player {
     game: Game,
     read: usize,
     /// The lines that answer or tell something, without their mark.
@@ -45,7 +45,7 @@ pub struct Player {
 }
 
 /// A command's answer.
-pub struct Answer {
+pub(super) struct Answer {
     /// Whether it went well.
     pub ok: bool,
     values: BTreeMap<String, String>,
@@ -53,11 +53,11 @@ pub struct Answer {
 }
 
 /// A command that was given and is not answered yet.
-pub struct Asked(usize);
+pub(super) struct Asked(usize);
 
 impl Players<'_> {
     /// Starts a player and does not wait for it. `project` has been imported.
-    pub fn start(
+    pub(super) fn start(
         &self,
         name: &str,
         machine: &Machine,
@@ -95,17 +95,17 @@ impl Players<'_> {
 
 impl Player {
     /// The name given at the start.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.game.name()
     }
 
     /// The id of its process.
-    pub fn process(&self) -> u32 {
+    pub(super) fn process(&self) -> u32 {
         self.game.id()
     }
 
     /// Waits until it can be told something.
-    pub fn ready(&mut self) -> Result<()> {
+    pub(super) fn ready(&mut self) -> Result<()> {
         let until = Instant::now() + defaults::PLAYER_START;
         self.wait(until, |lines| {
             lines.iter().any(|line| line == "ready").then_some(())
@@ -114,13 +114,13 @@ impl Player {
     }
 
     /// Gives a command and waits for its answer, which may be that it failed.
-    pub fn ask(&mut self, command: &str, limit: Duration) -> Result<Answer> {
+    pub(super) fn ask(&mut self, command: &str, limit: Duration) -> Result<Answer> {
         let asked = self.tell(command)?;
         self.answer(&asked, limit)
     }
 
     /// Gives a command and fails when it does.
-    pub fn must(&mut self, command: &str, limit: Duration) -> Result<Answer> {
+    pub(super) fn must(&mut self, command: &str, limit: Duration) -> Result<Answer> {
         let answer = self.ask(command, limit)?;
         if answer.ok {
             Ok(answer)
@@ -130,7 +130,7 @@ impl Player {
     }
 
     /// Gives a command.
-    pub fn tell(&mut self, command: &str) -> Result<Asked> {
+    pub(super) fn tell(&mut self, command: &str) -> Result<Asked> {
         self.commands += 1;
         let file = self.control.join(self.commands.to_string());
         files::write(&file, command.as_bytes())?;
@@ -138,7 +138,7 @@ impl Player {
     }
 
     /// Waits for the answer to a command.
-    pub fn answer(&mut self, asked: &Asked, limit: Duration) -> Result<Answer> {
+    pub(super) fn answer(&mut self, asked: &Asked, limit: Duration) -> Result<Answer> {
         let mark = format!("{} ", asked.0);
         self.wait(Instant::now() + limit, |lines| {
             lines
@@ -152,14 +152,14 @@ impl Player {
 
     /// Waits for an event that begins with `start` among those told since `from`. Returns the
     /// rest of the line.
-    pub fn event(&mut self, start: &str, from: usize, limit: Duration) -> Result<String> {
+    pub(super) fn event(&mut self, start: &str, from: usize, limit: Duration) -> Result<String> {
         self.event_that(from, limit, |line| line.starts_with(start))
             .map(|line| line.trim_start_matches(start).trim().to_owned())
             .with_context(|| format!("{} does not tell: {start}", self.name()))
     }
 
     /// Waits for an event of the `wanted` kind among those told since `from`.
-    pub fn event_that(
+    pub(super) fn event_that(
         &mut self,
         from: usize,
         limit: Duration,
@@ -176,35 +176,35 @@ impl Player {
     }
 
     /// How many lines it has told so far; a place for [`Self::event`] to begin at.
-    pub fn told(&mut self) -> usize {
+    pub(super) fn told(&mut self) -> usize {
         // Takes in what is there.
         let _ = self.wait(Instant::now(), |_| None::<()>);
         self.told.len()
     }
 
     /// A place in its log.
-    pub fn log_position(&self) -> usize {
+    pub(super) fn log_position(&self) -> usize {
         self.game.line_count()
     }
 
     /// Its log from a place on.
-    pub fn log_from(&self, from: usize) -> Vec<String> {
+    pub(super) fn log_from(&self, from: usize) -> Vec<String> {
         self.game.lines_from(from)
     }
 
     /// Tells it to end, so that several can do so at once; [`Self::quit`] then waits.
-    pub fn begin_to_quit(&mut self) {
+    pub(super) fn begin_to_quit(&mut self) {
         // One that cannot be told is seen by `quit`, since it does not end.
         self.quitting = self.quitting || self.tell("quit").is_ok();
     }
 
     /// Lets it end, and fails with all that was wrong with its run.
-    pub fn quit(self) -> Result<()> {
+    pub(super) fn quit(self) -> Result<()> {
         self.quit_despite(None)
     }
 
     /// As [`Self::quit`], but lines of its log with `warning` in them are right, expected or not.
-    pub fn quit_despite(mut self, warning: Option<&str>) -> Result<()> {
+    pub(super) fn quit_despite(mut self, warning: Option<&str>) -> Result<()> {
         self.begin_to_quit();
         let name = self.name().to_owned();
         let mut ended = self.game.finish(defaults::GAME_EXIT);
@@ -260,7 +260,7 @@ impl Answer {
     }
 
     /// A value.
-    pub fn word(&self, key: &str) -> Result<&str> {
+    pub(super) fn word(&self, key: &str) -> Result<&str> {
         self.values
             .get(key)
             .map(String::as_str)
@@ -268,19 +268,19 @@ impl Answer {
     }
 
     /// A value that is a number.
-    pub fn number(&self, key: &str) -> Result<f64> {
+    pub(super) fn number(&self, key: &str) -> Result<f64> {
         let word = self.word(key)?;
         word.parse()
             .with_context(|| format!("{key}={word} is no number"))
     }
 
     /// How long what was asked for took.
-    pub fn time(&self) -> Result<Duration> {
+    pub(super) fn time(&self) -> Result<Duration> {
         Ok(Duration::from_secs_f64(self.number("usec")?.max(0.0) / 1e6))
     }
 
     /// What is said about it, if anything.
-    pub fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         self.values.get("text").map_or("", String::as_str)
     }
 }

@@ -22,7 +22,7 @@ struct World {
 }
 
 /// Fails when a router behaves other than it is described.
-pub fn check(lab: &Lab, name: &str, router: Router) -> Result<()> {
+pub(super) fn check(lab: &Lab, name: &str, router: Router) -> Result<()> {
     let home = lab.home(&format!("probe-{name}"), router, None, 2)?;
     let near = lab.public(&format!("probe-{name}-near"))?;
     let far = lab.public(&format!("probe-{name}-far"))?;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 /// What a process holds.
 #[derive(Clone, Copy, Debug)]
-pub struct Holdings {
+pub(super) struct Holdings {
     /// Bytes of memory of its own.
     pub memory: u64,
     /// Open files and sockets.
@@ -18,7 +18,7 @@ pub struct Holdings {
 }
 
 /// What a process holds now.
-pub fn holdings(process: u32) -> Result<Holdings> {
+pub(super) fn holdings(process: u32) -> Result<Holdings> {
     let gone = || format!("process {process} is gone");
     let status = fs::read_to_string(format!("/proc/{process}/status")).with_context(gone)?;
     Ok(Holdings {
@@ -39,7 +39,7 @@ fn status_bytes(status: &str, key: &str) -> Option<u64> {
 }
 
 /// The UDP sockets of a process: the address that each is bound to.
-pub fn udp_sockets(process: u32) -> Result<Vec<SocketAddrV4>> {
+pub(super) fn udp_sockets(process: u32) -> Result<Vec<SocketAddrV4>> {
     let own: BTreeSet<u64> = fs::read_dir(format!("/proc/{process}/fd"))
         .with_context(|| format!("process {process} is gone"))?
         .flatten()

@@ -15,7 +15,7 @@ use crate::server::{Server, without_settings};
 
 /// Which server.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Ours: the executable.
     Ours(PathBuf),
     /// An installed copy of the public one: its folder.
@@ -23,14 +23,14 @@ pub enum Kind {
 }
 
 /// A running server, on the usual ports.
-pub struct LabServer {
+pub(super) struct LabServer {
     machine: Machine,
     game: Game,
 }
 
 impl Kind {
     /// Ours, built.
-    pub fn ours() -> Result<Self> {
+    pub(super) fn ours() -> Result<Self> {
         Ok(Self::Ours(Server::build(Profile::Debug)?))
     }
 
@@ -56,12 +56,12 @@ impl Kind {
 
 impl LabServer {
     /// Starts a server and waits until players can come.
-    pub fn start(tools: &Tools, machine: &Machine, kind: &Kind) -> Result<Self> {
+    pub(super) fn start(tools: &Tools, machine: &Machine, kind: &Kind) -> Result<Self> {
         Self::start_with(tools, machine, kind, &[])
     }
 
     /// As [`Self::start`], with some settings other than by default.
-    pub fn start_with(
+    pub(super) fn start_with(
         tools: &Tools,
         machine: &Machine,
         kind: &Kind,
@@ -85,17 +85,17 @@ impl LabServer {
     }
 
     /// Its address, as players name it.
-    pub fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         self.machine.address.to_string()
     }
 
     /// Ends it at once, as a crash would.
-    pub fn kill(self) {
+    pub(super) fn kill(self) {
         self.game.kill();
     }
 
     /// Ends it. It must not have ended by itself.
-    pub fn stop(mut self) -> Result<()> {
+    pub(super) fn stop(mut self) -> Result<()> {
         let early = self.game.has_ended();
         let lines = self.game.stop();
         if early {

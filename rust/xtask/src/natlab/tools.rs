@@ -21,7 +21,7 @@ const ROOTS_FOLDERS: &[&str] = &["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
 /// The programs, seen to work here.
 #[derive(Clone)]
-pub struct Tools {
+pub(crate) struct Tools {
     ip: PathBuf,
     nft: PathBuf,
 }
@@ -31,7 +31,7 @@ impl Tools {
     ///
     /// # Errors
     /// Says why there can be no network namespaces or no NATs on this machine.
-    pub fn find() -> Result<Self> {
+    pub(crate) fn find() -> Result<Self> {
         if !cfg!(target_os = "linux") {
             bail!("network namespaces are Linux's");
         }
@@ -49,7 +49,7 @@ impl Tools {
     }
 
     /// Runs `ip` on lines as its `-batch` takes them, in a namespace or in this one.
-    pub fn ip(&self, namespace: Option<&str>, lines: &str) -> Result<()> {
+    pub(crate) fn ip(&self, namespace: Option<&str>, lines: &str) -> Result<()> {
         let mut command = Command::new(&self.ip);
         if let Some(namespace) = namespace {
             command.args(["-netns", namespace]);
@@ -58,7 +58,7 @@ impl Tools {
     }
 
     /// Runs `ip` on lines and goes on with the next one when one fails.
-    pub fn ip_whatever_fails(&self, lines: &str) -> Result<()> {
+    pub(crate) fn ip_whatever_fails(&self, lines: &str) -> Result<()> {
         feed(
             Command::new(&self.ip).args(["-force", "-batch", "-"]),
             lines,
@@ -66,7 +66,7 @@ impl Tools {
     }
 
     /// What `ip netns list` prints.
-    pub fn namespaces(&self) -> Result<Vec<String>> {
+    pub(crate) fn namespaces(&self) -> Result<Vec<String>> {
         let output = Command::new(&self.ip)
             .args(["netns", "list"])
             .stdin(Stdio::null())
@@ -80,7 +80,7 @@ impl Tools {
     }
 
     /// The processes in a namespace.
-    pub fn processes(&self, namespace: &str) -> Vec<u32> {
+    pub(crate) fn processes(&self, namespace: &str) -> Vec<u32> {
         let output = Command::new(&self.ip)
             .args(["netns", "pids", namespace])
             .stdin(Stdio::null())
@@ -97,13 +97,13 @@ impl Tools {
     }
 
     /// Gives a namespace the rules of `nft` in `rules`.
-    pub fn nft(&self, namespace: &str, rules: &str) -> Result<()> {
+    pub(crate) fn nft(&self, namespace: &str, rules: &str) -> Result<()> {
         let mut command = self.inside(namespace, &self.nft);
         feed(command.args(["-f", "-"]), rules)
     }
 
     /// Lets a shell in a namespace run `script`.
-    pub fn shell(&self, namespace: &str, script: &str) -> Result<()> {
+    pub(crate) fn shell(&self, namespace: &str, script: &str) -> Result<()> {
         feed(
             self.inside(namespace, Path::new("sh")).args(["-e", "-s"]),
             script,
@@ -111,14 +111,14 @@ impl Tools {
     }
 
     /// A program that is to run in a namespace; `ip` becomes it, so it keeps its process id.
-    pub fn inside(&self, namespace: &str, program: &Path) -> Command {
+    pub(crate) fn inside(&self, namespace: &str, program: &Path) -> Command {
         let mut command = Command::new(&self.ip);
         command.args(["netns", "exec", namespace]).arg(program);
         command
     }
 
     /// The same command, to be run in a namespace.
-    pub fn moved(&self, namespace: &str, command: &Command) -> Command {
+    pub(crate) fn moved(&self, namespace: &str, command: &Command) -> Command {
         let mut moved = self.inside(namespace, Path::new(command.get_program()));
         moved.args(command.get_args());
         if let Some(folder) = command.get_current_dir() {
@@ -217,7 +217,7 @@ fn finish_nft(part: &Path, machine: &Machine) -> Result<()> {
 }
 
 #[cfg(unix)]
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 

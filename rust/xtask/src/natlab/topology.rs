@@ -38,7 +38,7 @@ static RUNNING: Mutex<Option<Tools>> = Mutex::new(None);
 
 /// A namespace of this run.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// The namespace's name.
     pub namespace: String,
     /// Its address on its own network.
@@ -46,7 +46,7 @@ pub struct Machine {
 }
 
 /// Players' machines at one place, and the routers between them and the world.
-pub struct Home {
+pub(super) struct Home {
     /// The address that the world sees.
     pub outside: Ipv4Addr,
     /// The players' machines.
@@ -56,7 +56,7 @@ pub struct Home {
 }
 
 /// The world. It and all that is attached to it is gone when this is dropped.
-pub struct Lab {
+pub(super) struct Lab {
     tools: Tools,
     links: AtomicU16,
     servers: Vec<Machine>,
@@ -65,7 +65,7 @@ pub struct Lab {
 impl Lab {
     /// Makes the world with this many machines for servers, after cleaning up what dead runs
     /// left.
-    pub fn new(tools: &Tools, servers: usize) -> Result<Self> {
+    pub(super) fn new(tools: &Tools, servers: usize) -> Result<Self> {
         remove_left_overs(tools)?;
         process::when_interrupted(remove_own);
         *lock(&RUNNING) = Some(tools.clone());
@@ -89,17 +89,17 @@ impl Lab {
     }
 
     /// The programs that work on namespaces.
-    pub fn tools(&self) -> &Tools {
+    pub(super) fn tools(&self) -> &Tools {
         &self.tools
     }
 
     /// The machines for servers.
-    pub fn servers(&self) -> &[Machine] {
+    pub(super) fn servers(&self) -> &[Machine] {
         &self.servers
     }
 
     /// A place where players have addresses of the world: one machine.
-    pub fn public(&self, name: &str) -> Result<Home> {
+    pub(super) fn public(&self, name: &str) -> Result<Home> {
         let namespace = self.name(name);
         self.make(&namespace)?;
         let outside = self.attach(&namespace)?;
@@ -115,7 +115,7 @@ impl Lab {
 
     /// A home with this router and some players' machines. `outer` is a second router between
     /// it and the world.
-    pub fn home(
+    pub(super) fn home(
         &self,
         name: &str,
         router: Router,
@@ -160,7 +160,7 @@ impl Lab {
     }
 
     /// Shuts a home's router for all UDP but the servers', or opens it.
-    pub fn shut(&self, home: &Home, shut: bool) -> Result<()> {
+    pub(super) fn shut(&self, home: &Home, shut: bool) -> Result<()> {
         match &home.router {
             Some(router) => self.tools.nft(router, &routers::gate(shut)),
             None => bail!("there is no router"),
@@ -168,7 +168,7 @@ impl Lab {
     }
 
     /// Lets this share of what comes from and goes to these addresses get lost.
-    pub fn lose(&self, percent: u8, addresses: &[Ipv4Addr]) -> Result<()> {
+    pub(super) fn lose(&self, percent: u8, addresses: &[Ipv4Addr]) -> Result<()> {
         let rules = routers::world(percent) + &routers::lossy(addresses);
         self.tools.nft(&self.name("world"), &rules)
     }

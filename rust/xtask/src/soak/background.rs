@@ -13,13 +13,13 @@ use crate::report::Report;
 use crate::server::Server;
 
 /// A soak that is going on; dropping it ends it.
-pub struct Soak {
+pub(crate) struct Soak {
     game: Game,
     minutes: u32,
 }
 
 /// Begins it, unless the filter leaves it out or it cannot begin, which is told.
-pub fn begin(report: &mut Report, minutes: u32) -> Option<Soak> {
+pub(crate) fn begin(report: &mut Report, minutes: u32) -> Option<Soak> {
     if !report.wants(NAME) {
         return None;
     }
@@ -48,7 +48,7 @@ fn start(minutes: u32) -> Result<Game> {
 
 impl Soak {
     /// Waits for its end, and tells what it found.
-    pub fn finish(self, report: &mut Report) {
+    pub(crate) fn finish(self, report: &mut Report) {
         let usual = defaults::SOAK_MINUTES;
         let remark = match self.minutes {
             minutes if minutes < usual => format!("shortened to {minutes} of {usual} minutes"),

@@ -17,7 +17,7 @@ use crate::process;
 use crate::server::Server;
 
 /// Lets them play, prints a table, and fails when something is not as it should be.
-pub fn run(options: Options) -> Result<()> {
+pub(crate) fn run(options: Options) -> Result<()> {
     if options.nice {
         rustix::process::nice(defaults::SOAK_NICE).context("cannot be nice")?;
     }

@@ -23,12 +23,12 @@ const FILES_SLACK: f64 = 32.0;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-pub const TABLE_HEAD: &str = "\
+pub(super) const TABLE_HEAD: &str = "\
 | minute | players | relays | packets sent | delivered | memory, MiB | descriptors | server's CPU | players' CPU |
 | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
 /// What the server told, from its start to its end.
-pub struct Course {
+pub(super) struct Course {
     start: Sample,
     samples: Vec<Sample>,
     end: Option<Sample>,
@@ -38,7 +38,7 @@ pub struct Course {
 
 impl Course {
     /// Nobody is there yet.
-    pub fn begin(start: Sample) -> Self {
+    pub(super) fn begin(start: Sample) -> Self {
         Self {
             told: (start.at, start.processor, own_processor()),
             start,
@@ -47,23 +47,23 @@ impl Course {
         }
     }
 
-    pub fn add(&mut self, sample: Sample) {
+    pub(super) fn add(&mut self, sample: Sample) {
         self.samples.push(sample);
     }
 
     /// Everybody has left.
-    pub fn end(&mut self, sample: Sample) {
+    pub(super) fn end(&mut self, sample: Sample) {
         self.end = Some(sample);
     }
 
     /// Whether nothing is left of the players.
-    pub fn is_as_at_start(&self, sample: &Sample) -> bool {
+    pub(super) fn is_as_at_start(&self, sample: &Sample) -> bool {
         let more = |name| rise(&self.start, sample, name) > 0.0;
         ![CONNECTIONS, PLAYERS, RELAYS, FILES].into_iter().any(more)
     }
 
     /// The last minute, as a row of the table.
-    pub fn row(&mut self, minute: u64, counts: &Counts) -> String {
+    pub(super) fn row(&mut self, minute: u64, counts: &Counts) -> String {
         let Some(now) = self.samples.last() else {
             return String::new();
         };
@@ -87,7 +87,7 @@ impl Course {
 }
 
 /// All that there is to judge.
-pub struct Evidence<'a> {
+pub(super) struct Evidence<'a> {
     pub course: &'a Course,
     pub counts: &'a Counts,
     /// PrivateIDs in the log.
@@ -98,7 +98,7 @@ pub struct Evidence<'a> {
 }
 
 /// What is wrong, a sentence each.
-pub fn judge(evidence: &Evidence) -> Vec<String> {
+pub(super) fn judge(evidence: &Evidence) -> Vec<String> {
     let mut problems = evidence.counts.failures.clone();
     problems.extend(of_players(evidence.counts, evidence.pairs));
     if evidence.leaks > 0 {

@@ -12,7 +12,7 @@
 use std::path::PathBuf;
 
 #[cfg(target_os = "linux")]
-pub mod background;
+pub(crate) mod background;
 #[cfg(target_os = "linux")]
 mod here;
 #[cfg(target_os = "linux")]
@@ -22,7 +22,7 @@ mod players;
 #[cfg(target_os = "linux")]
 mod watched;
 #[cfg(target_os = "linux")]
-pub use here::run;
+pub(crate) use here::run;
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
@@ -34,7 +34,7 @@ const NAME: &str = "server::soak";
 
 /// What is asked for.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-pub struct Options {
+pub(crate) struct Options {
     /// How long players come and go.
     pub minutes: u32,
     /// How many players there are.

@@ -18,7 +18,7 @@ use super::watched::Watched;
 use crate::defaults;
 
 /// Bytes of each packet.
-pub const PACKET: usize = 200;
+pub(super) const PACKET: usize = 200;
 
 /// How much of a PrivateID must not be in the log.
 const PRIVATE: usize = 16;
@@ -28,7 +28,7 @@ const TOLD: usize = 20;
 
 /// What all players did and saw together.
 #[derive(Default, Debug)]
-pub struct Counts {
+pub(super) struct Counts {
     /// Players who registered themselves and their addresses.
     pub joined: u64,
     /// Pairs that met: the one was told the other's address, and a relay was opened for both.
@@ -66,7 +66,7 @@ impl fmt::Display for Counts {
 
 /// The beginnings of all PrivateIDs that were given.
 #[derive(Default)]
-pub struct PrivateIds(HashSet<[u8; PRIVATE]>);
+pub(super) struct PrivateIds(HashSet<[u8; PRIVATE]>);
 
 impl PrivateIds {
     fn note(&mut self, id: &str) -> Result<()> {
@@ -76,7 +76,7 @@ impl PrivateIds {
     }
 
     /// How many of them are in the log.
-    pub fn found_in(&self, log: &[String]) -> usize {
+    pub(super) fn found_in(&self, log: &[String]) -> usize {
         let windows = log.iter().flat_map(|line| line.as_bytes().windows(PRIVATE));
         let found: HashSet<&[u8]> = windows.filter(|window| self.0.contains(*window)).collect();
         found.len()
@@ -84,7 +84,7 @@ impl PrivateIds {
 }
 
 /// All players.
-pub struct Crowd {
+pub(super) struct Crowd {
     commands: SocketAddr,
     registrar: SocketAddr,
     relays: RangeInclusive<u16>,
@@ -96,7 +96,7 @@ pub struct Crowd {
 
 impl Crowd {
     /// Players of this server, who leave at that time.
-    pub fn new(server: &Watched, until: Instant) -> Self {
+    pub(super) fn new(server: &Watched, until: Instant) -> Self {
         Self {
             commands: server.commands,
             registrar: server.registrar,
@@ -107,11 +107,11 @@ impl Crowd {
         }
     }
 
-    pub fn counts(&self) -> Ref<'_, Counts> {
+    pub(super) fn counts(&self) -> Ref<'_, Counts> {
         self.counts.borrow()
     }
 
-    pub fn private_ids(&self) -> Ref<'_, PrivateIds> {
+    pub(super) fn private_ids(&self) -> Ref<'_, PrivateIds> {
         self.private_ids.borrow()
     }
 
@@ -121,7 +121,7 @@ impl Crowd {
 }
 
 /// Two players who meet, play, leave, and come back as somebody else, until the time is over.
-pub async fn pair(crowd: Rc<Crowd>, number: u32, wait: Duration) {
+pub(super) async fn pair(crowd: Rc<Crowd>, number: u32, wait: Duration) {
     let mut dice = Dice::new(number);
     sleep(wait).await;
     for session in 0.. {

@@ -19,7 +19,7 @@ use crate::{defaults, scan};
 const FIRST_RELAY: u32 = 9000;
 
 /// A server with its default limits, but those of one address: all players here have the same.
-pub struct Watched {
+pub(super) struct Watched {
     game: Game,
     /// Where players send commands.
     pub commands: SocketAddr,
@@ -32,7 +32,7 @@ pub struct Watched {
 
 /// What the server tells at one moment.
 #[derive(Clone, Debug)]
-pub struct Sample {
+pub(super) struct Sample {
     /// When.
     pub at: Instant,
     /// The processor time that its process took, in seconds.
@@ -42,13 +42,13 @@ pub struct Sample {
 
 impl Sample {
     /// A metric by its name and labels.
-    pub fn value(&self, name: &str) -> Result<f64> {
+    pub(super) fn value(&self, name: &str) -> Result<f64> {
         let value = self.metrics.get(name).copied();
         value.with_context(|| format!("the server does not tell {name}"))
     }
 
     /// The sum of all metrics whose names begin so.
-    pub fn sum(&self, begin: &str) -> f64 {
+    pub(super) fn sum(&self, begin: &str) -> f64 {
         let values = self.metrics.iter();
         values
             .filter(|(name, _)| name.starts_with(begin))
@@ -57,7 +57,7 @@ impl Sample {
     }
 
     /// What a server tells in Prometheus' text.
-    pub fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let metrics = text.lines().filter(|line| !line.starts_with('#'));
         let metrics = metrics.filter_map(|line| {
             let (name, value) = line.rsplit_once(' ')?;
@@ -73,7 +73,7 @@ impl Sample {
 
 impl Watched {
     /// Starts it on free ports of this machine, for so many players.
-    pub fn start(program: &Path, players: u32) -> Result<Self> {
+    pub(super) fn start(program: &Path, players: u32) -> Result<Self> {
         let last = FIRST_RELAY + 2 * players - 1;
         let range = |port: u32| u16::try_from(port).context("too many players");
         let relays = range(FIRST_RELAY)?..=range(last)?;
@@ -119,7 +119,7 @@ impl Watched {
     }
 
     /// What the server tells now.
-    pub async fn sample(&self) -> Result<Sample> {
+    pub(super) async fn sample(&self) -> Result<Sample> {
         let ask = async {
             let mut stream = TcpStream::connect(self.http).await?;
             let request = b"GET /metrics HTTP/1.1\r\nHost: noray\r\nConnection: close\r\n\r\n";
@@ -145,7 +145,7 @@ impl Watched {
     ///
     /// # Errors
     /// It had ended by itself, or its log tells of an error.
-    pub fn stop(self) -> Result<Vec<String>> {
+    pub(super) fn stop(self) -> Result<Vec<String>> {
         let Self { mut game, .. } = self;
         let early = game.has_ended();
         let log = game.stop();
@@ -162,7 +162,7 @@ impl Watched {
 }
 
 /// The processor time that a process took, in seconds; it tells whole ones itself.
-pub fn processor_seconds(process: u32) -> Result<f64> {
+pub(super) fn processor_seconds(process: u32) -> Result<f64> {
     let file = format!("/proc/{process}/stat");
     let stat = std::fs::read_to_string(&file).with_context(|| file.clone())?;
     // Behind the name, which may hold anything.

@@ -36,7 +36,7 @@ use crate::metrics;
 /// Where the metrics are.
 const METRICS: &str = "/metrics";
 /// Where it is told whether players can come.
-pub const HEALTH: &str = "/health";
+pub(crate) const HEALTH: &str = "/health";
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
@@ -45,7 +45,7 @@ const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.
 ///
 /// # Errors
 /// No thread can be started, or the listener cannot be used.
-pub fn start(listener: TcpListener, server: Arc<Server>) -> io::Result<()> {
+pub(crate) fn start(listener: TcpListener, server: Arc<Server>) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -8,7 +8,7 @@ use prometheus::{
 };
 
 /// All that is known at the moment, and what the system knows of this process.
-pub fn to_text(metrics: &Metrics, serving: bool) -> Result<String, prometheus::Error> {
+pub(crate) fn to_text(metrics: &Metrics, serving: bool) -> Result<String, prometheus::Error> {
     let mut families = Vec::new();
     public_servers(metrics, &mut families);
     our_own(metrics, serving, &mut families);

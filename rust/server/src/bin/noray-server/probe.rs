@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why players cannot come, as far as can be told from here.
 #[derive(Debug, thiserror::Error)]
-pub enum ProbeError {
+pub(crate) enum ProbeError {
     #[error("the server has no port to ask (NORAY_HTTP_PORT)")]
     NoPort,
     #[error("no answer from {address}: {source}")]
@@ -28,7 +28,7 @@ pub enum ProbeError {
 }
 
 /// Asks the server with this configuration on this machine.
-pub fn probe(config: &Config) -> Result<(), ProbeError> {
+pub(crate) fn probe(config: &Config) -> Result<(), ProbeError> {
     let port = config.http_port.filter(|port| *port != 0);
     let address = SocketAddr::new(here(config.http_host), port.ok_or(ProbeError::NoPort)?);
     let answer = ask(address).map_err(|source| ProbeError::NoAnswer { address, source })?;

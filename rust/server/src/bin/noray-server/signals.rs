@@ -11,7 +11,7 @@ use tokio::signal::windows::{
 
 /// Everything by which somebody asks the server to stop.
 #[derive(Debug)]
-pub struct StopRequests {
+pub(crate) struct StopRequests {
     #[cfg(unix)]
     interrupt: Signal,
     #[cfg(unix)]
@@ -32,7 +32,7 @@ impl StopRequests {
     ///
     /// # Errors
     /// The system does not allow it.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -40,7 +40,7 @@ impl StopRequests {
     }
 
     /// Completes with the next request: Ctrl-C, or SIGTERM.
-    pub async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -17,7 +17,7 @@ const PROBE: &str = "probe";
 
 /// What the program was told.
 #[derive(Debug)]
-pub struct Orders {
+pub(crate) struct Orders {
     pub config: Config,
     pub task: Task,
     /// Where each setting comes from that has not its default, by name.
@@ -26,7 +26,7 @@ pub struct Orders {
 
 /// What the program shall do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Task {
+pub(crate) enum Task {
     /// Run a server.
     Serve,
     /// Show the settings.
@@ -55,7 +55,7 @@ impl fmt::Display for Origin {
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+pub(crate) enum SourceError {
     /// A value of the command line or the environment makes no sense, or all values together.
     #[error(transparent)]
     Setting(#[from] ConfigError),
@@ -76,7 +76,7 @@ pub enum SourceError {
 
 impl Orders {
     /// Reads everything; ends the process when help is asked for or a flag makes no sense.
-    pub fn read() -> Result<Self, SourceError> {
+    pub(crate) fn read() -> Result<Self, SourceError> {
         let matches = command_line().get_matches();
         let mut orders = Self {
             config: Config::default(),
@@ -161,7 +161,7 @@ impl Orders {
     }
 
     /// Every setting, its value and where that comes from, in a form that `--config` reads.
-    pub fn show(&self) -> String {
+    pub(crate) fn show(&self) -> String {
         let mut text = format!(
             "# Settings as noray-server v{} understands them.\n",
             env!("CARGO_PKG_VERSION")

@@ -40,7 +40,7 @@ const TARGETS: [&str; 5] = ["framing", "commands", "datagrams", "registrar", "re
 const MAX_DATAGRAM: usize = 65_507;
 
 /// Abuses all programs, one after the other.
-pub fn measure(programs: &[Program]) -> Result<Part> {
+pub(super) fn measure(programs: &[Program]) -> Result<Part> {
     let inputs = corpus()?;
     let floods = of_each(programs, flood)?;
     let fuzzed = of_each(programs, |program| feed(program, &inputs))?;

@@ -43,7 +43,7 @@ const REST: Duration = Duration::from_millis(300);
 type Values = [f64; 4];
 
 /// Measures all programs.
-pub fn measure(programs: &[Program]) -> Result<Part> {
+pub(super) fn measure(programs: &[Program]) -> Result<Part> {
     let direct = RefCell::new(Vec::new());
     let measured = by_turns(programs, ROUNDS, |program| {
         if matches!(program, Program::Ours(_)) {

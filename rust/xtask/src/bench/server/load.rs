@@ -11,9 +11,9 @@ use socket2::SockRef;
 use super::receiving::{Receiver, SOCKET_BUFFER};
 
 /// Bytes of a packet: what a game of some players sends.
-pub const PAYLOAD: usize = 200;
+pub(super) const PAYLOAD: usize = 200;
 /// Faster than any system, in packets a second.
-pub const FLAT_OUT: f64 = 1e9;
+pub(super) const FLAT_OUT: f64 = 1e9;
 /// The sender wakes up so often.
 const TICK: Duration = Duration::from_micros(500);
 /// The receiver looks so often: it is not woken for each packet.
@@ -24,7 +24,7 @@ const WARM_UP: Duration = Duration::from_millis(100);
 const REST: Duration = Duration::from_millis(100);
 
 /// Packets from one socket to another.
-pub struct Load<'a> {
+pub(super) struct Load<'a> {
     from: &'a UdpSocket,
     to: &'a UdpSocket,
     address: SocketAddr,
@@ -33,7 +33,7 @@ pub struct Load<'a> {
 }
 
 /// What came of a rate. All rates are in packets a second.
-pub struct Try {
+pub(super) struct Try {
     /// That was asked for.
     pub rate: f64,
     /// That was sent.
@@ -48,7 +48,7 @@ pub struct Try {
 
 impl<'a> Load<'a> {
     /// `to` receives what `from` sends to `address`.
-    pub fn new(from: &'a UdpSocket, to: &'a UdpSocket, address: SocketAddr) -> Result<Self> {
+    pub(super) fn new(from: &'a UdpSocket, to: &'a UdpSocket, address: SocketAddr) -> Result<Self> {
         SockRef::from(from).set_send_buffer_size(SOCKET_BUFFER)?;
         Ok(Self {
             from,
@@ -60,7 +60,7 @@ impl<'a> Load<'a> {
     }
 
     /// Sends at this rate for so long, and then waits until nothing more comes.
-    pub fn offer(&mut self, rate: f64, time: Duration) -> Result<Try> {
+    pub(super) fn offer(&mut self, rate: f64, time: Duration) -> Result<Try> {
         let (from, to, address) = (self.from, self.to, self.address);
         let (sender, receiver) = (&self.sender, &mut self.receiver);
         let mut received = 0;

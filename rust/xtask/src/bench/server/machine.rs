@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 /// The processor time that a process's threads that are alive have used.
-pub fn processor_time(process: u32) -> Result<Duration> {
+pub(super) fn processor_time(process: u32) -> Result<Duration> {
     let folder = format!("/proc/{process}/task");
     let mut nanoseconds = 0;
     for task in fs::read_dir(&folder).with_context(|| folder.clone())? {
@@ -23,13 +23,13 @@ pub fn processor_time(process: u32) -> Result<Duration> {
 }
 
 /// How many files and sockets a process has open.
-pub fn open_files(process: u32) -> Result<usize> {
+pub(super) fn open_files(process: u32) -> Result<usize> {
     let folder = format!("/proc/{process}/fd");
     Ok(fs::read_dir(&folder).context(folder)?.count())
 }
 
 /// The memory that a process has in use, in MB.
-pub fn memory(process: u32) -> Result<f64> {
+pub(super) fn memory(process: u32) -> Result<f64> {
     let file = format!("/proc/{process}/status");
     let status = fs::read_to_string(&file).with_context(|| file.clone())?;
     let kibibytes: f64 = status
@@ -41,7 +41,7 @@ pub fn memory(process: u32) -> Result<f64> {
 }
 
 /// The processor time that was used so far, in the system's clock ticks.
-pub struct Ticks {
+pub(super) struct Ticks {
     server: u64,
     ours: u64,
     all: u64,
@@ -49,7 +49,7 @@ pub struct Ticks {
 
 impl Ticks {
     /// Of a server, of this process, and of all processes and the system itself.
-    pub fn now(server: Option<u32>) -> Result<Self> {
+    pub(super) fn now(server: Option<u32>) -> Result<Self> {
         Ok(Self {
             server: server.map_or(Ok(0), ticks_of)?,
             ours: ticks_of(std::process::id())?,
@@ -58,7 +58,7 @@ impl Ticks {
     }
 
     /// The server's, ours, and everyone's, in seconds.
-    pub fn seconds_since(&self, before: &Self) -> [f64; 3] {
+    pub(super) fn seconds_since(&self, before: &Self) -> [f64; 3] {
         let per_second = rustix::param::clock_ticks_per_second() as f64;
         [
             self.server.saturating_sub(before.server),

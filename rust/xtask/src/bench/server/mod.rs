@@ -26,7 +26,7 @@ use crate::server::{Program, Server};
 
 /// Measures and prints a table in Markdown; of `noray`, an installed copy of the public server,
 /// too. A filter leaves only the measurements with it in their name.
-pub fn run(noray: Option<&Path>, filter: Option<String>) -> Result<()> {
+pub(crate) fn run(noray: Option<&Path>, filter: Option<String>) -> Result<()> {
     process::allow_many_files()?;
     let mut programs = vec![Program::Ours(Server::build(Profile::Release)?)];
     programs.extend(noray.map(|folder| Program::Public(folder.to_path_buf())));

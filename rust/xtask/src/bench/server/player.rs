@@ -15,7 +15,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 const REGISTRAR_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A registered player.
-pub struct Player {
+pub(super) struct Player {
     commands: Commands,
     /// By which others find it.
     pub oid: String,
@@ -26,7 +26,7 @@ pub struct Player {
 impl Player {
     /// Connects, registers, and registers its address. Players of different numbers have
     /// different addresses.
-    pub fn register(server: &Server, number: usize) -> Result<Self> {
+    pub(super) fn register(server: &Server, number: usize) -> Result<Self> {
         let address = address_of(number);
         let mut commands = Commands::connect(address, server.port).context("cannot connect")?;
         let [oid, private_id] = commands.register()?;
@@ -36,7 +36,7 @@ impl Player {
     }
 
     /// Asks to be put through to a player, and waits for the answer.
-    pub fn connect(&mut self, other: &Self) -> Result<()> {
+    pub(super) fn connect(&mut self, other: &Self) -> Result<()> {
         self.commands.write(&format!("connect {}\n", other.oid))?;
         let address = other.udp.local_addr()?;
         // Others may have asked for this player before.
@@ -46,7 +46,7 @@ impl Player {
 
     /// Asks for relays for this player and another; the addresses that stand for the other,
     /// and for this one.
-    pub fn connect_relay(&mut self, other: &mut Self) -> Result<[SocketAddr; 2]> {
+    pub(super) fn connect_relay(&mut self, other: &mut Self) -> Result<[SocketAddr; 2]> {
         self.commands
             .write(&format!("connect-relay {}\n", other.oid))?;
         let port = |line: String| line.parse::<u16>().with_context(|| format!("got {line:?}"));
@@ -75,17 +75,17 @@ fn register_address(udp: &UdpSocket, private_id: &str, server: &Server) -> Resul
 }
 
 /// A connection for commands.
-pub struct Commands(BufReader<TcpStream>);
+pub(super) struct Commands(BufReader<TcpStream>);
 
 impl Commands {
     /// Connects from this address.
-    pub fn connect(from: Ipv4Addr, port: u16) -> io::Result<Self> {
+    pub(super) fn connect(from: Ipv4Addr, port: u16) -> io::Result<Self> {
         // Lines are short, and players many.
         Ok(Self(BufReader::with_capacity(512, connect(from, port)?)))
     }
 
     /// The OpenID and the PrivateID of a new player.
-    pub fn register(&mut self) -> Result<[String; 2]> {
+    pub(super) fn register(&mut self) -> Result<[String; 2]> {
         self.write("register-host\n")?;
         Ok([self.read("set-oid ")?, self.read("set-pid ")?])
     }
@@ -113,13 +113,13 @@ impl Commands {
 }
 
 /// A player's address: not in 127.0.0.0/16, where everything else is.
-pub fn address_of(number: usize) -> Ipv4Addr {
+pub(super) fn address_of(number: usize) -> Ipv4Addr {
     let [.., high, low] = number.to_be_bytes();
     Ipv4Addr::new(127, 1, high, low)
 }
 
 /// A TCP connection from this address.
-pub fn connect(from: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
+pub(super) fn connect(from: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddrV4::new(from, 0).into())?;
     socket.connect(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, port).into())?;

@@ -36,7 +36,7 @@ const MEMORY_BEFORE: usize = 7;
 const MEMORY: usize = 8;
 
 /// Measures all programs.
-pub fn measure(programs: &[Program]) -> Result<Part> {
+pub(super) fn measure(programs: &[Program]) -> Result<Part> {
     let measured = by_turns(programs, ROUNDS, |program| {
         with_server(program, &[], register_and_connect)
     })?;

@@ -9,19 +9,19 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
 use socket2::SockRef;
 
 /// What the system holds for us at most: the most that Linux allows by default on servers.
-pub const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+pub(super) const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// Room for the datagrams that the system joins.
 const DATAGRAM: usize = 16 * 1024;
 
 /// Buffers, and what the system can do.
-pub struct Receiver {
+pub(super) struct Receiver {
     system: UdpSocketState,
     buffer: Vec<u8>,
 }
 
 impl Receiver {
     /// Prepares a socket whose datagrams come one by one.
-    pub fn plain(socket: &UdpSocket) -> Result<Self> {
+    pub(super) fn plain(socket: &UdpSocket) -> Result<Self> {
         socket.set_nonblocking(true)?;
         // It sets options on its socket, but works with any: without them nothing is joined.
         let other = UdpSocket::bind("127.0.0.1:0")?;
@@ -29,7 +29,7 @@ impl Receiver {
     }
 
     /// Prepares a socket of whose datagrams the system tells when they came.
-    pub fn stamped(socket: &UdpSocket) -> Result<Self> {
+    pub(super) fn stamped(socket: &UdpSocket) -> Result<Self> {
         Self::new(socket, socket)
     }
 
@@ -43,7 +43,7 @@ impl Receiver {
 
     /// Takes all datagrams that are there, each with the time since 1970 at which it came, where
     /// the system tells it.
-    pub fn take(
+    pub(super) fn take(
         &mut self,
         socket: &UdpSocket,
         mut each: impl FnMut(&[u8], Option<Duration>),

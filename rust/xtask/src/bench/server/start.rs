@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_micros(500);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Measures all programs.
-pub fn measure(programs: &[Program]) -> Result<Part> {
+pub(super) fn measure(programs: &[Program]) -> Result<Part> {
     let measured = by_turns(programs, ROUNDS, |program| {
         let took = first_answer(program)?;
         Ok([took.as_secs_f64() * 1e3])

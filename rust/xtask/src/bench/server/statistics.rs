@@ -1,12 +1,12 @@
 //! Medians and percentiles.
 
 /// The middle one. Not a number when there is none.
-pub fn median(values: &[f64]) -> f64 {
+pub(super) fn median(values: &[f64]) -> f64 {
     percentile(values, 50)
 }
 
 /// The value that so many percent are not above. Not a number when there is none.
-pub fn percentile(values: &[f64], percent: usize) -> f64 {
+pub(super) fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let place = (values.len() * percent).div_ceil(100).max(1) - 1;

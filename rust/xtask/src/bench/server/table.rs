@@ -2,14 +2,14 @@
 
 /// The rows of a measurement, and what is to be known about them.
 #[derive(Default)]
-pub struct Part {
+pub(super) struct Part {
     pub rows: Vec<Row>,
     /// A sentence each.
     pub notes: Vec<String>,
 }
 
 /// A row of the table.
-pub struct Row {
+pub(super) struct Row {
     what: String,
     ours: String,
     other: String,
@@ -19,7 +19,7 @@ pub struct Row {
 
 impl Row {
     /// Ours and the other server's value, each with its unit, and ours for each of the other's.
-    pub fn new(
+    pub(super) fn new(
         what: &str,
         ours: f64,
         other: Option<Result<f64, String>>,
@@ -41,7 +41,12 @@ impl Row {
     }
 
     /// What cannot be compared by a number.
-    pub fn of_words(what: &str, ours: &str, other: Option<&str>, to_reach: &'static str) -> Self {
+    pub(super) fn of_words(
+        what: &str,
+        ours: &str,
+        other: Option<&str>,
+        to_reach: &'static str,
+    ) -> Self {
         Self {
             what: what.to_owned(),
             ours: one_line(ours),
@@ -53,7 +58,7 @@ impl Row {
 }
 
 /// Prints all rows in Markdown, then the notes.
-pub fn print(parts: &[Part]) {
+pub(super) fn print(parts: &[Part]) {
     println!("| on loopback | ours | noray 1.4 | ratio | to reach |");
     println!("| --- | --- | --- | --- | --- |");
     for row in parts.iter().flat_map(|part| &part.rows) {
@@ -90,7 +95,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// A whole number with its thousands apart.
-pub fn thousands(value: f64) -> String {
+pub(super) fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

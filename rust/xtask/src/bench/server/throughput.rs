@@ -32,7 +32,7 @@ const BEST: usize = 3;
 const WORSE: usize = 3;
 
 /// More than any of the servers relays.
-pub const NO_LIMITS: [(&str, &str); 3] = [
+pub(super) const NO_LIMITS: [(&str, &str); 3] = [
     ("NORAY_UDP_RELAY_MAX_INDIVIDUAL_TRAFFIC", "1tb"),
     ("NORAY_UDP_RELAY_MAX_GLOBAL_TRAFFIC", "1tb"),
     ("NORAY_UDP_RELAY_MAX_LIFETIME_TRAFFIC", "1pb"),
@@ -53,7 +53,7 @@ const ALL_CORES: usize = 6;
 type Values = [f64; 7];
 
 /// Measures all programs, and the system with no server between.
-pub fn measure(programs: &[Program]) -> Result<Part> {
+pub(super) fn measure(programs: &[Program]) -> Result<Part> {
     let direct = RefCell::new(Vec::new());
     let measured = by_turns(programs, ROUNDS, |program| {
         if matches!(program, Program::Ours(_)) {

@@ -8,7 +8,7 @@ use super::statistics::median;
 use crate::server::{Program, Server};
 
 /// What was measured of each server: ours first.
-pub struct Measured<const N: usize> {
+pub(super) struct Measured<const N: usize> {
     pub ours: [f64; N],
     /// Of the other server, or why there is nothing.
     pub other: Option<Result<[f64; N], String>>,
@@ -16,7 +16,7 @@ pub struct Measured<const N: usize> {
 
 impl<const N: usize> Measured<N> {
     /// The `at`-th value of the other server.
-    pub fn other(&self, at: usize) -> Option<Result<f64, String>> {
+    pub(super) fn other(&self, at: usize) -> Option<Result<f64, String>> {
         let of_all = self.other.as_ref()?;
         Some(
             of_all
@@ -30,7 +30,7 @@ impl<const N: usize> Measured<N> {
 /// Measures each program `rounds` times, by turns, and takes each value's median.
 ///
 /// Ours must be measured; the other server's failure is a result.
-pub fn by_turns<const N: usize>(
+pub(super) fn by_turns<const N: usize>(
     programs: &[Program],
     rounds: usize,
     measure: impl Fn(&Program) -> Result<[f64; N]>,
@@ -59,7 +59,7 @@ pub fn by_turns<const N: usize>(
 }
 
 /// The median of each value.
-pub fn medians<const N: usize>(values: &[[f64; N]]) -> [f64; N] {
+pub(super) fn medians<const N: usize>(values: &[[f64; N]]) -> [f64; N] {
     std::array::from_fn(|at| {
         let of_one: Vec<f64> = values.iter().map(|values| values[at]).collect();
         median(&of_one)
@@ -70,7 +70,7 @@ pub fn medians<const N: usize>(values: &[[f64; N]]) -> [f64; N] {
 const RELAYS: u16 = 2049;
 
 /// Starts a server that logs what is wrong alone, and calls `measure` when it answers.
-pub fn with_server<T>(
+pub(super) fn with_server<T>(
     program: &Program,
     settings: &[(&str, &str)],
     measure: impl FnOnce(&Server) -> Result<T>,
@@ -86,7 +86,7 @@ pub fn with_server<T>(
 }
 
 /// Starts a server that logs what is wrong alone.
-pub fn launch(program: &Program, settings: &[(&str, &str)]) -> Result<Server> {
+pub(super) fn launch(program: &Program, settings: &[(&str, &str)]) -> Result<Server> {
     let settings = [&[("NORAY_LOGLEVEL", "warn")], settings].concat();
     Server::launch(program, RELAYS, &settings)
 }
