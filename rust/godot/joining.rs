@@ -297,7 +297,7 @@ fn start_enet(meeting: &mut Meeting, host: Player, port: u16) -> Result<(), Meet
         return Err(MeetingError::Join(JoinError::Cancelled));
     };
     let (peer, enet_port) = enet::create_client(port, joining.enet).map_err(MeetingError::ENet)?;
-    meeting.link.enter(host.remote, enet_port);
+    meeting.link.connect_enet(host.remote, enet_port);
     joining.entering = Some(Entering {
         peer,
         host,
@@ -346,7 +346,7 @@ fn finish(this: &mut Gd<Noray>, peer: Gd<ENetMultiplayerPeer>) {
         else {
             return;
         };
-        let path = Path::from(entering.host.stats.snapshot().way);
+        let path = Path::from(entering.host.stats.snapshot().kind);
         meeting.joined.push(Joined {
             peer: peer.instance_id(),
             player: entering.host,

@@ -144,7 +144,7 @@ impl Meeting {
         while let Some(event) = self.link.next_event() {
             if let (
                 PeerEvent::PeerAdmitted {
-                    remote,
+                    peer: remote,
                     port,
                     stats,
                 },
@@ -234,7 +234,7 @@ pub(crate) fn play(me: &mut Noray, registrar_port: u16) -> Result<(), MeetingErr
     session.registrar_port = registrar_port;
     match session
         .connection
-        .play(meeting.link.handle(), registrar_port)
+        .use_link(meeting.link.handle(), registrar_port)
     {
         // A connection that has ended already tells why, with its last event.
         Ok(()) | Err(SendError::Disconnected) => Ok(()),
@@ -283,7 +283,7 @@ fn handle(this: &mut Gd<Noray>, event: PeerEvent) {
             }
         }
         PeerEvent::HostReached {
-            remote,
+            peer: remote,
             port,
             stats,
             ..
@@ -301,7 +301,7 @@ fn handle(this: &mut Gd<Noray>, event: PeerEvent) {
             }
         }
         PeerEvent::PeerAdmitted {
-            remote,
+            peer: remote,
             port,
             stats,
         } => {
@@ -310,15 +310,15 @@ fn handle(this: &mut Gd<Noray>, event: PeerEvent) {
                 hosting.admit(remote, port, stats);
             }
         }
-        PeerEvent::PathChanged { remote, way } => {
+        PeerEvent::PathChanged { peer: remote, kind } => {
             let peer_id = this.bind().meeting.as_ref().and_then(|m| m.peer_id(remote));
             if let Some(peer_id) = peer_id {
                 this.signals()
                     .path_changed()
-                    .emit(i64::from(peer_id), Path::from(way));
+                    .emit(i64::from(peer_id), Path::from(kind));
             }
         }
-        PeerEvent::PeerGone { remote } => handle_gone(this, remote),
+        PeerEvent::PeerGone { peer: remote } => handle_gone(this, remote),
         // The link has logged it.
         PeerEvent::UdpLost | PeerEvent::UdpBack => debug!(?event, "the registrar"),
     }

@@ -105,7 +105,7 @@ impl NorayConnection {
 
     #[func]
     fn get_path(&self) -> Path {
-        self.snapshot().way.into()
+        self.snapshot().kind.into()
     }
 
     #[func]

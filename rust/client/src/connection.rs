@@ -218,7 +218,7 @@ impl Connection {
     ///
     /// # Errors
     /// See [`SendError`]; nothing is done then.
-    pub fn play(&self, link: LinkHandle, registrar_port: u16) -> Result<(), SendError> {
+    pub fn use_link(&self, link: LinkHandle, registrar_port: u16) -> Result<(), SendError> {
         self.send(Command::Play(link, registrar_port))
     }
 

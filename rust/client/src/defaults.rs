@@ -16,14 +16,14 @@ pub const MAX_ADDRESSES: usize = 16;
 
 /// Silence after which the system probes the connection. Below the 30 s for
 /// which the least patient routers keep an idle mapping.
-pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(20);
+pub const TCP_KEEPALIVE_IDLE: Duration = Duration::from_secs(20);
 
 /// Pause between unanswered probes.
-pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+pub const TCP_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Unanswered probes after which the connection counts as dead: with the above,
 /// a vanished server is noticed after 35 s.
-pub const KEEPALIVE_RETRIES: u32 = 3;
+pub const TCP_PROBE_RETRIES: u32 = 3;
 
 /// How long a command may stay unsent or unacknowledged before the connection
 /// counts as dead.

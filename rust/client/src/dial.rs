@@ -11,7 +11,7 @@ use tokio::{
 use tracing::debug;
 
 use crate::defaults::{
-    ATTEMPT_DELAY, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_RETRIES, MAX_ADDRESSES,
+    ATTEMPT_DELAY, MAX_ADDRESSES, TCP_KEEPALIVE_IDLE, TCP_PROBE_INTERVAL, TCP_PROBE_RETRIES,
 };
 
 /// Why no server was reached.
@@ -127,9 +127,9 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 /// its way. A system that refuses one of these still connects.
 fn tune(stream: &TcpStream) {
     let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_IDLE)
-        .with_interval(KEEPALIVE_INTERVAL)
-        .with_retries(KEEPALIVE_RETRIES);
+        .with_time(TCP_KEEPALIVE_IDLE)
+        .with_interval(TCP_PROBE_INTERVAL)
+        .with_retries(TCP_PROBE_RETRIES);
     let socket = SockRef::from(stream);
     if let Err(error) = stream
         .set_nodelay(true)
@@ -139,7 +139,7 @@ fn tune(stream: &TcpStream) {
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Err(error) = socket.set_tcp_user_timeout(Some(
-        KEEPALIVE_IDLE + KEEPALIVE_INTERVAL * KEEPALIVE_RETRIES,
+        TCP_KEEPALIVE_IDLE + TCP_PROBE_INTERVAL * TCP_PROBE_RETRIES,
     )) {
         debug!(%error, "the system refuses a TCP user time-out");
     }

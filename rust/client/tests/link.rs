@@ -35,7 +35,7 @@ impl Player {
     /// Registers through the link; gives the OpenID.
     async fn play(&mut self) -> OpenId {
         (self.connection)
-            .play(self.link.handle(), self.registrar_port)
+            .use_link(self.link.handle(), self.registrar_port)
             .unwrap();
         self.ready().await
     }
@@ -115,11 +115,11 @@ impl Player {
         loop {
             match self.link_event().await {
                 PeerEvent::HostReached {
-                    remote,
+                    peer,
                     port,
-                    way,
+                    kind,
                     stats,
-                } => return (remote, port, way, stats),
+                } => return (peer, port, kind, stats),
                 PeerEvent::Progress(_) => {}
                 other => panic!("{other:?}"),
             }
@@ -175,24 +175,24 @@ fn server() -> Server {
 
 async fn meet(force_relay: bool) -> PathKind {
     let server = server();
-    let (host_enet, guest_enet) = (enet().await, enet().await);
+    let (host_enet, joining_enet) = (enet().await, enet().await);
     let mut host = Player::connect(&server);
     let oid = host.host(&host_enet, 4).await;
-    let mut guest = Player::connect(&server);
-    guest.join(oid, force_relay);
-    guest.play().await;
-    let (remote, port, way, stats) = guest.joined().await;
-    guest
+    let mut joining = Player::connect(&server);
+    joining.join(oid, force_relay);
+    joining.play().await;
+    let (peer, port, kind, stats) = joining.joined().await;
+    joining
         .link
-        .enter(remote, guest_enet.local_addr().unwrap().port());
+        .connect_enet(peer, joining_enet.local_addr().unwrap().port());
     let to_host = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    guest_enet.send_to(b"hello", to_host).await.unwrap();
+    joining_enet.send_to(b"hello", to_host).await.unwrap();
     let (bytes, from) = receive(&host_enet).await;
     assert_eq!(bytes, b"hello");
     host_enet.send_to(b"welcome", from).await.unwrap();
-    assert_eq!(receive(&guest_enet).await, (b"welcome".to_vec(), to_host));
+    assert_eq!(receive(&joining_enet).await, (b"welcome".to_vec(), to_host));
     let PeerEvent::PeerAdmitted { port, .. } = host.link_event().await else {
-        panic!("no guest came")
+        panic!("no player came")
     };
     assert_eq!(port, from.port());
     let snapshot = stats.snapshot();
@@ -201,7 +201,7 @@ async fn meet(force_relay: bool) -> PathKind {
     assert!((1..=3).contains(&snapshot.packets_received), "{snapshot:?}");
     assert_eq!(snapshot.bytes_received, 7 * snapshot.packets_received);
     assert!(snapshot.round_trip.is_some() && snapshot.alive);
-    way
+    kind
 }
 
 #[tokio::test]
@@ -217,10 +217,10 @@ async fn two_players_meet_by_relay() {
 #[tokio::test]
 async fn an_unknown_host_is_told() {
     let server = server();
-    let mut guest = Player::connect(&server);
-    guest.join(OpenId::new("nobody").unwrap(), false);
-    guest.play().await;
-    let error = guest.failed().await;
+    let mut joining = Player::connect(&server);
+    joining.join(OpenId::new("nobody").unwrap(), false);
+    joining.play().await;
+    let error = joining.failed().await;
     assert!(matches!(error, JoinError::NoSuchHost(_)), "{error:?}");
 }
 
@@ -243,40 +243,40 @@ async fn a_full_host_says_so() {
 /// Two players in a game, with the sockets that stand for their ENets.
 struct Game {
     host: Player,
-    guest: Player,
+    joining: Player,
     oid: OpenId,
     host_enet: UdpSocket,
-    guest_enet: UdpSocket,
-    /// The host, as the guest knows it.
-    remote: PeerId,
-    /// Where the guest's ENet reaches the host.
+    joining_enet: UdpSocket,
+    /// The host, as the joining knows it.
+    peer: PeerId,
+    /// Where the joining's ENet reaches the host.
     host_port: u16,
 }
 
 impl Game {
     async fn begin(server: &Server, force_relay: bool) -> Self {
-        let (host_enet, guest_enet) = (enet().await, enet().await);
+        let (host_enet, joining_enet) = (enet().await, enet().await);
         let mut host = Player::connect(server);
         let oid = host.host(&host_enet, 4).await;
-        let mut guest = Player::connect(server);
-        guest.join(oid.clone(), force_relay);
-        guest.play().await;
-        let (remote, host_port, ..) = guest.joined().await;
-        (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
+        let mut joining = Player::connect(server);
+        joining.join(oid.clone(), force_relay);
+        joining.play().await;
+        let (peer, host_port, ..) = joining.joined().await;
+        (joining.link).connect_enet(peer, joining_enet.local_addr().unwrap().port());
         Self {
             host,
-            guest,
+            joining,
             oid,
             host_enet,
-            guest_enet,
-            remote,
+            joining_enet,
+            peer,
             host_port,
         }
     }
 
-    /// What the guest's ENet says, the host's hears; gives where it came from.
+    /// What the joining's ENet says, the host's hears; gives where it came from.
     async fn talk(&self) -> SocketAddr {
-        talk(&self.guest_enet, self.host_port, &self.host_enet).await
+        talk(&self.joining_enet, self.host_port, &self.host_enet).await
     }
 }
 
@@ -298,7 +298,7 @@ async fn a_plainly_registered_port_becomes_the_links() {
     let (oid, port) = host.register_plainly().await;
     host.link.host(host_options(&enet, 4));
     (host.connection)
-        .play(host.link.handle(), host.registrar_port)
+        .use_link(host.link.handle(), host.registrar_port)
         .unwrap();
     let Some(ConnectionEvent::Registered(Ok(taken))) = host.connection.wait_event().await else {
         panic!("not registered")
@@ -306,10 +306,10 @@ async fn a_plainly_registered_port_becomes_the_links() {
     assert_eq!(taken, port);
     assert_eq!(server.stats().players, 1, "the identity is the same");
 
-    let mut guest = Player::connect(&server);
-    guest.join(oid, false);
-    guest.play().await;
-    guest.joined().await;
+    let mut joining = Player::connect(&server);
+    joining.join(oid, false);
+    joining.play().await;
+    joining.joined().await;
 }
 
 /// The game's own socket keeps the port: the link needs one of its own, and so an identity.
@@ -323,10 +323,10 @@ async fn a_registered_port_that_the_game_uses_is_left_to_it() {
         .await
         .unwrap();
     let oid = host.host(&enet, 4).await;
-    let mut guest = Player::connect(&server);
-    guest.join(oid, false);
-    guest.play().await;
-    guest.joined().await;
+    let mut joining = Player::connect(&server);
+    joining.join(oid, false);
+    joining.play().await;
+    joining.joined().await;
 }
 
 /// A server at the ports of one that was stopped.
@@ -402,7 +402,7 @@ async fn a_relayed_game_goes_on_after_a_restart_of_the_server() {
         number += 1;
         let to_host = (Ipv4Addr::LOCALHOST, game.host_port);
         let bytes = number.to_le_bytes();
-        game.guest_enet.send_to(&bytes, to_host).await.unwrap();
+        game.joining_enet.send_to(&bytes, to_host).await.unwrap();
         let answer = timeout(
             Duration::from_millis(50),
             game.host_enet.recv_from(&mut buffer),
@@ -421,32 +421,32 @@ async fn a_relayed_game_goes_on_after_a_restart_of_the_server() {
 #[tokio::test]
 async fn a_host_that_is_joined_again_at_once_hears_the_new_game_alone() {
     let server = server();
-    let (host_enet, guest_enet) = (enet().await, enet().await);
+    let (host_enet, joining_enet) = (enet().await, enet().await);
     let mut host = Player::connect(&server);
     let oid = host.host(&host_enet, 4).await;
-    let mut guest = Player::connect(&server);
+    let mut joining = Player::connect(&server);
     let mut left = None;
     for round in 0..3 {
-        if let Some(remote) = left {
-            guest.link.release(remote);
+        if let Some(peer) = left {
+            joining.link.release(peer);
         }
-        guest.join(oid.clone(), false);
-        (guest.connection)
-            .play(guest.link.handle(), guest.registrar_port)
+        joining.join(oid.clone(), false);
+        (joining.connection)
+            .use_link(joining.link.handle(), joining.registrar_port)
             .unwrap();
-        let (remote, port) = loop {
-            match guest.link_event().await {
-                PeerEvent::HostReached { remote, port, .. } => break (remote, port),
+        let (peer, port) = loop {
+            match joining.link_event().await {
+                PeerEvent::HostReached { peer, port, .. } => break (peer, port),
                 PeerEvent::Progress(_) | PeerEvent::PeerGone { .. } => {}
                 other => panic!("{other:?}"),
             }
         };
-        (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
+        (joining.link).connect_enet(peer, joining_enet.local_addr().unwrap().port());
         let mut source = None;
         for _ in 0..30 {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let to_host = (Ipv4Addr::LOCALHOST, port);
-            guest_enet.send_to(&[round], to_host).await.unwrap();
+            joining_enet.send_to(&[round], to_host).await.unwrap();
             // The first datagrams of a game go out more than once, so an earlier game's may wait.
             let from = loop {
                 let (bytes, from) = receive(&host_enet).await;
@@ -456,7 +456,7 @@ async fn a_host_that_is_joined_again_at_once_hears_the_new_game_alone() {
             };
             assert_eq!(from, *source.get_or_insert(from));
         }
-        left = Some(remote);
+        left = Some(peer);
     }
 }
 
@@ -466,19 +466,19 @@ async fn a_second_join_asks_the_connection_of_its_own_time() {
     let server = server();
     let Game {
         host: _host,
-        mut guest,
+        mut joining,
         oid,
-        remote,
+        peer,
         ..
     } = Game::begin(&server, false).await;
-    guest.link.release(remote);
+    joining.link.release(peer);
 
-    guest.connection = Player::connect(&server).connection;
-    guest.join(oid, false);
-    guest.play().await;
+    joining.connection = Player::connect(&server).connection;
+    joining.join(oid, false);
+    joining.play().await;
     loop {
-        match guest.link_event().await {
-            PeerEvent::HostReached { way, .. } => break assert_eq!(way, PathKind::Direct),
+        match joining.link_event().await {
+            PeerEvent::HostReached { kind, .. } => break assert_eq!(kind, PathKind::Direct),
             PeerEvent::Progress(_) | PeerEvent::PeerGone { .. } => {}
             other => panic!("{other:?}"),
         }
@@ -501,68 +501,68 @@ async fn a_lost_connection_without_a_game_is_the_end() {
 #[tokio::test]
 async fn a_join_is_cancelled_at_any_time() {
     let server = server();
-    let mut guest = Player::connect(&server);
-    guest.join(OpenId::new("anybody").unwrap(), false);
-    guest.link.cancel_join();
-    assert_eq!(guest.failed().await, JoinError::Cancelled);
-    guest.play().await;
-    guest.join(OpenId::new("anybody").unwrap(), false);
-    guest.link.cancel_join();
-    assert_eq!(guest.failed().await, JoinError::Cancelled);
+    let mut joining = Player::connect(&server);
+    joining.join(OpenId::new("anybody").unwrap(), false);
+    joining.link.cancel_join();
+    assert_eq!(joining.failed().await, JoinError::Cancelled);
+    joining.play().await;
+    joining.join(OpenId::new("anybody").unwrap(), false);
+    joining.link.cancel_join();
+    assert_eq!(joining.failed().await, JoinError::Cancelled);
 }
 
 #[tokio::test]
 async fn a_join_that_nobody_makes_ready_times_out() {
     let server = server();
-    let mut guest = Player::connect(&server);
+    let mut joining = Player::connect(&server);
     let limit = Duration::from_millis(200);
-    guest.link.join(JoinOptions {
+    joining.link.join(JoinOptions {
         oid: OpenId::new("anybody").unwrap(),
         timeout: limit,
         force_relay: false,
         lan: false,
     });
-    assert_eq!(guest.failed().await, JoinError::TimedOut(limit));
+    assert_eq!(joining.failed().await, JoinError::TimedOut(limit));
 }
 
 /// Each entry has a socket: those that stay would use up a process's descriptors.
 #[tokio::test]
 async fn players_who_come_and_go_leave_nothing_behind() {
     let server = server();
-    let (host_enet, guest_enet) = (enet().await, enet().await);
+    let (host_enet, joining_enet) = (enet().await, enet().await);
     let mut host = Player::connect(&server);
     let oid = host.host(&host_enet, 2).await;
-    let mut guest = Player::connect(&server);
+    let mut joining = Player::connect(&server);
     for _ in 0..3 {
-        guest.join(oid.clone(), false);
-        (guest.connection)
-            .play(guest.link.handle(), guest.registrar_port)
+        joining.join(oid.clone(), false);
+        (joining.connection)
+            .use_link(joining.link.handle(), joining.registrar_port)
             .unwrap();
-        let (remote, port, _, stats) = guest.joined().await;
-        (guest.link).enter(remote, guest_enet.local_addr().unwrap().port());
-        talk(&guest_enet, port, &host_enet).await;
+        let (peer, port, _, stats) = joining.joined().await;
+        (joining.link).connect_enet(peer, joining_enet.local_addr().unwrap().port());
+        talk(&joining_enet, port, &host_enet).await;
         let PeerEvent::PeerAdmitted {
-            remote: seen,
-            stats: of_guest,
+            peer: seen,
+            stats: of_joining,
             ..
         } = host.link_event().await
         else {
-            panic!("no guest came")
+            panic!("no player came")
         };
-        guest.link.release(remote);
+        joining.link.release(peer);
         host.link.release(seen);
-        for (player, who) in [(&mut host, seen), (&mut guest, remote)] {
+        for (player, who) in [(&mut host, seen), (&mut joining, peer)] {
             let event = player.link_event().await;
             assert!(
-                matches!(event, PeerEvent::PeerGone { remote } if remote == who),
+                matches!(event, PeerEvent::PeerGone { peer } if peer == who),
                 "{event:?}"
             );
         }
-        assert!(!stats.snapshot().alive && !of_guest.snapshot().alive);
+        assert!(!stats.snapshot().alive && !of_joining.snapshot().alive);
     }
     host.link.stop_hosting();
     timeout(PATIENCE, async {
-        while host.link.is_used() || guest.link.is_used() {
+        while host.link.is_used() || joining.link.is_used() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })

@@ -228,7 +228,7 @@ impl Actor {
                 info!(way = ?report.way, address = %report.address, "a player comes in");
                 loopback.deliver(first);
                 self.tell(PeerEvent::PeerAdmitted {
-                    remote: id,
+                    peer: id,
                     port: loopback.port,
                     stats,
                 });
@@ -260,7 +260,7 @@ impl Actor {
                 self.join(now, options);
             }
             Command::CancelJoin => self.core.cancel_join(),
-            Command::Enter(id, port) => self.enter(id, port),
+            Command::ConnectEnet(id, port) => self.connect_enet(id, port),
             Command::Release(id) => self.core.release(now, id),
             Command::Attach(connection) => self.connection = Some(connection),
             Command::Register {
@@ -371,7 +371,7 @@ impl Actor {
             .is_some_and(|registrar| !registrar.ip().to_canonical().is_loopback())
     }
 
-    fn enter(&mut self, id: PeerId, enet_port: u16) {
+    fn connect_enet(&mut self, id: PeerId, enet_port: u16) {
         let (Some(loopback), Some(outside)) = (self.remotes.get_mut(&id), &self.outside) else {
             return;
         };
@@ -444,15 +444,15 @@ impl Actor {
                 {
                     info!(way = ?report.way, address = %report.address, "the game goes another way");
                     self.tell(PeerEvent::PathChanged {
-                        remote: id,
-                        way: report.way,
+                        peer: id,
+                        kind: report.way,
                     });
                 }
             }
             LinkEvent::Removed(id) => {
                 if let Some(loopback) = self.remotes.remove(&id) {
                     loopback.stats.set_gone();
-                    self.tell(PeerEvent::PeerGone { remote: id });
+                    self.tell(PeerEvent::PeerGone { peer: id });
                 }
             }
         }
@@ -467,9 +467,9 @@ impl Actor {
             Ok(loopback) => {
                 info!(way = ?report.way, address = %report.address, "a way to the host is open");
                 self.tell(PeerEvent::HostReached {
-                    remote: id,
+                    peer: id,
                     port: loopback.port,
-                    way: report.way,
+                    kind: report.way,
                     stats,
                 });
                 self.remotes.insert(id, loopback);

@@ -71,15 +71,15 @@ pub struct JoinOptions {
 pub enum PeerEvent {
     /// How far the join is.
     Progress(JoinProgress),
-    /// A way to the host is open. Say with [`Link::enter`] which port ENet has, then let it connect
+    /// A way to the host is open. Say with [`Link::connect_enet`] which port ENet has, then let it connect
     /// to `port` on the loopback address.
     HostReached {
         /// The host.
-        remote: PeerId,
+        peer: PeerId,
         /// The port that stands for it.
         port: u16,
         /// The way that opened first.
-        way: PathKind,
+        kind: PathKind,
         /// What is known of it, live.
         stats: PeerStats,
     },
@@ -88,7 +88,7 @@ pub enum PeerEvent {
     /// A player's game came in; ENet knows the player by `port` on the loopback address.
     PeerAdmitted {
         /// The player.
-        remote: PeerId,
+        peer: PeerId,
         /// The port that stands for it.
         port: u16,
         /// What is known of it, live.
@@ -97,14 +97,14 @@ pub enum PeerEvent {
     /// The game goes another way from now on.
     PathChanged {
         /// To whom.
-        remote: PeerId,
+        peer: PeerId,
         /// Which way.
-        way: PathKind,
+        kind: PathKind,
     },
     /// The entry of this player is closed: it left, or was released.
     PeerGone {
         /// Who.
-        remote: PeerId,
+        peer: PeerId,
     },
     /// The registrar does not answer any more: UDP does not get out, or the server is gone.
     UdpLost,
@@ -129,7 +129,7 @@ enum Command {
     StopHosting,
     Join(JoinOptions),
     CancelJoin,
-    Enter(PeerId, u16),
+    ConnectEnet(PeerId, u16),
     Release(PeerId),
     Attach(mpsc::Sender<ToConnection>),
     Register {
@@ -215,13 +215,13 @@ impl Link {
     }
 
     /// The port on the loopback address of the ENet client that talks to a joined host.
-    pub fn enter(&self, remote: PeerId, enet_port: u16) {
-        self.handle.send(Command::Enter(remote, enet_port));
+    pub fn connect_enet(&self, peer: PeerId, enet_port: u16) {
+        self.handle.send(Command::ConnectEnet(peer, enet_port));
     }
 
     /// The game is done with this player. ENet's last packets still go out.
-    pub fn release(&self, remote: PeerId) {
-        self.handle.send(Command::Release(remote));
+    pub fn release(&self, peer: PeerId) {
+        self.handle.send(Command::Release(peer));
     }
 
     /// The next event, if there is one; never waits.

@@ -15,7 +15,7 @@ use noray_protocol::link::{PathKind, Report};
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PeerSnapshot {
     /// The kind of way.
-    pub way: PathKind,
+    pub kind: PathKind,
     /// The address outside to which the game goes.
     pub address: SocketAddr,
     /// Smoothed round trip of the checks; `None` with a player whose game sends none.
@@ -78,7 +78,7 @@ impl PeerStats {
     pub fn snapshot(&self) -> PeerSnapshot {
         let (report, since) = *self.path();
         PeerSnapshot {
-            way: report.way,
+            kind: report.way,
             address: report.address,
             round_trip: report.quality.round_trip,
             jitter: report.quality.jitter,

@@ -38,7 +38,7 @@ impl Player {
 
     fn play(&self, registrar: SocketAddr) {
         let link = self.link.handle();
-        self.connection.play(link, registrar.port()).unwrap();
+        self.connection.use_link(link, registrar.port()).unwrap();
     }
 
     fn enet_port(&self) -> u16 {
@@ -74,10 +74,10 @@ impl Player {
         loop {
             match timeout(PATIENCE, self.link.wait_event()).await {
                 Ok(Some(PeerEvent::HostReached {
-                    remote, port, way, ..
+                    peer, port, kind, ..
                 })) => {
-                    self.link.enter(remote, self.enet_port());
-                    return (port, way);
+                    self.link.connect_enet(peer, self.enet_port());
+                    return (port, kind);
                 }
                 Ok(Some(PeerEvent::Progress(_))) => {}
                 other => panic!("{other:?}"),
