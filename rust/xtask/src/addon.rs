@@ -16,7 +16,7 @@ const PACKAGE: &str = "noray-godot";
 pub(crate) const EXTENSION: &str = "res://addons/noray/noray.gdextension";
 
 /// Builds for `targets` (this machine, if there are none), fills `addons/noray/bin` and stages
-/// the addon in the demo project.
+/// the addon in the demo and in the tests' project.
 pub(crate) fn run(profile: Profile, targets: &[String]) -> Result<()> {
     let mut built: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     if targets.is_empty() {
@@ -45,7 +45,8 @@ pub(crate) fn run(profile: Profile, targets: &[String]) -> Result<()> {
         }
         eprintln!("{}", to.display());
     }
-    stage_in(&paths::demo_project())
+    stage_in(&paths::demo_project())?;
+    stage_in(&paths::godot_tests())
 }
 
 /// Puts the addon, as it was built last, into a project. Godot may be running it meanwhile.

@@ -78,7 +78,7 @@ enum Command {
     },
     /// Builds the extension and fills `addons/noray/bin`, ready to be copied into a game
     ///
-    /// Also stages the addon in the demo project.
+    /// Also stages the addon in the demo and in the tests' project.
     Addon {
         /// Build what players get: small and optimized
         #[arg(long)]

@@ -30,9 +30,19 @@ pub(crate) fn addon() -> PathBuf {
     root().join("addons").join("noray")
 }
 
-/// The demo game, which also holds the tests written in GDScript.
+/// The demo game.
 pub(crate) fn demo_project() -> PathBuf {
     root().join("godot-project")
+}
+
+/// The Godot project with the tests written in GDScript.
+pub(crate) fn godot_tests() -> PathBuf {
+    root().join("rust").join("godot-tests")
+}
+
+/// The Godot project with the scenes that the benchmarks measure.
+pub(crate) fn bench_game() -> PathBuf {
+    root().join("rust").join("bench").join("game")
 }
 
 /// The crate with what is fuzzed, and the kept inputs.

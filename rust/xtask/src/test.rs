@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::scenario::{self, Others};
 use crate::{addon, defaults, demo, engine, fuzz, natlab, paths, rooms, soak};
 
-const RUNNER: &str = "res://tests/runner.tscn";
+const RUNNER: &str = "res://runner.tscn";
 
 /// What the runner in Godot says when the filter leaves it nothing to run.
 const NOTHING_CHOSEN: &str = "no test has this in its name";
@@ -178,9 +178,11 @@ fn in_godot(report: &mut Report, others: &Others) {
     println!("Godot {} ({})", godot.version, godot.executable.display());
 
     // Not by `report.test` either: the other tests need what the import makes.
-    if let Err(error) = engine::import(&godot, &paths::demo_project()) {
-        println!("FAILED importing the demo project: {error:#}");
-        report.add(0, 1, 0);
+    for project in [paths::demo_project(), paths::godot_tests()] {
+        if let Err(error) = engine::import(&godot, &project) {
+            println!("FAILED importing {}: {error:#}", project.display());
+            report.add(0, 1, 0);
+        }
     }
     report.test("godot::editor_starts_no_thread_of_ours", || editor(&godot));
     gdscript(&godot, report);
@@ -227,7 +229,7 @@ fn editor(godot: &Godot) -> Result<()> {
     Ok(())
 }
 
-/// The suites in `godot-project/tests`, by their runner in Godot.
+/// The suites in `rust/godot-tests`, by their runner in Godot.
 fn gdscript(godot: &Godot, report: &mut Report) {
     match run_suites(godot, report.filter()) {
         Ok((passed, failed)) => report.add(passed, failed, 0),
@@ -239,7 +241,7 @@ fn gdscript(godot: &Godot, report: &mut Report) {
 }
 
 fn run_suites(godot: &Godot, filter: Option<&str>) -> Result<(usize, usize)> {
-    let mut command = engine::headless(godot, &paths::demo_project())?;
+    let mut command = engine::headless(godot, &paths::godot_tests())?;
     // Names what leaks.
     command.args(["--verbose", RUNNER, "--"]).args(filter);
     let mut game = Game::start("tests", &mut command)?;

@@ -14,9 +14,9 @@ use crate::{addon, defaults, engine, godot, paths, scan};
 /// How often each wait is measured.
 const ROUNDS: usize = 20;
 /// The scene that each measuring process runs.
-const SCENE: &str = "res://tests/bench/bench.tscn";
+const SCENE: &str = "res://bench.tscn";
 /// The scene of the link's benchmark.
-const LINK_SCENE: &str = "res://tests/bench/link.tscn";
+const LINK_SCENE: &str = "res://link.tscn";
 /// How often the link and bare ENet are measured, by turns.
 const LINK_ROUNDS: usize = 3;
 /// The network namespace with a DNS server that never answers.
@@ -26,7 +26,8 @@ const NAMESPACE: &str = "noray-bench";
 pub(crate) fn run() -> Result<()> {
     let godot = godot::find()?;
     addon::run(Profile::Release, &[])?;
-    engine::import(&godot, &paths::demo_project())?;
+    addon::stage_in(&paths::bench_game())?;
+    engine::import(&godot, &paths::bench_game())?;
     let server = Server::start_ours(Profile::Release)?;
     let waits = measure_waits(&godot, &server);
     let idle = measure_idle(&godot, &server);
@@ -214,7 +215,7 @@ fn start_in(
     role: &str,
     more: &[String],
 ) -> Result<Game> {
-    let mut command = engine::headless(godot, &paths::demo_project())?;
+    let mut command = engine::headless(godot, &paths::bench_game())?;
     command
         .args([scene, "--", &format!("--role={role}")])
         .arg(format!("--port={}", server.port))
@@ -240,7 +241,7 @@ fn measure_look_up(godot: &Godot) -> Result<Values> {
         bail!("needs Linux's network namespaces");
     }
     let _namespace = Namespace::make()?;
-    let game = engine::headless(godot, &paths::demo_project())?;
+    let game = engine::headless(godot, &paths::bench_game())?;
     let mut command = Command::new("ip");
     command
         .args(["netns", "exec", NAMESPACE])

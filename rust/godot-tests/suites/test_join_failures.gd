@@ -1,0 +1,232 @@
+extends "res://support/meeting_suite.gd"
+## Each way in which [code]join[/code] can fail has its own [enum Error] and its own sentence.
+
+const FakeNoray1 := preload("res://support/fake_noray_1.gd")
+const FakeNoray2 := preload("res://support/fake_noray_2.gd")
+const FakeNoray := preload("res://support/fake_noray.gd")
+const FullServer := preload("res://support/full_server.gd")
+
+## Nobody is there.
+const DEAD := "127.0.0.1:9"
+
+
+func _init() -> void:
+	time_limit = 60.0
+
+
+## Fails when a wrong OpenID is not told at once.
+func test_no_such_host() -> void:
+	expect_in_log("cannot join: no such host")
+	var began := Time.get_ticks_msec()
+	check_refused(
+			await Noray.join("nobody", here(), options()), ERR_DOES_NOT_EXIST, ["no such host"]
+	)
+	check(Time.get_ticks_msec() - began < 1500, "it took long")
+
+
+## Fails when that holds only with our own server: generation 1 says nothing at all.
+func test_no_such_host_at_generation_1() -> void:
+	await _check_no_such_host(FakeNoray1.new())
+
+
+func test_no_such_host_at_generation_2() -> void:
+	await _check_no_such_host(FakeNoray2.new())
+
+
+## Fails when a host that went away looks like a wrong OpenID, or is waited for too long.
+func test_host_not_reachable_at_generation_1() -> void:
+	await _check_dead_host(FakeNoray1.new())
+
+
+func test_host_not_reachable_at_generation_2() -> void:
+	await _check_dead_host(FakeNoray2.new())
+
+
+func test_no_such_server() -> void:
+	expect_in_log("cannot join:")
+	check_refused(
+			await Noray.join("a", "no-such-name.invalid"), ERR_CANT_RESOLVE, ["no-such-name.invalid"]
+	)
+
+
+func test_no_server_there() -> void:
+	var fake := FakeServer.new()
+	fake.stop()
+	expect_in_log("cannot join:")
+	check_refused(
+			await Noray.join("a", _at(fake)), ERR_CONNECTION_ERROR, [HERE, str(fake.port)]
+	)
+
+
+## Fails when a server that does not answer is taken for a join that took too long.
+func test_a_silent_server() -> void:
+	var full := FullServer.new()
+	await full.fill()
+	ProjectSettings.set_setting(CONNECT_TIMEOUT, 0.5)
+	expect_in_log("cannot join:")
+	check_refused(
+			await Noray.join("a", "%s:%d" % [HERE, full.port]), ERR_CONNECTION_ERROR, ["0.5 s"]
+	)
+
+
+## Fails when something else than a noray server is waited for to the end.
+func test_a_server_that_gives_no_identity() -> void:
+	ProjectSettings.set_setting(ANSWER_TIMEOUT, 0.5)
+	var fake := FakeServer.new()
+	expect_in_log("cannot join:")
+	check_refused(await Noray.join("a", _at(fake)), ERR_CONNECTION_ERROR, ["noray server"])
+
+
+## Fails when a server whose UDP port is shut is taken for a join that took too long.
+func test_a_silent_registrar() -> void:
+	var fake := FakeNoray1.new()
+	fake.registrar.answer = Callable()
+	expect_in_log("cannot join: no answer from the registrar")
+	check_refused(
+			await Noray.join("a", _at(fake), _options_of(fake)),
+			ERR_CONNECTION_ERROR, ["registrar", str(fake.registrar.port)]
+	)
+
+
+func test_a_registrar_that_refuses() -> void:
+	var fake := FakeNoray1.new()
+	fake.registrar.answer = func(_pid: String) -> String: return "Unknown host pid!"
+	expect_in_log("cannot join: the registrar refused this player")
+	check_refused(
+			await Noray.join("a", _at(fake), _options_of(fake)),
+			FAILED, ["registrar", "refused"]
+	)
+
+
+## Fails when a server that hangs up leaves the await hanging.
+func test_a_server_that_closes() -> void:
+	var fake := FakeServer.new()
+	var pending := record(Noray.join("a", _at(fake), {"timeout": 3.0}))
+	await wait_until(func() -> bool: return not fake.lines.is_empty(), 5.0)
+	expect_in_log("the server closed the connection")
+	expect_in_log("cannot join:")
+	fake.stop()
+	check(await comes(pending, 1, 10.0), "it ended %d times" % pending.size())
+	check_equal(pending, [[null]])
+	check(
+			Noray.last_error in [ERR_CONNECTION_ERROR, ERR_TIMEOUT], error_string(Noray.last_error)
+	)
+
+
+## Fails when a player is let wait at a full game.
+func test_a_full_host() -> void:
+	var host := start_host(1)
+	var oid := await oid_of(host)
+	var guest := start_guest(oid)
+	await oid_of(guest)
+	await says(guest, "heard 1 welcome 3")
+	expect_in_log("cannot join: the host's game is full")
+	check_refused(
+			await Noray.join(oid, here(), options()), ERR_CANT_ACQUIRE_RESOURCE, ["full"]
+	)
+
+
+## Fails when a host whose machine answers, but whose game hangs, looks like one that is not there.
+func test_a_game_that_does_not_answer() -> void:
+	var oid := await oid_of(start_player("idle", "8", {}))
+	expect_in_log("cannot join: the host is reached, but its game does not answer")
+	var began := Time.get_ticks_msec()
+	check_refused(
+			await Noray.join(oid, here(), options()), ERR_UNAVAILABLE, ["its game does not answer"]
+	)
+	check(Time.get_ticks_msec() - began < 8000, "it took long")
+	# Not longer than the game allows.
+	expect_in_log("cannot join: no way to the host within 2 s")
+	began = Time.get_ticks_msec()
+	check_refused(await Noray.join(oid, here(), options({"timeout": 2.0})), ERR_TIMEOUT, ["2 s"])
+	check(Time.get_ticks_msec() - began < 3000, "it took long")
+
+
+## Fails when the time that the game allows is not kept.
+func test_timed_out() -> void:
+	var fake := FakeNoray1.new()
+	fake.add_host("dead", DEAD)
+	expect_in_log("cannot join: no way to the host within 0.5 s")
+	var began := Time.get_ticks_msec()
+	check_refused(
+			await Noray.join(
+					"dead", _at(fake), {"registrar_port": fake.registrar.port, "timeout": 0.5}
+			),
+			ERR_TIMEOUT, ["0.5 s"]
+	)
+	var took := Time.get_ticks_msec() - began
+	check(took > 450 and took < 1200, "it took %d ms" % took)
+
+
+func test_own_open_id() -> void:
+	await join(server.port, server.registrar_port)
+	expect_in_log("cannot join: this is the player's own OpenID")
+	check_refused(
+			await Noray.join(Noray.oid, here(), options()), ERR_INVALID_PARAMETER, ["own OpenID"]
+	)
+
+
+func test_no_open_id() -> void:
+	var reasons: Dictionary = {
+		"": "the OpenID is empty",
+		"a b": "the OpenID has a space or a line break in it",
+		"a\nb": "the OpenID has a space or a line break in it",
+		"\"a\"": "the OpenID has a character in it that no server accepts",
+		"x".repeat(1025): "the OpenID is longer than 1024 bytes",
+	}
+	for oid: String in reasons:
+		var reason: String = reasons[oid]
+		expect_in_log("cannot join: " + reason)
+		check_refused(await Noray.join(oid, here(), options()), ERR_INVALID_PARAMETER, [reason])
+	check_equal(server.connection_count, 0, "connections")
+
+
+## Fails when a second call breaks the first, or hangs.
+func test_another_join_runs() -> void:
+	var oid := await oid_of(start_host())
+	var first := record(Noray.join(oid, here(), options()))
+	expect_in_log("cannot join: a join runs")
+	check_refused(await Noray.join(oid, here(), options()), ERR_BUSY, ["cancel_join"])
+	expect_in_log("cannot host: a join runs")
+	check_refused(await Noray.host(here(), 8, options()), ERR_BUSY, ["cancel_join"])
+	check(await comes(first), "the first came %d times" % first.size())
+	check(first[0][0] is ENetMultiplayerPeer, "the first: " + Noray.last_error_message)
+
+
+## Fails when one join that failed keeps the next from beginning.
+func test_after_a_failure() -> void:
+	var oid := await oid_of(start_host())
+	for round_index in 2:
+		expect_in_log("cannot join: no such host")
+		check_refused(await Noray.join("nobody", here(), options()), ERR_DOES_NOT_EXIST, ["host"])
+	await join_here(oid)
+	await happens("1 said welcome 3")
+
+
+func _check_no_such_host(fake: FakeNoray) -> void:
+	expect_in_log("cannot join: no such host")
+	var began := Time.get_ticks_msec()
+	check_refused(
+			await Noray.join("nobody", _at(fake), _options_of(fake)), ERR_DOES_NOT_EXIST,
+			["no such host"]
+	)
+	check(Time.get_ticks_msec() - began < 2500, "it took long")
+
+
+func _check_dead_host(fake: FakeNoray) -> void:
+	fake.add_host("dead", DEAD)
+	expect_in_log("cannot join: the host cannot be reached")
+	var began := Time.get_ticks_msec()
+	check_refused(
+			await Noray.join("dead", _at(fake), _options_of(fake)), ERR_CANT_CONNECT,
+			["cannot be reached"]
+	)
+	check(Time.get_ticks_msec() - began < 12000, "it took long")
+
+
+func _at(fake: FakeServer) -> String:
+	return "%s:%d" % [HERE, fake.port]
+
+
+func _options_of(fake: FakeNoray) -> Dictionary:
+	return {"registrar_port": fake.registrar.port}

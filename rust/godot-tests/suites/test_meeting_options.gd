@@ -1,0 +1,147 @@
+extends "res://support/meeting_suite.gd"
+## What [code]host[/code] and [code]join[/code] take: the server's address, and options.
+
+## Values of another type, or out of range.
+const WRONG: Dictionary = {
+	"force_relay": [1, "true", null, 0.0],
+	"lan": [0, &"true", []],
+	"timeout": ["1", true, null, 0.0, 0, -1.0, NAN, INF, 1e9],
+	"registrar_port": [8809.0, "8809", true, 0, -1, 65536, 1 << 40],
+	"channels": [1.0, "1", -1, 254],
+	"in_bandwidth": [1.0, true, -1, 1 << 31],
+	"out_bandwidth": [null, {}, -1, 1 << 40],
+}
+
+
+func _init() -> void:
+	time_limit = 60.0
+
+
+## Fails when a misspelled option is passed over.
+func test_unknown_options() -> void:
+	for key: Variant in ["relay", &"Lan", "LAN", " ", 1, null, Vector2.ZERO]:
+		await _check_refused_options({key: true}, ["no option", str(key)])
+	await _check_refused_options({"lan": false, "timeOut": 1.0}, ["timeOut"])
+
+
+## Fails when an option is taken for another type, or out of its range.
+func test_wrong_options() -> void:
+	for key: String in WRONG:
+		var values: Array = WRONG[key]
+		for value: Variant in values:
+			await _check_refused_options({key: value}, [key])
+	check_equal(server.connection_count, 0, "connections")
+
+
+## Fails when the sentence does not tell which type is wanted, and which came.
+func test_wrong_types_are_named() -> void:
+	await _check_refused_options({"lan": "yes"}, ["'lan'", "bool", "String"])
+	await _check_refused_options({"timeout": []}, ["'timeout'", "float", "Array"])
+	await _check_refused_options({"channels": 1.5}, ["'channels'", "int", "float"])
+	await _check_refused_options({"channels": 300}, ["'channels'", "300"])
+
+
+## Fails when one of them does not work, under a String or a StringName.
+func test_all_options() -> void:
+	var all: Dictionary = {
+		"force_relay": false,
+		&"lan": false,
+		"timeout": 10,
+		&"registrar_port": server.registrar_port,
+		"channels": 253,
+		"in_bandwidth": 0,
+		&"out_bandwidth": 1000000,
+	}
+	var guest := start_player("host", "8", all)
+	var oid := await oid_of(guest)
+	var peer: ENetMultiplayerPeer = await Noray.join(oid, here(), all)
+	if not check(peer != null, Noray.last_error_message):
+		return
+	multiplayer.multiplayer_peer = peer
+	# Godot has two of its own.
+	check_equal(peer.get_peer(1).get_channels(), 255, "channels")
+	await happens("1 said welcome 3")
+
+
+## Fails when a relay is only one of the ways, on either side.
+func test_force_relay() -> void:
+	var oid := await oid_of(start_host(8))
+	await join_here(oid, {"force_relay": true})
+	await happens("1 said welcome 3")
+	check_equal(Noray.get_connection(1).path as int, NorayConnection.Path.RELAY as int)
+	check_equal(Noray.get_connection(1).address, HERE, "the address")
+	check(server.relay_count >= 2, "%d relays" % server.relay_count)
+	multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
+
+	events.clear()
+	await join_here(await oid_of(start_host(8, {"force_relay": true})))
+	await happens("1 said welcome 3")
+	check_equal(Noray.get_connection(1).path as int, NorayConnection.Path.RELAY as int)
+	await wait_seconds(2.0)
+	check_equal(Noray.get_connection(1).path as int, NorayConnection.Path.RELAY as int, "later")
+
+
+## Fails when a dictionary that the game keeps is changed.
+func test_the_dictionary_stays_as_it_was() -> void:
+	var mine := options({"lan": false})
+	var before := mine.duplicate()
+	await Noray.host(here(), 8, mine)
+	check_equal(mine, before)
+	check(not mine.is_read_only(), "it is read-only now")
+
+
+## Fails when a usual way to write an address is not understood.
+func test_addresses() -> void:
+	for address: String in ["127.0.0.1:%d", " 127.0.0.1:%d ", "localhost:%d"]:
+		var peer: ENetMultiplayerPeer = await Noray.host(address % server.port, 8, options())
+		check(peer != null, "%s: %s" % [address, Noray.last_error_message])
+		if peer != null:
+			peer.close()
+
+
+## Fails when IPv6 is not.
+func test_ipv6_addresses() -> void:
+	var six := NorayServer.new()
+	if six.start(0, 0, RELAY_PORTS, "::1") != OK:
+		skip("this machine has no IPv6")
+		return
+	# Its registrar speaks IPv4 alone.
+	expect_in_log("cannot host: not ready within 1 s")
+	check_refused(
+			await Noray.host("[::1]:%d" % six.port, 8, {"timeout": 1.0}), ERR_TIMEOUT, ["1 s"]
+	)
+	check_equal(six.player_count, 1, "players")
+
+
+## Fails when nonsense is looked up, or not named.
+func test_no_addresses() -> void:
+	for address: String in [
+		":1", "a:", "a:0", "a:65536", "a:-1", "a:+1", "a:b", "a b", "[::1", "[::1]x", "[]:1",
+		"[a]:1", "a:1:2",
+	]:
+		await _check_refused_address(address, [address])
+
+
+## Fails when the project cannot name its server once and for all.
+func test_the_projects_server() -> void:
+	await _check_refused_address("", [SERVER])
+	await _check_refused_address("  ", [SERVER])
+	ProjectSettings.set_setting(SERVER, "x:y")
+	await _check_refused_address("", ["x:y"])
+	ProjectSettings.set_setting(SERVER, here())
+	var peer: ENetMultiplayerPeer = await Noray.host("", 8, options())
+	check(peer != null, Noray.last_error_message)
+
+
+func _check_refused_options(wrong: Dictionary, words: PackedStringArray) -> void:
+	expect_in_log("cannot host: ")
+	check_refused(await Noray.host(here(), 8, wrong), ERR_INVALID_PARAMETER, words)
+	expect_in_log("cannot join: ")
+	check_refused(await Noray.join("a", here(), wrong), ERR_INVALID_PARAMETER, words)
+
+
+func _check_refused_address(address: String, words: PackedStringArray) -> void:
+	expect_in_log("cannot host: ")
+	check_refused(await Noray.host(address), ERR_INVALID_PARAMETER, words)
+	expect_in_log("cannot join: ")
+	check_refused(await Noray.join("a", address), ERR_INVALID_PARAMETER, words)
