@@ -64,7 +64,9 @@ impl Counter {
 }
 
 impl PeerStats {
-    pub(super) fn new(report: Report) -> Self {
+    /// Returns the statistics of a peer that is reached as `report` says, with nothing counted yet.
+    #[must_use]
+    pub fn new(report: Report) -> Self {
         Self(Arc::new(Shared {
             path: Mutex::new((report, Instant::now())),
             alive: AtomicBool::new(true),

@@ -28,6 +28,14 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct PeerId(pub(super) u32);
 
+impl PeerId {
+    /// Returns the id with this number, for tests of what is decided about peers.
+    #[must_use]
+    pub fn new(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 /// What the server is, as far as relays go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ServerKind {
