@@ -2,7 +2,10 @@
 
 use godot::global::Error;
 use noray_client::{DialError, DisconnectReason, JoinError, ReadyError, RegisterError, SendError};
-use noray_protocol::{command::RefusalReason, id::OpenIdError, requests::ConnectError};
+use noray_protocol::{
+    player::requests::ConnectError,
+    wire::{command::RefusalReason, id::OpenIdError},
+};
 use noray_server::StartError;
 
 use crate::meeting::MeetingError;

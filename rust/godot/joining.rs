@@ -9,7 +9,7 @@ use godot::{
     obj::{Gd, InstanceId},
 };
 use noray_client::{JoinError, JoinOptions, PeerId};
-use noray_protocol::id::OpenId;
+use noray_protocol::wire::id::OpenId;
 use tracing::info;
 
 use crate::{

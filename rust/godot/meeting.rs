@@ -14,7 +14,7 @@ use godot::{
 use noray_client::{
     DialError, JoinError, JoinProgress, Link, PeerEvent, PeerId, PeerStats, ReadyError, SendError,
 };
-use noray_protocol::id::OpenIdError;
+use noray_protocol::wire::id::OpenIdError;
 use tracing::{debug, info, warn};
 
 use crate::{

@@ -9,7 +9,7 @@ use godot::{
     obj::{Base, Gd, Singleton},
     register::{GodotClass, godot_api},
 };
-use noray_protocol::command::ConnectKind;
+use noray_protocol::wire::command::ConnectKind;
 use tracing::{info, warn};
 
 use crate::{

@@ -10,7 +10,7 @@ use godot::{
 };
 use noray_client::{PeerSnapshot, PeerStats};
 
-use noray_protocol::link::PathKind;
+use noray_protocol::wire::check::PathKind;
 
 use crate::class_enum::class_enum;
 

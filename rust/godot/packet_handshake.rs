@@ -15,7 +15,10 @@ use godot::{
     obj::{Base, Gd},
     register::{GodotClass, godot_api},
 };
-use noray_protocol::handshake::{BlindHandshake, Handshake, Outcome, Status, Step};
+use noray_protocol::{
+    player::handshake::{BlindHandshake, Handshake, Outcome, Step},
+    wire::handshake_status::Status,
+};
 use tracing::{debug, warn};
 
 use crate::{

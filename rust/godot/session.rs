@@ -12,9 +12,11 @@ use noray_client::{
     ConnectOptions, Connection, ConnectionEvent, RegisterError, RegisterOptions, SendError,
 };
 use noray_protocol::{
-    command::{ConnectKind, ServerCommand, ServerLine},
-    id::{OpenId, PrivateId},
-    requests::ConnectFailure,
+    player::requests::ConnectFailure,
+    wire::{
+        command::{ConnectKind, ServerCommand, ServerLine},
+        id::{OpenId, PrivateId},
+    },
 };
 use tracing::info;
 

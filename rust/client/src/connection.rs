@@ -3,10 +3,12 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use noray_protocol::{
-    command::{ConnectKind, ServerLine},
     defaults::{ANSWER_TIMEOUT, COMMAND_PORT, REGISTER_INTERVAL, REGISTER_TIMEOUT, REGISTRAR_PORT},
-    id::{OpenId, PrivateId},
-    requests::ConnectFailure,
+    player::requests::ConnectFailure,
+    wire::{
+        command::{ConnectKind, ServerLine},
+        id::{OpenId, PrivateId},
+    },
 };
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -28,7 +28,7 @@ use mdns_sd::{
     DaemonEvent, IfKind, IfPredicate, Metrics, Receiver, RecvError, RecvTimeoutError,
     ServiceDaemon, ServiceInfo,
 };
-use noray_protocol::id::OpenId;
+use noray_protocol::wire::id::OpenId;
 use sha2::{Digest, Sha256};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, TYPE};

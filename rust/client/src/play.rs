@@ -2,9 +2,11 @@
 //! requests for the link's joins.
 
 use noray_protocol::{
-    command::ConnectKind,
-    id::{OpenId, PrivateId},
-    requests::ConnectFailure,
+    player::requests::ConnectFailure,
+    wire::{
+        command::ConnectKind,
+        id::{OpenId, PrivateId},
+    },
 };
 use tokio::sync::mpsc;
 

@@ -4,8 +4,8 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use noray_protocol::{
     defaults::REGISTER_TIMEOUT,
-    id::PrivateId,
-    link::{ACCEPTED, RegistrationFailure},
+    player::link::{ACCEPTED, RegistrationFailure},
+    wire::id::PrivateId,
 };
 use tokio::{
     net::UdpSocket,

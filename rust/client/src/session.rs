@@ -9,12 +9,17 @@ use std::{
 };
 
 use noray_protocol::{
-    command::{ConnectKind, PlayerCommand, ServerCommand, ServerLine},
     defaults::MAX_LINE,
-    id::{OpenId, PrivateId},
-    line::{Framing, LineDecoder},
-    link::{PathKind, ServerKind},
-    requests::{ConnectFailure, Requests},
+    player::{
+        link::ServerKind,
+        requests::{ConnectFailure, Requests},
+    },
+    wire::{
+        check::PathKind,
+        command::{ConnectKind, PlayerCommand, ServerCommand, ServerLine},
+        framing::{Framing, LineDecoder},
+        id::{OpenId, PrivateId},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -7,9 +7,11 @@ use std::{
 
 use noray_client::{ConnectOptions, Connection, ConnectionEvent, DialError, DisconnectReason};
 use noray_protocol::{
-    command::{ConnectKind, ServerCommand},
-    id::OpenId,
-    requests::ConnectError,
+    player::requests::ConnectError,
+    wire::{
+        command::{ConnectKind, ServerCommand},
+        id::OpenId,
+    },
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},

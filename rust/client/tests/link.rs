@@ -9,7 +9,7 @@ use noray_client::{
     ConnectOptions, Connection, ConnectionEvent, HostOptions, JoinError, JoinOptions, Link,
     PeerEvent, PeerId, PeerStats, RegisterOptions,
 };
-use noray_protocol::{command::ServerCommand, id::OpenId, link::PathKind};
+use noray_protocol::wire::{check::PathKind, command::ServerCommand, id::OpenId};
 use noray_server::{Config, Server};
 use tokio::{net::UdpSocket, runtime::Handle, time::timeout};
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use noray_client::{ConnectOptions, Connection, ConnectionEvent, RegisterError, RegisterOptions};
-use noray_protocol::id::PrivateId;
+use noray_protocol::wire::id::PrivateId;
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
     runtime::Handle,

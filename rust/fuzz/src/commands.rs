@@ -13,10 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_protocol::{
+use noray_protocol::wire::{
     command::{ConnectKind, PlayerCommand, RefusalReason, ServerCommand},
+    framing::Framing,
     id::OpenId,
-    line::Framing,
 };
 use noray_server::{Config, Server};
 use socket2::SockRef;
@@ -149,7 +149,7 @@ struct Identity {
     sender: Option<usize>,
     /// Who had it last.
     last: usize,
-    remote: Option<SocketAddr>,
+    registered: Option<SocketAddr>,
     relay: Option<Relay>,
 }
 
@@ -327,7 +327,7 @@ impl<'a> Play<'a> {
                     let mut identity = self.identities.remove(at);
                     identity.last = who;
                     if identity.sender.replace(who).is_none() {
-                        (identity.remote, identity.relay) = (None, None);
+                        (identity.registered, identity.relay) = (None, None);
                     }
                     self.identities.push(identity);
                 }
@@ -379,7 +379,7 @@ impl<'a> Play<'a> {
             pid,
             sender: Some(who),
             last: who,
-            remote: None,
+            registered: None,
             relay: None,
         }
     }
@@ -392,12 +392,12 @@ impl<'a> Play<'a> {
         };
         let host = find(&|identity| identity.oid == host.as_str());
         let host = host.ok_or(RefusalReason::UnknownHost)?;
-        if self.identities[host].remote.is_none() {
+        if self.identities[host].registered.is_none() {
             return Err(RefusalReason::HostUnregistered);
         }
         let player = find(&|identity| identity.sender == Some(who));
         let player = player.ok_or(RefusalReason::NoIdentity)?;
-        if self.identities[player].remote.is_none() {
+        if self.identities[player].registered.is_none() {
             return Err(RefusalReason::PlayerUnregistered);
         }
         Ok([player, host])
@@ -415,8 +415,8 @@ impl<'a> Play<'a> {
         let to_host = match kind {
             ConnectKind::Nat => {
                 let line = |at: usize| {
-                    let remote = self.identities[at].remote.expect("it is registered");
-                    ServerCommand::ConnectNat(remote).to_line()
+                    let address = self.identities[at].registered.expect("it is registered");
+                    ServerCommand::ConnectNat(address).to_line()
                 };
                 assert_eq!(answer, line(host));
                 line(player)
@@ -516,7 +516,7 @@ impl<'a> Play<'a> {
     fn send_datagram(&mut self, who: usize, datagram: &[u8]) {
         let udp = &self.stage.udp[who];
         let registrar = self.stage.server.registrar_address();
-        let remote = udp.local_addr().expect("it is bound");
+        let address = udp.local_addr().expect("it is bound");
         // Refusals that nobody waited for would fill it up.
         while receive_now(udp).is_some() {}
         udp.send_to(datagram, registrar).expect("it goes out");
@@ -526,13 +526,14 @@ impl<'a> Play<'a> {
             .iter_mut()
             .find(|identity| identity.sender.is_some() && Some(identity.pid.as_str()) == text);
         if let Some(identity) = known {
-            identity.remote = Some(remote);
+            identity.registered = Some(address);
             expect_ok(udp, registrar);
             return;
         }
         // Whether it is refused or passed over: it is over when a later one is answered.
-        let is_own =
-            |identity: &&Identity| identity.sender.is_some() && identity.remote == Some(remote);
+        let is_own = |identity: &&Identity| {
+            identity.sender.is_some() && identity.registered == Some(address)
+        };
         if let Some(own) = self.identities.iter().find(is_own) {
             udp.send_to(own.pid.as_bytes(), registrar)
                 .expect("it goes out");
@@ -565,7 +566,7 @@ impl<'a> Play<'a> {
         for told in &sender.told {
             // By an identity that is gone or registered elsewhere it would be a stranger's.
             let is_asker = |own: &&Identity| {
-                own.pid == told.asker && own.sender == Some(who) && own.remote == own_address
+                own.pid == told.asker && own.sender == Some(who) && own.registered == own_address
             };
             if told.when.elapsed() > SOON || !self.identities.iter().any(|own| is_asker(&own)) {
                 continue;

@@ -8,12 +8,15 @@ use std::{
 };
 
 use noray_protocol::{
-    handshake::{Handshake, Outcome, Status},
-    host_table::{ConnectionId, HostTable, RemoteRegistration},
-    id::{OpenId, PrivateId},
-    link::{
-        ACCEPTED, DATAGRAM_LENGTH, Datagram, HostConfig, Key, Link, LinkEvent, Note, PathKind,
-        PeerId, RegistrationFailure, SessionId, Side, Transmit, Unproven,
+    player::{
+        handshake::{Handshake, Outcome},
+        link::{ACCEPTED, HostConfig, Link, LinkEvent, PeerId, RegistrationFailure, Transmit},
+    },
+    server::host_table::{AddressRegistration, ConnectionId, HostTable},
+    wire::{
+        check::{CHECK_LENGTH, Check, Key, Note, PathKind, SessionId, Side, UnprovenCheck},
+        handshake_status::Status,
+        id::{OpenId, PrivateId},
     },
 };
 
@@ -58,9 +61,9 @@ fn registrar(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let known = table.register_remote(text, SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1));
+    let known = table.register_address(text, SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1));
     assert_eq!(
-        known != RemoteRegistration::UnknownPrivateId,
+        known != AddressRegistration::UnknownPrivateId,
         text == SECRET
     );
 }
@@ -157,18 +160,18 @@ fn stranger(data: &[u8], is_announced: bool) {
 }
 
 /// A datagram made of the input, by somebody who knows the key.
-fn written(data: &[u8]) -> Option<Datagram> {
+fn written(data: &[u8]) -> Option<Check> {
     let mut input = Input::new(data);
     let mut number = || u32::from_be_bytes(*input.bytes(4).first_chunk().unwrap_or(&[0; 4]));
     let (question, answer) = (number(), number());
     let choice = input.byte()?;
-    Some(Datagram {
+    Some(Check {
         status: Status {
             read: choice & 1 != 0,
             duplex: choice & 2 != 0,
         },
         note: [Note::None, Note::None, Note::Full, Note::Bye][usize::from(choice >> 2 & 3)],
-        way: [PathKind::Lan, PathKind::Direct, PathKind::Relay][usize::from(choice >> 4) % 3],
+        kind: [PathKind::Lan, PathKind::Direct, PathKind::Relay][usize::from(choice >> 4) % 3],
         session: SessionId(*input.bytes(8).first_chunk().unwrap_or(&[0; 8])),
         question,
         answer,
@@ -176,9 +179,9 @@ fn written(data: &[u8]) -> Option<Datagram> {
 }
 
 /// Who knows the key is answered by one for one, and let in once its address is proven.
-fn knowing_player(datagram: &Datagram) {
+fn knowing_player(datagram: &Check) {
     let bytes = datagram.encode(&key(), Side::Joining);
-    let unproven = Unproven::parse(&bytes).expect("a check");
+    let unproven = UnprovenCheck::parse(&bytes).expect("a check");
     assert_eq!(unproven.session(), datagram.session);
     assert_eq!(unproven.prove(&key(), Side::Joining), Some(*datagram));
     assert_eq!(unproven.prove(&key(), Side::Hosting), None);
@@ -194,7 +197,7 @@ fn knowing_player(datagram: &Datagram) {
     );
     let answer = answers
         .first()
-        .and_then(|answer| Unproven::parse(&answer.bytes));
+        .and_then(|answer| UnprovenCheck::parse(&answer.bytes));
     let answer = answer.and_then(|answer| answer.prove(&key(), Side::Hosting));
     assert_eq!(
         answer.is_some(),
@@ -204,7 +207,7 @@ fn knowing_player(datagram: &Datagram) {
         return;
     };
     assert_eq!(answer.answer, datagram.question);
-    let reply = Datagram {
+    let reply = Check {
         answer: answer.question,
         ..*datagram
     };
@@ -259,7 +262,7 @@ impl Host {
         assert!(
             answers
                 .iter()
-                .all(|answer| answer.bytes.len() <= DATAGRAM_LENGTH)
+                .all(|answer| answer.bytes.len() <= CHECK_LENGTH)
         );
         self.tick();
         (answers, owner)
@@ -269,7 +272,7 @@ impl Host {
         self.link.tick(self.now);
         self.sent += self.link.transmits().count();
         while self.link.next_event().is_some() {}
-        while self.link.next_ask().is_some() {}
+        while self.link.next_request().is_some() {}
     }
 
     fn wait(&mut self, time: Duration) {

@@ -3,9 +3,11 @@
 //! An input is what was sent, and nothing else: the kept ones can be sent to any server.
 
 use noray_protocol::{
-    command::{PlayerCommand, RefusalReason, ServerCommand, ServerLine},
     defaults::MAX_LINE,
-    line::{Framing, LineDecoder, LineError},
+    wire::{
+        command::{PlayerCommand, RefusalReason, ServerCommand, ServerLine},
+        framing::{Framing, LineDecoder, LineError},
+    },
 };
 use noray_server::defaults::MAX_LINE_LENGTH;
 

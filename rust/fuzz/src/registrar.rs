@@ -5,9 +5,13 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use noray_protocol::{
-    command::RefusalReason,
-    host_table::{ConnectionId, Endpoint, HostTable, PlayerId, RegisterError, RemoteRegistration},
-    id::{OpenId, PrivateId},
+    server::host_table::{
+        AddressRegistration, ConnectionId, Endpoint, HostTable, PlayerId, RegisterError,
+    },
+    wire::{
+        command::RefusalReason,
+        id::{OpenId, PrivateId},
+    },
 };
 
 use crate::input::Input;
@@ -40,15 +44,15 @@ pub fn check(data: &[u8]) {
             }
             1 => {
                 let (private, from) = (input.below(IDS), address(&mut input));
-                let result = table.register_remote(&secret(private), from);
-                assert_eq!(result, rules.register_remote(&secret(private), from));
+                let result = table.register_address(&secret(private), from);
+                assert_eq!(result, rules.register_address(&secret(private), from));
             }
             2 => {
                 let datagram = datagram(&mut input);
                 let from = address(&mut input);
                 if let Ok(text) = std::str::from_utf8(&datagram) {
-                    let result = table.register_remote(text, from);
-                    assert_eq!(result, rules.register_remote(text, from));
+                    let result = table.register_address(text, from);
+                    assert_eq!(result, rules.register_address(text, from));
                 }
             }
             3 | 4 => {
@@ -140,7 +144,7 @@ struct Player {
     connection: ConnectionId,
     open: u8,
     private: u8,
-    remote: Option<SocketAddrV4>,
+    registered: Option<SocketAddrV4>,
 }
 
 /// The table's rules, over a list that is searched from the front: those who came to a connection
@@ -184,23 +188,23 @@ impl Rules {
             connection,
             open,
             private,
-            remote: None,
+            registered: None,
         });
         Ok(())
     }
 
-    fn register_remote(&mut self, shown: &str, from: SocketAddrV4) -> RemoteRegistration {
+    fn register_address(&mut self, shown: &str, from: SocketAddrV4) -> AddressRegistration {
         let Some(player) = self
             .players
             .iter_mut()
             .find(|player| secret(player.private) == shown)
         else {
-            return RemoteRegistration::UnknownPrivateId;
+            return AddressRegistration::UnknownPrivateId;
         };
-        match player.remote.replace(from) {
-            None => RemoteRegistration::First(player.id),
-            Some(before) if before == from => RemoteRegistration::Repeat,
-            Some(_) => RemoteRegistration::Moved(player.id),
+        match player.registered.replace(from) {
+            None => AddressRegistration::First(player.id),
+            Some(before) if before == from => AddressRegistration::Repeat,
+            Some(_) => AddressRegistration::Moved(player.id),
         }
     }
 
@@ -212,11 +216,11 @@ impl Rules {
     ) -> Result<[Endpoint; 2], RefusalReason> {
         let endpoint = |player: Option<&Player>, missing, unregistered| {
             let player = player.ok_or(missing)?;
-            let remote = player.remote.ok_or(unregistered)?;
+            let registered = player.registered.ok_or(unregistered)?;
             Ok(Endpoint {
                 player: player.id,
                 connection: player.connection,
-                remote,
+                registered,
             })
         };
         let host = endpoint(

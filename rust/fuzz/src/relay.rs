@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_protocol::{
+use noray_protocol::server::{
     host_table::PlayerId,
     relay_table::{Dropped, Forward, PACKET_OVERHEAD, Relay, RelayLimits, RelayTable, Reservation},
 };

@@ -75,7 +75,7 @@ pub const CHECK_WINDOW: Duration = HANDSHAKE_TIMEOUT;
 pub const RELAY_WINDOW: Duration = Duration::from_secs(5);
 
 /// Pause between checks of the way that carries the game: enough to see it die within
-/// [`WAY_TIMEOUT`], and little beside a game's own traffic.
+/// [`PATH_TIMEOUT`], and little beside a game's own traffic.
 pub const ACTIVE_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Pause between checks of a way that is kept in reserve. Below the 30 s after which routers forget
@@ -91,7 +91,7 @@ pub const SUSPECT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A way without an answer for so long is closed. With a fifth of all packets lost each way, all of
 /// the dozen checks in that time go unanswered once in 200,000.
-pub const WAY_TIMEOUT: Duration = Duration::from_millis(1500);
+pub const PATH_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Checks that must have gone unanswered before a way counts as closed, however long that takes:
 /// a game that was stopped for a while comes back to a way that it did not check.
@@ -122,7 +122,7 @@ pub const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Addresses that are tried for one other player: its own, the ones that its datagrams come from,
 /// and relays.
-pub const MAX_WAYS: usize = 12;
+pub const MAX_CANDIDATES: usize = 12;
 
 /// Announced players that a host opens its router for at one time: more than it has places, for
 /// players who knock at several addresses.

@@ -9,10 +9,12 @@ use std::{
 };
 
 use noray_protocol::{
-    command::{ConnectKind, PlayerCommand, RefusalReason, ServerCommand},
-    host_table::Introduction,
-    id::{OpenId, PrivateId},
-    line::{Framing, LineDecoder, LineError},
+    server::host_table::Introduction,
+    wire::{
+        command::{ConnectKind, PlayerCommand, RefusalReason, ServerCommand},
+        framing::{Framing, LineDecoder, LineError},
+        id::{OpenId, PrivateId},
+    },
 };
 use tokio::{
     io::AsyncWriteExt,
@@ -349,8 +351,8 @@ impl Session {
         match self.try_connect(kind, host).await {
             Ok(introduction) => {
                 tracing::debug!(
-                    host = %introduction.host.remote,
-                    player = %introduction.player.remote,
+                    host = %introduction.host.registered,
+                    player = %introduction.player.registered,
                     command = kind.command(),
                     "players introduced"
                 );

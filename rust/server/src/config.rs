@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use noray_protocol::{id::OpenId, relay_table::RelayLimits};
+use noray_protocol::{server::relay_table::RelayLimits, wire::id::OpenId};
 
 use crate::{defaults, settings::Setting};
 

@@ -10,9 +10,8 @@ use std::{
 };
 
 use noray_protocol::{
-    command::{ConnectKind, PlayerCommand, RefusalReason},
-    host_table::RemoteRegistration,
-    relay_table::Dropped,
+    server::{host_table::AddressRegistration, relay_table::Dropped},
+    wire::command::{ConnectKind, PlayerCommand, RefusalReason},
 };
 
 /// Upper bounds of the groups in which packets are counted by size, in bytes of payload.
@@ -281,12 +280,12 @@ impl Counters {
         }
     }
 
-    pub(crate) fn registration(&self, registration: &RemoteRegistration) {
+    pub(crate) fn registration(&self, registration: &AddressRegistration) {
         let count = match registration {
-            RemoteRegistration::First(_) => &self.registrations,
-            RemoteRegistration::Repeat => &self.registrations_repeated,
-            RemoteRegistration::Moved(_) => &self.registrations_moved,
-            RemoteRegistration::UnknownPrivateId => &self.registrations_failed,
+            AddressRegistration::First(_) => &self.registrations,
+            AddressRegistration::Repeat => &self.registrations_repeated,
+            AddressRegistration::Moved(_) => &self.registrations_moved,
+            AddressRegistration::UnknownPrivateId => &self.registrations_failed,
         };
         count.fetch_add(1, Relaxed);
     }

@@ -8,12 +8,16 @@ use std::{
 };
 
 use noray_protocol::{
-    command::{RefusalReason, ServerCommand},
-    host_table::{
-        ConnectionId, Endpoint, HostTable, Introduction, RegisterError, RemoteRegistration,
+    server::{
+        host_table::{
+            AddressRegistration, ConnectionId, Endpoint, HostTable, Introduction, RegisterError,
+        },
+        relay_table::OpenError,
     },
-    id::{OpenId, PrivateId},
-    relay_table::OpenError,
+    wire::{
+        command::{RefusalReason, ServerCommand},
+        id::{OpenId, PrivateId},
+    },
 };
 
 use crate::{
@@ -215,14 +219,15 @@ impl Directory {
 
     /// Keeps the external address of the player with this PrivateID; its relay moves
     /// along.
-    pub(crate) fn register_remote(
+    pub(crate) fn register_address(
         &self,
         private_id: &str,
         from: SocketAddrV4,
-    ) -> RemoteRegistration {
+    ) -> AddressRegistration {
         let mut state = self.state();
-        let registration = state.hosts.register_remote(private_id, from);
-        if let RemoteRegistration::First(player) | RemoteRegistration::Moved(player) = registration
+        let registration = state.hosts.register_address(private_id, from);
+        if let AddressRegistration::First(player) | AddressRegistration::Moved(player) =
+            registration
         {
             // Under the lock, so that the address that was proven last comes last.
             self.relays.register(player, from);
@@ -338,7 +343,7 @@ impl Member {
         let seen_by = |whose: &Endpoint, reader: &Endpoint| {
             let connection = state.connections.get(&reader.connection);
             let local = connection.map(|connection| connection.local);
-            address_for(whose.remote, reader.remote, local)
+            address_for(whose.registered, reader.registered, local)
         };
         [seen_by(player, host), seen_by(host, player)]
     }

@@ -6,7 +6,7 @@
 
 use std::convert::Infallible;
 
-use noray_protocol::id::PrivateId;
+use noray_protocol::wire::id::PrivateId;
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;

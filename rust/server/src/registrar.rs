@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use noray_protocol::host_table::RemoteRegistration;
+use noray_protocol::server::host_table::AddressRegistration;
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
@@ -80,25 +80,25 @@ impl Registrar {
     fn answer(&mut self, length: usize, from: SocketAddrV4) {
         let datagram = self.buffer.get(..length).unwrap_or_default();
         let registration = match std::str::from_utf8(datagram) {
-            Ok(private_id) => self.directory.register_remote(private_id, from),
-            Err(_) => RemoteRegistration::UnknownPrivateId,
+            Ok(private_id) => self.directory.register_address(private_id, from),
+            Err(_) => AddressRegistration::UnknownPrivateId,
         };
         let answer = match registration {
-            RemoteRegistration::First(_) => {
+            AddressRegistration::First(_) => {
                 tracing::debug!(%from, "player registered its address");
                 OK
             }
-            RemoteRegistration::Moved(_) => {
+            AddressRegistration::Moved(_) => {
                 tracing::debug!(%from, "player registered another address");
                 OK
             }
-            RemoteRegistration::Repeat => OK,
+            AddressRegistration::Repeat => OK,
             // Two registrars that take each other for players would never end.
-            RemoteRegistration::UnknownPrivateId if is_answer(datagram) => return,
-            RemoteRegistration::UnknownPrivateId if !self.refusals.try_take(Instant::now()) => {
+            AddressRegistration::UnknownPrivateId if is_answer(datagram) => return,
+            AddressRegistration::UnknownPrivateId if !self.refusals.try_take(Instant::now()) => {
                 return;
             }
-            RemoteRegistration::UnknownPrivateId => UNKNOWN,
+            AddressRegistration::UnknownPrivateId => UNKNOWN,
         };
         send_datagram(&self.socket, answer, from);
     }

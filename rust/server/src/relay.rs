@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_protocol::{
+use noray_protocol::server::{
     host_table::PlayerId,
     relay_table::{Forward, OpenError, RelayTable, Reservation},
 };
@@ -56,7 +56,7 @@ struct RelaySocket {
     closed: CancellationToken,
 }
 
-type Relay = noray_protocol::relay_table::Relay<RelaySocket>;
+type Relay = noray_protocol::server::relay_table::Relay<RelaySocket>;
 
 impl Relays {
     /// No relays yet. Tasks run on `runtime`, counted by `tasks`, until `stop`.

@@ -12,10 +12,12 @@ use std::{
 };
 
 use noray_protocol::{
-    id::OpenId,
-    link::{
-        HostConfig, JoinConfig, JoinError, Key, Link as Core, LinkEvent, PeerId,
-        RegistrationFailure, SessionId,
+    player::link::{
+        HostConfig, JoinConfig, JoinError, Link as Core, LinkEvent, PeerId, RegistrationFailure,
+    },
+    wire::{
+        check::{Key, SessionId},
+        id::OpenId,
     },
 };
 use socket2::SockRef;
@@ -215,7 +217,7 @@ impl Actor {
         let (Some(options), Some(outside)) = (&self.hosting, &self.outside) else {
             return;
         };
-        let Some(report) = self.core.report(id) else {
+        let Some(report) = self.core.active_path(id) else {
             return;
         };
         let stats = PeerStats::new(report);
@@ -225,7 +227,7 @@ impl Actor {
         });
         match opened {
             Ok(loopback) => {
-                info!(way = ?report.way, address = %report.address, "a player comes in");
+                info!(way = ?report.kind, address = %report.address, "a player comes in");
                 loopback.deliver(first);
                 self.tell(PeerEvent::PeerAdmitted {
                     peer: id,
@@ -404,7 +406,7 @@ impl Actor {
                 outside.send(datagram.to, &datagram.bytes);
             }
         }
-        while let Some((kind, oid)) = self.core.next_ask() {
+        while let Some((kind, oid)) = self.core.next_request() {
             self.tell_connection(ToConnection::Ask(kind, oid));
         }
         while let Some(event) = self.core.next_event() {
@@ -431,25 +433,25 @@ impl Actor {
                 self.tell_connection(ToConnection::AddressInDoubt);
             }
             LinkEvent::Progress(progress) => self.tell(PeerEvent::Progress(progress)),
-            LinkEvent::JoinOpen(id) => self.join_open(id),
+            LinkEvent::Joined(id) => self.join_open(id),
             LinkEvent::JoinFailed(error) => {
                 self.search = None;
                 self.wanted = None;
                 self.tell(PeerEvent::JoinFailed(error));
             }
-            LinkEvent::Moved(id) | LinkEvent::Measured(id) => {
-                let report = self.core.report(id);
+            LinkEvent::PathChanged(id) | LinkEvent::Measured(id) => {
+                let report = self.core.active_path(id);
                 if let (Some(loopback), Some(report)) = (self.remotes.get(&id), report)
                     && loopback.stats.update(report)
                 {
-                    info!(way = ?report.way, address = %report.address, "the game goes another way");
+                    info!(way = ?report.kind, address = %report.address, "the game goes another way");
                     self.tell(PeerEvent::PathChanged {
                         peer: id,
-                        kind: report.way,
+                        kind: report.kind,
                     });
                 }
             }
-            LinkEvent::Removed(id) => {
+            LinkEvent::PeerRemoved(id) => {
                 if let Some(loopback) = self.remotes.remove(&id) {
                     loopback.stats.set_gone();
                     self.tell(PeerEvent::PeerGone { peer: id });
@@ -459,17 +461,17 @@ impl Actor {
     }
 
     fn join_open(&mut self, id: PeerId) {
-        let Some(report) = self.core.report(id) else {
+        let Some(report) = self.core.active_path(id) else {
             return;
         };
         let stats = PeerStats::new(report);
         match Loopback::open(stats.clone()) {
             Ok(loopback) => {
-                info!(way = ?report.way, address = %report.address, "a way to the host is open");
+                info!(way = ?report.kind, address = %report.address, "a way to the host is open");
                 self.tell(PeerEvent::HostReached {
                     peer: id,
                     port: loopback.port,
-                    kind: report.way,
+                    kind: report.kind,
                     stats,
                 });
                 self.remotes.insert(id, loopback);

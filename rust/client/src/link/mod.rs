@@ -24,12 +24,14 @@ use std::{
     time::Duration,
 };
 
-pub use noray_protocol::link::{JoinError, JoinProgress, PeerId};
+pub use noray_protocol::player::link::{JoinError, JoinProgress, PeerId};
 use noray_protocol::{
-    command::ConnectKind,
-    id::{OpenId, PrivateId},
-    link::{PathKind, ServerKind},
-    requests::ConnectFailure,
+    player::{link::ServerKind, requests::ConnectFailure},
+    wire::{
+        check::PathKind,
+        command::ConnectKind,
+        id::{OpenId, PrivateId},
+    },
 };
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_protocol::link::{PathKind, Report};
+use noray_protocol::{player::link::ActivePath, wire::check::PathKind};
 
 /// Another player's path as it is now.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -44,7 +44,7 @@ pub struct PeerStats(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    path: Mutex<(Report, Instant)>,
+    path: Mutex<(ActivePath, Instant)>,
     alive: AtomicBool,
     sent: Counter,
     received: Counter,
@@ -66,7 +66,7 @@ impl Counter {
 impl PeerStats {
     /// Returns the statistics of a peer that is reached as `report` says, with nothing counted yet.
     #[must_use]
-    pub fn new(report: Report) -> Self {
+    pub fn new(report: ActivePath) -> Self {
         Self(Arc::new(Shared {
             path: Mutex::new((report, Instant::now())),
             alive: AtomicBool::new(true),
@@ -80,7 +80,7 @@ impl PeerStats {
     pub fn snapshot(&self) -> PeerSnapshot {
         let (report, since) = *self.path();
         PeerSnapshot {
-            kind: report.way,
+            kind: report.kind,
             address: report.address,
             round_trip: report.quality.round_trip,
             jitter: report.quality.jitter,
@@ -100,9 +100,9 @@ impl PeerStats {
     }
 
     /// Takes what is new; whether the kind of way is another.
-    pub(super) fn update(&self, report: Report) -> bool {
+    pub(super) fn update(&self, report: ActivePath) -> bool {
         let mut path = self.path();
-        let moved = path.0.way != report.way;
+        let moved = path.0.kind != report.kind;
         if path.0.address != report.address {
             path.1 = Instant::now();
         }
@@ -126,7 +126,7 @@ impl PeerStats {
         self.0.alive.store(false, Ordering::Relaxed);
     }
 
-    fn path(&self) -> std::sync::MutexGuard<'_, (Report, Instant)> {
+    fn path(&self) -> std::sync::MutexGuard<'_, (ActivePath, Instant)> {
         self.0.path.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

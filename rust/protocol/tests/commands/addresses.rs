@@ -1,9 +1,9 @@
 //! `connect` is strictly an address with a port, `connect-relay` strictly a port;
 //! everything else is an error whose message is that text.
 
-use noray_protocol::{
+use noray_protocol::wire::{
     command::{ConnectKind, ServerCommand, ServerLine},
-    line::Framing,
+    framing::Framing,
 };
 use proptest::prelude::*;
 

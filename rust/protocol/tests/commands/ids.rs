@@ -1,9 +1,11 @@
 //! Which texts are OpenIDs and PrivateIDs.
 
 use noray_protocol::{
-    command::{ConnectKind, PlayerCommand},
     defaults::{MAX_OPEN_ID, MAX_PRIVATE_ID},
-    id::{OpenId, OpenIdError, PrivateId},
+    wire::{
+        command::{ConnectKind, PlayerCommand},
+        id::{OpenId, OpenIdError, PrivateId},
+    },
 };
 use proptest::prelude::*;
 

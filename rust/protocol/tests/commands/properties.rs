@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use noray_protocol::{
+use noray_protocol::wire::{
     command::{ConnectKind, PlayerCommand, RefusalReason, ServerCommand, ServerLine},
+    framing::{Framing, LineDecoder},
     id::{OpenId, PrivateId},
-    line::{Framing, LineDecoder},
 };
 use proptest::{prelude::*, sample::select};
 

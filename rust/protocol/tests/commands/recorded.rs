@@ -1,15 +1,17 @@
 //! Lines as the servers write them, and what they mean.
 
 use noray_protocol::{
-    command::{
-        ConnectKind::{self, Nat, Relay},
-        RefusalReason, ServerCommand, ServerLine,
-    },
     defaults::MAX_LINE,
-    id::PrivateId,
-    line::{
-        Framing::{self, Plain, Quoted},
-        LineDecoder,
+    wire::{
+        command::{
+            ConnectKind::{self, Nat, Relay},
+            RefusalReason, ServerCommand, ServerLine,
+        },
+        framing::{
+            Framing::{self, Plain, Quoted},
+            LineDecoder,
+        },
+        id::PrivateId,
     },
 };
 

@@ -1,6 +1,6 @@
 //! The stream may be cut anywhere; the lines stay the same.
 
-use noray_protocol::line::{
+use noray_protocol::wire::framing::{
     Framing::{Plain, Quoted},
     LineError,
 };

@@ -1,8 +1,8 @@
 //! What only generation 2's framing has: raw frames, and quotes that never close.
 
-use noray_protocol::{
+use noray_protocol::wire::{
     command::ServerLine,
-    line::{
+    framing::{
         Framing::{Plain, Quoted},
         LineDecoder, LineError,
     },

@@ -1,6 +1,6 @@
 //! Decodes a stream that arrives in pieces, as a client does.
 
-use noray_protocol::line::{Framing, LineDecoder, LineError};
+use noray_protocol::wire::framing::{Framing, LineDecoder, LineError};
 
 /// A line that came out, or the error in its place.
 pub(crate) type Line = Result<String, LineError>;

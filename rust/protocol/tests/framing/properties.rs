@@ -1,8 +1,8 @@
 //! Arbitrary bytes, arbitrarily cut.
 
-use noray_protocol::{
+use noray_protocol::wire::{
     command::ServerLine,
-    line::{Framing, LineError},
+    framing::{Framing, LineError},
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 

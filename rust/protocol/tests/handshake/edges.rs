@@ -6,7 +6,8 @@ use noray_protocol::{
     defaults::{
         HANDSHAKE_EARLY_INTERVAL, HANDSHAKE_INTERVAL, HANDSHAKE_LAST_PACKETS, HANDSHAKE_TIMEOUT,
     },
-    handshake::{BlindHandshake, Handshake, Outcome, Status, Step},
+    player::handshake::{BlindHandshake, Handshake, Outcome, Step},
+    wire::handshake_status::Status,
 };
 use proptest::{collection::vec, prelude::*};
 

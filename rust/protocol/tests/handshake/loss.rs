@@ -1,6 +1,6 @@
 //! How often one side is stranded: it gives up while the other one is connected.
 
-use noray_protocol::handshake::Outcome;
+use noray_protocol::player::handshake::Outcome;
 use proptest::prelude::*;
 
 use crate::{

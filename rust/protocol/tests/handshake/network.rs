@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use noray_protocol::handshake::Outcome;
+use noray_protocol::player::handshake::Outcome;
 
 /// A frame at 60 frames a second.
 pub(crate) const FRAME: Duration = Duration::from_micros(16_667);

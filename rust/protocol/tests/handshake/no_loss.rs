@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use noray_protocol::{defaults::HANDSHAKE_INTERVAL, handshake::Outcome};
+use noray_protocol::{defaults::HANDSHAKE_INTERVAL, player::handshake::Outcome};
 use proptest::prelude::*;
 
 use crate::{

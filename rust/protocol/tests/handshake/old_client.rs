@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use noray_protocol::handshake::Outcome;
+use noray_protocol::player::handshake::Outcome;
 
 use crate::network::Player;
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use noray_protocol::{
     defaults::{HANDSHAKE_INTERVAL, HANDSHAKE_TIMEOUT},
-    handshake::{BlindHandshake, Handshake, Outcome, Step},
+    player::handshake::{BlindHandshake, Handshake, Outcome, Step},
 };
 
 use crate::{

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use noray_protocol::{
     defaults::{HANDSHAKE_INTERVAL, HANDSHAKE_TIMEOUT},
-    handshake::{
+    player::handshake::{
         Handshake,
         Outcome::{self, TimedOut, Unconfirmed},
     },

@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use noray_protocol::{
-    command::ConnectKind,
     defaults::UNUSED_SESSION_TIMEOUT,
-    id::{OpenId, PrivateId},
-    link::{JoinConfig, PathKind, PeerId, ServerKind, SessionId, Side},
-    requests::ConnectError,
+    player::{
+        link::{JoinConfig, PeerId, ServerKind},
+        requests::ConnectError,
+    },
+    wire::{
+        check::{PathKind, SessionId, Side},
+        command::ConnectKind,
+        id::{OpenId, PrivateId},
+    },
 };
 use proptest::prelude::*;
 
@@ -97,7 +102,7 @@ fn act() -> impl Strategy<Value = Act> {
     let number = 0..4_u32;
     prop_oneof![
         4 => (0..20_000_u32).prop_map(Act::Wait),
-        3 => (0..3_u8, number.clone(), 1..4_u16).prop_map(|(way, to, port)| Act::Announced(way, to, port)),
+        3 => (0..3_u8, number.clone(), 1..4_u16).prop_map(|(kind, to, port)| Act::Announced(kind, to, port)),
         3 => (0..4_u64, number.clone(), 0..3_u32, any::<bool>())
             .prop_map(|(session, from, question, host)| Act::Check(session, from, question, host)),
         2 => (number.clone(), 0..4_u8).prop_map(|(from, flags)| Act::Plain(from, flags)),
@@ -122,11 +127,11 @@ fn act() -> impl Strategy<Value = Act> {
 fn perform(table: &mut Table, known: &mut Vec<PeerId>, act: Act) {
     let registrar = at(200, 8809);
     let now = table.now;
-    let way = |code: u8| [PathKind::Lan, PathKind::Direct, PathKind::Relay][usize::from(code % 3)];
+    let kind = |code: u8| [PathKind::Lan, PathKind::Direct, PathKind::Relay][usize::from(code % 3)];
     let picked = |known: &[PeerId], index: u8| known.get(usize::from(index)).copied();
     match act {
         Act::Wait(millis) => table.wait(Duration::from_millis(millis.into())),
-        Act::Announced(code, to, port) => table.link.announced(now, way(code), at(to, port)),
+        Act::Announced(code, to, port) => table.link.announced(now, kind(code), at(to, port)),
         Act::Check(session, from, question, hosts) => {
             let side = if hosts { Side::Hosting } else { Side::Joining };
             let bytes = check(session, question, 1).encode(&key(), side);

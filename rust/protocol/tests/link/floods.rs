@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use noray_protocol::link::{Note, PathKind};
+use noray_protocol::wire::check::{Note, PathKind};
 
 use crate::{
     dice::Dice,
@@ -35,8 +35,8 @@ fn a_flood_of_sessions_keeps_nobody_out_and_costs_no_memory() {
     flood(&mut table, 1000);
     table.give(player, &joining(&check(5, 2, question)));
     let id = table.give(player, b"\x8f\xffgame").1;
-    let way = id.and_then(|id| table.link.report(id));
-    assert!(way.is_some(), "kept out");
+    let kind = id.and_then(|id| table.link.active_path(id));
+    assert!(kind.is_some(), "kept out");
     assert!(size(&table) < before + 4000, "{} bytes", size(&table));
 }
 

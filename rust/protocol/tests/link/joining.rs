@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use noray_protocol::{
-    command::ConnectKind,
     defaults::LINGER,
-    id::OpenId,
-    link::{JoinError, JoinProgress, LinkEvent, PathKind},
-    requests::ConnectError,
+    player::{
+        link::{JoinError, JoinProgress, LinkEvent},
+        requests::ConnectError,
+    },
+    wire::{check::PathKind, command::ConnectKind, id::OpenId},
 };
 
 use crate::{
@@ -134,8 +135,8 @@ fn host_full() {
         ours.link.release(now, id.expect("a game"));
     });
     pair.world.run_for(LINGER + SECOND);
-    let meeting = pair.meet_within(SECOND);
-    assert_eq!(meeting.way, Some(PathKind::Direct));
+    let result = pair.meet_within(SECOND);
+    assert_eq!(result.path_kind, Some(PathKind::Direct));
 }
 
 /// Fails when many who come at the same moment get more places than there are.
@@ -297,8 +298,8 @@ fn the_connection_ends_after_the_announcement() {
 fn a_second_join_replaces_the_first() {
     let mut pair = pair(Kind::Ours, Home::Router, Home::Router);
     pair.join_with("nobody", SECOND * 15, false);
-    let meeting = pair.meet();
-    assert_eq!(meeting.way, Some(PathKind::Direct));
+    let result = pair.meet();
+    assert_eq!(result.path_kind, Some(PathKind::Direct));
     let error = pair.world.ours(pair.joining).join_error();
     assert_eq!(error, Some(&JoinError::Cancelled));
 }
@@ -317,15 +318,12 @@ fn left_and_joined_again() {
             ours.games.clear();
         });
         pair.world.run_for(pause);
-        let meeting = pair.meet();
-        assert_eq!(meeting.way, Some(PathKind::Direct), "after {pause:?}");
-        assert!(
-            meeting.time.is_some_and(|time| time < SECOND),
-            "{meeting:?}"
-        );
+        let result = pair.meet();
+        assert_eq!(result.path_kind, Some(PathKind::Direct), "after {pause:?}");
+        assert!(result.time.is_some_and(|time| time < SECOND), "{result:?}");
         pair.world.stream(joining, true);
         pair.world.run_for(LINGER * 3);
-        let removed = |event: &&(_, LinkEvent)| matches!(event.1, LinkEvent::Removed(_));
+        let removed = |event: &&(_, LinkEvent)| matches!(event.1, LinkEvent::PeerRemoved(_));
         let events = &pair.world.ours(host).events;
         assert_eq!(events.iter().filter(removed).count(), 1, "after {pause:?}");
         let last = pair

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use noray_protocol::{
     defaults::{KEEPALIVE_INTERVAL, KEEPALIVE_LOST_INTERVAL, KEEPALIVE_RETRIES, KEEPALIVE_RETRY},
-    link::{LinkEvent, PathKind},
+    player::link::LinkEvent,
+    wire::check::PathKind,
 };
 
 use crate::{home::Home, pair::Pair, server::Kind, world::Internet};
@@ -18,10 +19,10 @@ fn an_idle_host_stays_joinable() {
     for kind in Kind::ALL {
         let mut pair = Pair::new(kind, [Home::Router; 2], Internet::GOOD, 1);
         pair.world.run_for(FIVE_MINUTES);
-        let meeting = pair.meet();
-        assert_eq!(meeting.way, Some(PathKind::Direct), "{kind:?}");
+        let result = pair.meet();
+        assert_eq!(result.path_kind, Some(PathKind::Direct), "{kind:?}");
         assert!(
-            meeting
+            result
                 .time
                 .is_some_and(|time| time < Duration::from_millis(300))
         );
@@ -35,7 +36,7 @@ fn a_host_without_keepalives_is_lost() {
     pair.world
         .with(pair.host, |ours, _| ours.link.forget_registration());
     pair.world.run_for(FIVE_MINUTES);
-    assert_eq!(pair.meet().way, None);
+    assert_eq!(pair.meet().path_kind, None);
 }
 
 /// Fails when two players who say nothing lose their way, or the relay that they have.
@@ -43,7 +44,7 @@ fn a_host_without_keepalives_is_lost() {
 fn a_silent_game_keeps_its_way() {
     for homes in [[Home::Router; 2], [Home::Router, Home::ServerOnly]] {
         let mut pair = Pair::new(Kind::Generation2, homes, Internet::GOOD, 1);
-        let way = pair.meet().way;
+        let kind = pair.meet().path_kind;
         let (host, joining) = (pair.host, pair.joining);
         let end = pair.world.now + FIVE_MINUTES;
         while pair.world.now < end {
@@ -56,7 +57,7 @@ fn a_silent_game_keeps_its_way() {
             }
             pair.world.run_for(Duration::from_secs(5));
         }
-        assert_eq!(pair.way(), way);
+        assert_eq!(pair.path_kind(), kind);
         assert_eq!(pair.world.ours(joining).moves(), 0);
     }
 }

@@ -24,9 +24,9 @@ fn measure(clients: Clients, kind: Kind, homes: [Home; 2]) -> Shares {
     let mut opened = 0;
     let mut times: Vec<_> = (0..SEEDS)
         .map(|seed| {
-            let meeting = Pair::of(clients, kind, homes, Internet::losing(20), seed).meet();
-            opened += u64::from(meeting.open.is_some_and(|open| open <= LIMIT));
-            meeting.time.unwrap_or(Duration::MAX)
+            let result = Pair::of(clients, kind, homes, Internet::losing(20), seed).meet();
+            opened += u64::from(result.open.is_some_and(|open| open <= LIMIT));
+            result.time.unwrap_or(Duration::MAX)
         })
         .collect();
     times.sort();

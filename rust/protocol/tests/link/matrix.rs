@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use noray_protocol::link::PathKind;
+use noray_protocol::wire::check::PathKind;
 
 use crate::{
     home::Home::{self, AddressFilter, ServerOnly, Symmetric},
@@ -52,19 +52,25 @@ fn everybody_meets_where_the_server_allows_it() {
             print!("{:15}", format!("{host:?}"));
             for joining in Home::ALL {
                 let homes = [host, joining];
-                let meeting = Pair::new(kind, homes, Internet::GOOD, 1).meet();
-                let cell = match (meeting.way, meeting.time) {
-                    (Some(way), Some(time)) => format!("{way:?} {:.2} s", time.as_secs_f64()),
+                let result = Pair::new(kind, homes, Internet::GOOD, 1).meet();
+                let cell = match (result.path_kind, result.time) {
+                    (Some(path_kind), Some(time)) => {
+                        format!("{path_kind:?} {:.2} s", time.as_secs_f64())
+                    }
                     _ => "-".to_owned(),
                 };
                 print!("{cell:>15}");
-                assert_eq!(meeting.way, possible(kind, homes), "{kind:?} {homes:?}");
-                let limit = match (meeting.way, kind) {
+                assert_eq!(
+                    result.path_kind,
+                    possible(kind, homes),
+                    "{kind:?} {homes:?}"
+                );
+                let limit = match (result.path_kind, kind) {
                     (Some(PathKind::Relay), Kind::Ours) => RELAY,
                     (Some(PathKind::Relay), _) => PUBLIC_RELAY,
                     _ => DIRECT,
                 };
-                let late = meeting.time.filter(|time| *time > limit);
+                let late = result.time.filter(|time| *time > limit);
                 assert_eq!(late, None, "{kind:?} {homes:?}");
             }
             println!();
@@ -87,14 +93,14 @@ fn what_opens_is_no_luck() {
                 let homes = [host, joining];
                 for seed in 0..5 {
                     let mut pair = Pair::new(kind, homes, slow, seed);
-                    let meeting = pair.meet();
+                    let result = pair.meet();
                     // With much delay, the relay can be there first.
-                    let way = meeting.way.map(|way| way == PathKind::Lan);
+                    let in_lan = result.path_kind.map(|kind| kind == PathKind::Lan);
                     let expected = possible(kind, homes).map(|_| false);
-                    assert_eq!(way, expected, "{kind:?} {homes:?} seed {seed}");
+                    assert_eq!(in_lan, expected, "{kind:?} {homes:?} seed {seed}");
                     pair.world.run_for(Duration::from_secs(5));
                     assert_eq!(
-                        pair.way(),
+                        pair.path_kind(),
                         possible(kind, homes),
                         "{kind:?} {homes:?} seed {seed}"
                     );
@@ -108,20 +114,14 @@ fn what_opens_is_no_luck() {
 #[test]
 fn one_home() {
     let mut pair = Pair::in_one_home(Kind::Ours, true);
-    let meeting = pair.meet();
-    assert_eq!(meeting.way, Some(PathKind::Direct));
-    assert!(
-        meeting.time.is_some_and(|time| time <= DIRECT),
-        "{meeting:?}"
-    );
+    let result = pair.meet();
+    assert_eq!(result.path_kind, Some(PathKind::Direct));
+    assert!(result.time.is_some_and(|time| time <= DIRECT), "{result:?}");
 
     let mut pair = Pair::in_one_home(Kind::Ours, false);
-    let meeting = pair.meet();
-    assert_eq!(meeting.way, Some(PathKind::Relay));
-    assert!(
-        meeting.time.is_some_and(|time| time <= RELAY),
-        "{meeting:?}"
-    );
+    let result = pair.meet();
+    assert_eq!(result.path_kind, Some(PathKind::Relay));
+    assert!(result.time.is_some_and(|time| time <= RELAY), "{result:?}");
 
     let mut pair = Pair::in_one_home(Kind::Ours, false);
     let lan = pair.world.address(pair.host);
@@ -133,5 +133,5 @@ fn one_home() {
         .world
         .run_until(DIRECT, |world| world.entered(joining).is_some());
     assert!(time.is_some(), "by LAN");
-    assert_eq!(pair.way(), Some(PathKind::Lan));
+    assert_eq!(pair.path_kind(), Some(PathKind::Lan));
 }

@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use noray_protocol::{
-    defaults::{CHECK_WINDOW, REASK_INTERVAL, WAY_TIMEOUT},
-    link::PathKind,
+    defaults::{CHECK_WINDOW, PATH_TIMEOUT, REASK_INTERVAL},
+    wire::check::PathKind,
 };
 
 use crate::{game::STREAM_INTERVAL, home::Home, pair::Pair, server::Kind, world::Internet};
@@ -38,12 +38,12 @@ impl Pair {
         (host.sent as usize - joining.got.len()) + (joining.sent as usize - host.got.len())
     }
 
-    fn goes(&mut self, way: PathKind, limit: Duration) -> Option<Duration> {
+    fn goes(&mut self, kind: PathKind, limit: Duration) -> Option<Duration> {
         let (host, joining) = (self.host, self.joining);
         self.world.run_until(limit, |world| {
             [host, joining]
                 .iter()
-                .all(|player| world.ours(*player).way() == Some(way))
+                .all(|player| world.ours(*player).path_kind() == Some(kind))
         })
     }
 }
@@ -56,7 +56,7 @@ fn relay_to_direct_and_back() {
         let homes = [Home::Router, Home::ServerOnly];
         let (mut pair, router) = playing(kind, homes, Internet::GOOD, 1);
         let server = pair.world.server.ip;
-        assert_eq!(pair.way(), Some(PathKind::Relay));
+        assert_eq!(pair.path_kind(), Some(PathKind::Relay));
         // Until the direct way is tried no more, so that it takes a new request to find it.
         pair.world.run_for(CHECK_WINDOW * 3);
         pair.world.routers[router].only = None;
@@ -65,12 +65,12 @@ fn relay_to_direct_and_back() {
         pair.world.run_for(Duration::from_secs(60));
 
         pair.world.routers[router].only = Some(server);
-        let shut = pair.goes(PathKind::Relay, WAY_TIMEOUT + MOMENT);
+        let shut = pair.goes(PathKind::Relay, PATH_TIMEOUT + MOMENT);
         assert!(shut.is_some(), "{kind:?}: the relay does not take over");
         pair.world.run_for(Duration::from_secs(5));
         let lost = pair.lost();
         println!("{kind:?}: direct after {opened:?}, relay again after {shut:?}, {lost} lost");
-        let both = 2 * (WAY_TIMEOUT + MOMENT).as_millis() / STREAM_INTERVAL.as_millis();
+        let both = 2 * (PATH_TIMEOUT + MOMENT).as_millis() / STREAM_INTERVAL.as_millis();
         assert!(lost as u128 <= both, "{lost} lost");
         for player in [pair.host, pair.joining] {
             let moves = pair.world.ours(player).moves();
@@ -98,9 +98,9 @@ fn nothing_is_lost_on_the_way_to_a_better_one() {
 fn direct_to_a_relay_that_nobody_asked_for_yet() {
     for kind in Kind::ALL {
         let (mut pair, router) = playing(kind, [Home::Router; 2], Internet::GOOD, 1);
-        assert_eq!(pair.way(), Some(PathKind::Direct));
+        assert_eq!(pair.path_kind(), Some(PathKind::Direct));
         pair.world.routers[router].only = Some(pair.world.server.ip);
-        let shut = pair.goes(PathKind::Relay, WAY_TIMEOUT + MOMENT * 2);
+        let shut = pair.goes(PathKind::Relay, PATH_TIMEOUT + MOMENT * 2);
         println!("{kind:?}: relay after {shut:?}");
         assert!(shut.is_some());
     }
@@ -110,7 +110,7 @@ fn direct_to_a_relay_that_nobody_asked_for_yet() {
 #[test]
 fn lan_found_late_takes_over() {
     let mut pair = Pair::in_one_home(Kind::Ours, true);
-    assert_eq!(pair.meet().way, Some(PathKind::Direct));
+    assert_eq!(pair.meet().path_kind, Some(PathKind::Direct));
     pair.world.stream(pair.host, true);
     pair.world.stream(pair.joining, true);
     pair.world.run_for(Duration::from_secs(2));

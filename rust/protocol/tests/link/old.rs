@@ -8,9 +8,8 @@ use std::{
 };
 
 use noray_protocol::{
-    command::ConnectKind,
-    handshake::Outcome,
-    link::{ACCEPTED, PathKind},
+    player::{handshake::Outcome, link::ACCEPTED},
+    wire::{check::PathKind, command::ConnectKind},
 };
 
 use crate::{
@@ -34,13 +33,13 @@ enum Stage {
     Idle,
     Shaking {
         to: SocketAddr,
-        way: PathKind,
+        kind: PathKind,
         client: OldPlayer,
         waiting: Vec<Vec<u8>>,
     },
     Entering {
         to: SocketAddr,
-        way: PathKind,
+        kind: PathKind,
         until: Instant,
     },
     Lost,
@@ -48,7 +47,7 @@ enum Stage {
 
 pub(crate) struct Old {
     pub registered: bool,
-    pub way: Option<PathKind>,
+    pub path_kind: Option<PathKind>,
     /// By address, as ENet knows its peers.
     pub games: BTreeMap<SocketAddr, Game>,
     pub streaming: bool,
@@ -66,7 +65,7 @@ impl Old {
     pub(crate) fn new(now: Instant, pid: &str, registrar: SocketAddr) -> Self {
         Self {
             registered: false,
-            way: None,
+            path_kind: None,
             games: BTreeMap::new(),
             streaming: false,
             joins: None,
@@ -118,8 +117,8 @@ impl Old {
             return;
         }
         let answer = self.games.entry(from).or_default().receive(now, bytes);
-        if let Stage::Entering { way, .. } = &self.stage {
-            self.way = Some(*way);
+        if let Stage::Entering { kind, .. } = &self.stage {
+            self.path_kind = Some(*kind);
             self.stage = Stage::Idle;
         }
         if let Some(answer) = answer {
@@ -128,7 +127,7 @@ impl Old {
     }
 
     pub(crate) fn line(&mut self, now: Instant, line: Line, out: &mut Vec<Out>) {
-        let (way, to) = match line {
+        let (kind, to) = match line {
             Line::Connect(to) => (PathKind::Direct, to),
             Line::Relay(to) => (PathKind::Relay, to),
             Line::Refused(..) => return,
@@ -138,7 +137,7 @@ impl Old {
             let waiting = Vec::new();
             self.stage = Stage::Shaking {
                 to,
-                way,
+                kind,
                 client,
                 waiting,
             };
@@ -177,34 +176,34 @@ impl Old {
         match &mut self.stage {
             Stage::Shaking {
                 to,
-                way,
+                kind,
                 client,
                 waiting,
             } => {
                 for bytes in client.frame(now, std::mem::take(waiting), false) {
                     send(*to, bytes, out);
                 }
-                let (to, way) = (*to, *way);
+                let (to, kind) = (*to, *kind);
                 match client.outcome() {
                     None => {}
-                    Some(Outcome::TimedOut) => self.next_way(way, out),
+                    Some(Outcome::TimedOut) => self.next_kind(kind, out),
                     Some(Outcome::Connected | Outcome::Unconfirmed) => {
                         let until = now + ENET;
                         self.games.insert(to, Game::joining(now));
-                        self.stage = Stage::Entering { to, way, until };
+                        self.stage = Stage::Entering { to, kind, until };
                     }
                 }
             }
-            Stage::Entering { to, way, until } if now >= *until => {
-                let (to, way) = (*to, *way);
+            Stage::Entering { to, kind, until } if now >= *until => {
+                let (to, kind) = (*to, *kind);
                 self.games.remove(&to);
-                self.next_way(way, out);
+                self.next_kind(kind, out);
             }
             _ => {}
         }
     }
 
-    fn next_way(&mut self, failed: PathKind, out: &mut Vec<Out>) {
+    fn next_kind(&mut self, failed: PathKind, out: &mut Vec<Out>) {
         if let (PathKind::Direct, Some(oid)) = (failed, self.joins.clone()) {
             self.stage = Stage::Idle;
             out.push(Out::Ask(ConnectKind::Relay, oid));
@@ -232,7 +231,7 @@ impl Old {
 }
 
 fn send(to: SocketAddr, bytes: Vec<u8>, out: &mut Vec<Out>) {
-    out.push(Out::Datagram {
+    out.push(Out::Check {
         to,
         bytes,
         cause: Cause::Game,

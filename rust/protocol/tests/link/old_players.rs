@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use noray_protocol::link::PathKind;
+use noray_protocol::wire::check::PathKind;
 
 use crate::{
     home::Home,
@@ -30,7 +30,7 @@ fn at_least_what_two_of_todays_reach() {
                         assert!(new.time.is_some(), "{cell}: two old ones: {old:?}");
                         // Ours says what it knows, where an old host claims that all is well: today's
                         // client then shakes hands for all of its time before it takes the relay.
-                        let more = match new.way {
+                        let more = match new.path_kind {
                             Some(PathKind::Relay) => Duration::from_millis(8200),
                             _ => Duration::from_millis(200),
                         };

@@ -7,12 +7,12 @@ use std::{
 };
 
 use noray_protocol::{
-    command::ConnectKind,
     defaults::JOIN_TIMEOUT,
-    id::{OpenId, PrivateId},
-    link::{
-        HostConfig, JoinConfig, JoinError, Key, Link, LinkEvent, PathKind, PeerId, ServerKind,
-        SessionId,
+    player::link::{HostConfig, JoinConfig, JoinError, Link, LinkEvent, PeerId, ServerKind},
+    wire::{
+        check::{Key, PathKind, SessionId},
+        command::ConnectKind,
+        id::{OpenId, PrivateId},
     },
 };
 
@@ -31,7 +31,7 @@ pub(crate) enum Cause {
 
 /// What a player lets out.
 pub(crate) enum Out {
-    Datagram {
+    Check {
         to: SocketAddr,
         bytes: Vec<u8>,
         cause: Cause,
@@ -139,14 +139,14 @@ impl Ours {
         while let Some(event) = self.link.next_event() {
             match &event {
                 LinkEvent::Registered(Ok(())) => self.link.set_server(now, Some(self.server)),
-                LinkEvent::JoinOpen(id) => {
+                LinkEvent::Joined(id) => {
                     self.games.insert(*id, Game::joining(now));
                 }
                 _ => {}
             }
             self.events.push((now, event));
         }
-        while let Some((kind, oid)) = self.link.next_ask() {
+        while let Some((kind, oid)) = self.link.next_request() {
             out.push(Out::Ask(kind, oid.as_str().to_owned()));
         }
         // Else the client would spin.
@@ -167,20 +167,20 @@ impl Ours {
     }
 
     /// The way to the one player whose game this is.
-    pub(crate) fn way(&self) -> Option<PathKind> {
+    pub(crate) fn path_kind(&self) -> Option<PathKind> {
         let (id, _) = self.games.last_key_value()?;
-        self.link.report(*id).map(|report| report.way)
+        self.link.active_path(*id).map(|report| report.kind)
     }
 
     /// How often a game's datagrams went another way, after the first.
     pub(crate) fn moves(&self) -> usize {
-        let moved = |(_, event): &&(Instant, LinkEvent)| matches!(event, LinkEvent::Moved(_));
+        let moved = |(_, event): &&(Instant, LinkEvent)| matches!(event, LinkEvent::PathChanged(_));
         self.events.iter().filter(moved).count()
     }
 
     /// When the way to the host was open.
     pub(crate) fn opened(&self) -> Option<Instant> {
-        let open = |event: &LinkEvent| matches!(event, LinkEvent::JoinOpen(_));
+        let open = |event: &LinkEvent| matches!(event, LinkEvent::Joined(_));
         (self.events.iter().rev()).find_map(|(at, event)| open(event).then_some(*at))
     }
 
@@ -208,9 +208,9 @@ impl Ours {
     }
 
     fn send_game(&mut self, now: Instant, id: PeerId, bytes: Vec<u8>, out: &mut Vec<Out>) {
-        if let Some(report) = self.link.report(id) {
+        if let Some(report) = self.link.active_path(id) {
             self.link.used(now, id);
-            out.push(Out::Datagram {
+            out.push(Out::Check {
                 to: report.address,
                 bytes,
                 cause: Cause::Game,
@@ -219,7 +219,7 @@ impl Ours {
     }
 
     fn let_out(&mut self, cause: Cause, out: &mut Vec<Out>) {
-        out.extend(self.link.transmits().map(|transmit| Out::Datagram {
+        out.extend(self.link.transmits().map(|transmit| Out::Check {
             to: transmit.to,
             bytes: transmit.bytes,
             cause,

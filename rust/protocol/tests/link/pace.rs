@@ -8,7 +8,7 @@ use std::{
 
 use noray_protocol::{
     defaults::{CHECK_INTERVAL, CHECK_PACE, HANDSHAKE_INTERVAL, NEIGHBOUR_PORTS},
-    link::DATAGRAM_LENGTH,
+    wire::check::CHECK_LENGTH,
 };
 
 use crate::{
@@ -44,7 +44,7 @@ fn checks_keep_their_pace() {
         let mut last: HashMap<usize, Instant> = HashMap::new();
         let mut last_to: HashMap<(usize, SocketAddr, bool), Instant> = HashMap::new();
         for sent in sent.iter().filter(|sent| sent.cause == Cause::Own) {
-            let is_check = sent.bytes.len() == DATAGRAM_LENGTH;
+            let is_check = sent.bytes.len() == CHECK_LENGTH;
             let is_handshake = sent.bytes.len() == 4;
             // What opens a router for neighbours of a relay is no check.
             let hint = is_handshake
@@ -122,7 +122,7 @@ fn announcing_again_makes_nobody_faster() {
         pair.world.run_for(Duration::from_millis(5));
         pair.world.with(joining, |ours, now| {
             ours.link
-                .announced(now, noray_protocol::link::PathKind::Direct, address);
+                .announced(now, noray_protocol::wire::check::PathKind::Direct, address);
         });
     }
     let sent: Vec<_> = (pair.world.sent.iter().flatten())

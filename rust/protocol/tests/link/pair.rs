@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use noray_protocol::link::PathKind;
+use noray_protocol::wire::check::PathKind;
 
 use crate::{
     home::Home,
@@ -12,9 +12,9 @@ use crate::{
 
 /// How a join ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Meeting {
+pub(crate) struct JoinResult {
     /// The way that carries the game; `None` when it never began.
-    pub way: Option<PathKind>,
+    pub path_kind: Option<PathKind>,
     /// When the game began, counted from the join.
     pub time: Option<Duration>,
     /// When the link's way was open.
@@ -95,11 +95,11 @@ impl Pair {
     }
 
     /// Joins; ends when the game has begun or can no more.
-    pub(crate) fn meet(&mut self) -> Meeting {
+    pub(crate) fn meet(&mut self) -> JoinResult {
         self.meet_within(Duration::from_secs(40))
     }
 
-    pub(crate) fn meet_within(&mut self, limit: Duration) -> Meeting {
+    pub(crate) fn meet_within(&mut self, limit: Duration) -> JoinResult {
         let Self {
             world,
             host,
@@ -108,19 +108,23 @@ impl Pair {
         world.join(*joining, *host);
         let began = world.now;
         let time = world.run_until(limit, |world| world.entered(*joining).is_some());
-        let way = time.and_then(|_| self.way());
+        let path_kind = time.and_then(|_| self.path_kind());
         let open = (!self.world.is_old(self.joining))
             .then(|| self.world.ours(self.joining).opened())
             .flatten()
             .map(|opened| opened - began);
-        Meeting { way, time, open }
+        JoinResult {
+            path_kind,
+            time,
+            open,
+        }
     }
 
-    pub(crate) fn way(&self) -> Option<PathKind> {
+    pub(crate) fn path_kind(&self) -> Option<PathKind> {
         if self.world.is_old(self.joining) {
-            self.world.old(self.joining).way
+            self.world.old(self.joining).path_kind
         } else {
-            self.world.ours(self.joining).way()
+            self.world.ours(self.joining).path_kind()
         }
     }
 }

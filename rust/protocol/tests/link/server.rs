@@ -7,10 +7,9 @@ use std::{
 };
 
 use noray_protocol::{
-    command::{ConnectKind, RefusalReason},
     defaults::REGISTRAR_PORT,
-    link::ServerKind,
-    requests::ConnectError,
+    player::{link::ServerKind, requests::ConnectError},
+    wire::command::{ConnectKind, RefusalReason},
 };
 
 use crate::dice::Dice;

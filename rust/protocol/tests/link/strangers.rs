@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use noray_protocol::{
+use noray_protocol::wire::{
+    check::{CHECK_LENGTH, Key, Note, PathKind, Side},
     id::OpenId,
-    link::{DATAGRAM_LENGTH, Key, Note, PathKind, Side},
 };
 use proptest::prelude::*;
 
@@ -13,12 +13,12 @@ use crate::table::{Table, at, check, come_in, joining, read};
 /// Datagrams that a stranger without the key may send, some of them made from real ones.
 fn garbage() -> impl Strategy<Value = Vec<u8>> {
     let real = joining(&check(7, 1, 0));
-    let mutated = (Just(real), 0..DATAGRAM_LENGTH, 1..=255_u8).prop_map(|(mut bytes, at, by)| {
+    let mutated = (Just(real), 0..CHECK_LENGTH, 1..=255_u8).prop_map(|(mut bytes, at, by)| {
         bytes[at] ^= by;
         bytes
     });
     let length =
-        (Just(joining(&check(7, 1, 0))), 0..DATAGRAM_LENGTH).prop_map(|(mut bytes, length)| {
+        (Just(joining(&check(7, 1, 0))), 0..CHECK_LENGTH).prop_map(|(mut bytes, length)| {
             bytes.truncate(length);
             bytes
         });
@@ -65,10 +65,10 @@ proptest! {
             (prop_oneof![
                 garbage(),
                 (0..3_u64, 0..3_u32, any::<u32>(), 0..3_usize, 0..3_usize).prop_map(
-                    |(session, question, answer, note, way)| {
+                    |(session, question, answer, note, kind)| {
                         let mut datagram = check(session, question, answer);
                         datagram.note = [Note::None, Note::Full, Note::Bye][note];
-                        datagram.way = [PathKind::Lan, PathKind::Direct, PathKind::Relay][way];
+                        datagram.kind = [PathKind::Lan, PathKind::Direct, PathKind::Relay][kind];
                         joining(&datagram)
                     }
                 ),
@@ -207,7 +207,7 @@ fn a_reflected_datagram_is_nobodys() {
 #[test]
 fn a_host_that_forces_relays_answers_no_other_way() {
     let mut table = Table::hosting();
-    table.link.host(noray_protocol::link::HostConfig {
+    table.link.host(noray_protocol::player::link::HostConfig {
         key: crate::table::key(),
         max_clients: 4,
         force_relay: true,

@@ -6,11 +6,11 @@ use std::{
 };
 
 use noray_protocol::{
-    handshake::Status,
-    id::OpenId,
-    link::{
-        Datagram, HostConfig, Key, Link, LinkEvent, Note, PathKind, PeerId, SessionId, Side,
-        Transmit, Unproven,
+    player::link::{HostConfig, Link, LinkEvent, PeerId, Transmit},
+    wire::{
+        check::{Check, Key, Note, PathKind, SessionId, Side, UnprovenCheck},
+        handshake_status::Status,
+        id::OpenId,
     },
 };
 
@@ -58,7 +58,7 @@ impl Table {
     /// The hosts that it joined.
     pub(crate) fn joined(&self) -> Vec<PeerId> {
         let open = self.events.iter().filter_map(|event| match event {
-            LinkEvent::JoinOpen(id) => Some(*id),
+            LinkEvent::Joined(id) => Some(*id),
             _ => None,
         });
         open.collect()
@@ -84,7 +84,7 @@ impl Table {
         while let Some(event) = self.link.next_event() {
             self.events.push(event);
         }
-        while self.link.next_ask().is_some() {}
+        while self.link.next_request().is_some() {}
         if let Some(due) = self.link.next_deadline(self.now) {
             assert!(due > self.now, "due at once again");
         }
@@ -104,33 +104,33 @@ impl Table {
     pub(crate) fn players(&self) -> usize {
         let count =
             |what: fn(&LinkEvent) -> bool| self.events.iter().filter(|event| what(event)).count();
-        count(|event| matches!(event, LinkEvent::Moved(_)))
-            .saturating_sub(count(|event| matches!(event, LinkEvent::Removed(_))))
+        count(|event| matches!(event, LinkEvent::PathChanged(_)))
+            .saturating_sub(count(|event| matches!(event, LinkEvent::PeerRemoved(_))))
     }
 }
 
 /// A joining player's check.
-pub(crate) fn check(session: u64, question: u32, answer: u32) -> Datagram {
-    Datagram {
+pub(crate) fn check(session: u64, question: u32, answer: u32) -> Check {
+    Check {
         status: Status {
             read: answer != 0,
             duplex: answer != 0,
         },
         note: Note::None,
-        way: PathKind::Direct,
+        kind: PathKind::Direct,
         session: SessionId(session.to_be_bytes()),
         question,
         answer,
     }
 }
 
-pub(crate) fn joining(datagram: &Datagram) -> Vec<u8> {
+pub(crate) fn joining(datagram: &Check) -> Vec<u8> {
     datagram.encode(&key(), Side::Joining).to_vec()
 }
 
 /// What the host says in one of its datagrams.
-pub(crate) fn read(bytes: &[u8]) -> Option<Datagram> {
-    Unproven::parse(bytes)?.prove(&key(), Side::Hosting)
+pub(crate) fn read(bytes: &[u8]) -> Option<Check> {
+    UnprovenCheck::parse(bytes)?.prove(&key(), Side::Hosting)
 }
 
 /// Comes in as a player does, from one address.

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_protocol::{command::ConnectKind, defaults::REGISTRAR_PORT, id::OpenId};
+use noray_protocol::{
+    defaults::REGISTRAR_PORT,
+    wire::{command::ConnectKind, id::OpenId},
+};
 
 use crate::{
     dice::Dice,
@@ -67,7 +70,7 @@ struct Node {
 }
 
 enum Happening {
-    Datagram {
+    Check {
         from: SocketAddr,
         to: SocketAddr,
         bytes: Vec<u8>,
@@ -291,7 +294,7 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Datagram { from, to, bytes } => self.arrive(from, to, bytes),
+            Happening::Check { from, to, bytes } => self.arrive(from, to, bytes),
             Happening::Ask(player, kind, oid) => {
                 let lines = self
                     .server
@@ -327,7 +330,7 @@ impl World {
     fn let_out(&mut self, player: usize, out: Vec<Out>) {
         for out in out {
             match out {
-                Out::Datagram { to, bytes, cause } => {
+                Out::Check { to, bytes, cause } => {
                     if let Some(sent) = &mut self.sent {
                         sent.push(Sent {
                             at: self.now,
@@ -432,7 +435,7 @@ impl World {
     fn travel(&mut self, outside: bool, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
         if !outside {
             let at = self.now + LAN_DELAY;
-            return self.schedule(at, Happening::Datagram { from, to, bytes });
+            return self.schedule(at, Happening::Check { from, to, bytes });
         }
         let (least, most) = self.internet.delay;
         let copies = 1 + u32::from(self.dice.percent(self.internet.doubled));
@@ -440,7 +443,7 @@ impl World {
             if !self.dice.percent(self.internet.loss) {
                 let at = self.now + self.dice.between(least, most);
                 let bytes = bytes.clone();
-                self.schedule(at, Happening::Datagram { from, to, bytes });
+                self.schedule(at, Happening::Check { from, to, bytes });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use noray_protocol::relay_table::{Dropped, PACKET_OVERHEAD, RelayLimits};
+use noray_protocol::server::relay_table::{Dropped, PACKET_OVERHEAD, RelayLimits};
 use proptest::prelude::*;
 
 use crate::world::{IDLE, KIB, SLICE, World, at, home, limits};

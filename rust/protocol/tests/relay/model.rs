@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use noray_protocol::{host_table::PlayerId, relay_table::OpenError};
+use noray_protocol::server::{host_table::PlayerId, relay_table::OpenError};
 use proptest::prelude::*;
 
 use crate::world::{ASIDE, HOLD, IDLE, World, at, limits};

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use noray_protocol::relay_table::Dropped;
+use noray_protocol::server::relay_table::Dropped;
 
 use crate::world::{HOLD, IDLE, SLICE, World, at, home, limits};
 
@@ -119,7 +119,9 @@ fn who_did_not_ask_is_a_stranger_relayed_or_not() {
     }
     assert_eq!(world.send(home(1), 3), DROPPED);
     // Its address is unknown again when it is gone.
-    world.table.disown(noray_protocol::host_table::PlayerId(4));
+    world
+        .table
+        .disown(noray_protocol::server::host_table::PlayerId(4));
     assert!(world.send(at(1, 6004), 2).is_ok());
 }
 

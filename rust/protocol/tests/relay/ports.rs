@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use noray_protocol::{
+use noray_protocol::server::{
     host_table::PlayerId,
     relay_table::{Dropped, OpenError, Reservation},
 };

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_protocol::{
+use noray_protocol::server::{
     host_table::PlayerId,
     relay_table::{Destinations, Dropped, OpenError, Relay, RelayLimits, RelayTable, Reservation},
 };

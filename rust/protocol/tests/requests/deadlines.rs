@@ -4,13 +4,15 @@
 use std::time::{Duration, Instant};
 
 use noray_protocol::{
-    command::{
-        ConnectKind::{self, Nat, Relay},
-        PlayerCommand, RefusalReason, ServerCommand,
-    },
     defaults::{ANSWER_TIMEOUT, LONGEST_WAIT, MAX_REQUESTS_IN_FLIGHT},
-    id::OpenId,
-    requests::{ConnectError, Requests},
+    player::requests::{ConnectError, Requests},
+    wire::{
+        command::{
+            ConnectKind::{self, Nat, Relay},
+            PlayerCommand, RefusalReason, ServerCommand,
+        },
+        id::OpenId,
+    },
 };
 use proptest::{collection::vec, prelude::*};
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use noray_protocol::{
-    command::{
+    defaults::ANSWER_TIMEOUT,
+    player::requests::ConnectError,
+    wire::command::{
         ConnectKind::{self, Nat, Relay},
         PlayerCommand, ServerCommand,
     },
-    defaults::ANSWER_TIMEOUT,
-    requests::ConnectError,
 };
 use proptest::prelude::*;
 

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use noray_protocol::{
-    command::{
+    defaults::ANSWER_TIMEOUT,
+    player::requests::ConnectError,
+    wire::command::{
         ConnectKind::{Nat, Relay},
         PlayerCommand, RefusalReason, ServerCommand,
     },
-    defaults::ANSWER_TIMEOUT,
-    requests::ConnectError,
 };
 use proptest::prelude::*;
 
@@ -163,7 +163,7 @@ proptest! {
 #[test]
 fn no_fences_after_the_greeting() {
     let mut world = greeted(Generation2);
-    let oid = noray_protocol::id::OpenId::new("a").unwrap();
+    let oid = noray_protocol::wire::id::OpenId::new("a").unwrap();
     let text = world.requests.request(world.now, Nat, oid);
     assert_eq!(text.unwrap(), "connect a\n");
 }
@@ -274,7 +274,7 @@ fn one_request_of_a_kind_at_a_time() {
 #[test]
 fn refusals_without_an_open_request() {
     let mut world = greeted(OurServer);
-    let oid = noray_protocol::id::OpenId::new("-").unwrap();
+    let oid = noray_protocol::wire::id::OpenId::new("-").unwrap();
     world.requests.request(world.now, Nat, oid).unwrap();
     let refusal = ServerCommand::refusal(Nat, None, RefusalReason::InvalidOpenId);
     let failure = world.requests.receive(&refusal).failure.unwrap();

@@ -7,10 +7,12 @@ use std::{
 };
 
 use noray_protocol::{
-    command::{ConnectKind, PlayerCommand, ServerCommand, ServerLine},
-    id::OpenId,
-    line::{Framing, LineDecoder},
-    requests::{ConnectError, ConnectFailure, Requests},
+    player::requests::{ConnectError, ConnectFailure, Requests},
+    wire::{
+        command::{ConnectKind, PlayerCommand, ServerCommand, ServerLine},
+        framing::{Framing, LineDecoder},
+        id::OpenId,
+    },
 };
 use proptest::{collection::vec, prelude::*};
 

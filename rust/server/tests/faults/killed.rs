@@ -10,7 +10,7 @@ use std::{
 use noray_client::{
     ConnectOptions, Connection, ConnectionEvent, HostOptions, JoinOptions, Link, PeerEvent,
 };
-use noray_protocol::{command::ServerCommand, id::OpenId, link::PathKind};
+use noray_protocol::wire::{check::PathKind, command::ServerCommand, id::OpenId};
 use tokio::{net::UdpSocket, runtime::Handle, time::timeout};
 
 use crate::{

@@ -8,7 +8,7 @@ use std::{
 };
 
 use noray_client::{ConnectOptions, Connection, ConnectionEvent, RegisterOptions};
-use noray_protocol::command::ServerCommand;
+use noray_protocol::wire::command::ServerCommand;
 use noray_server::Stats;
 use tokio::{net::UdpSocket, task::JoinSet, time::timeout};
 

@@ -11,9 +11,9 @@ use std::{
 };
 
 use super::{
-    Destinations, PACKET_OVERHEAD, RelayLimits,
+    limits::{PACKET_OVERHEAD, RelayLimits},
     meter::{Meter, Rate, SharedMeter, nanos},
-    senders::Senders,
+    senders::{Destinations, Senders},
 };
 
 /// Where a packet goes.

@@ -5,16 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::datagram::PathKind;
+use crate::wire::check::PathKind;
 use crate::{
     defaults::{
         ACTIVE_CHECK_INTERVAL, CHECK_EARLY, CHECK_INTERVAL, HANDSHAKE_LATE_ANSWERS, MIN_UNANSWERED,
-        RESERVE_CHECK_INTERVAL, SUSPECT_AFTER, SUSPECT_INTERVAL, WAY_TIMEOUT,
+        PATH_TIMEOUT, RESERVE_CHECK_INTERVAL, SUSPECT_AFTER, SUSPECT_INTERVAL,
     },
-    handshake::{Handshake, Status},
+    player::handshake::Handshake,
+    wire::handshake_status::Status,
 };
 
-/// Questions whose answers are waited for: those of [`WAY_TIMEOUT`] and more.
+/// Questions whose answers are waited for: those of [`PATH_TIMEOUT`] and more.
 const QUESTIONS: usize = 32;
 
 /// What the checks of a path tell of its quality.
@@ -38,7 +39,7 @@ struct Question {
 /// An address with the state of its checks.
 #[derive(Debug)]
 pub(super) struct Path {
-    pub(super) way: PathKind,
+    pub(super) kind: PathKind,
     pub(super) address: SocketAddr,
     /// The other side's datagrams came from this address, with proof.
     pub(super) heard: bool,
@@ -67,9 +68,9 @@ pub(super) struct Path {
 }
 
 impl Path {
-    pub(super) fn new(now: Instant, way: PathKind, address: SocketAddr, window: Duration) -> Self {
+    pub(super) fn new(now: Instant, kind: PathKind, address: SocketAddr, window: Duration) -> Self {
         Self {
-            way,
+            kind,
             address,
             heard: false,
             answered: false,
@@ -93,14 +94,14 @@ impl Path {
     /// An address that has sent back what it alone was told, so that it is known to work.
     pub(super) fn proven(
         now: Instant,
-        way: PathKind,
+        kind: PathKind,
         address: SocketAddr,
         window: Duration,
     ) -> Self {
         Self {
             heard: true,
             answered: true,
-            ..Self::new(now, way, address, window)
+            ..Self::new(now, kind, address, window)
         }
     }
 
@@ -219,7 +220,7 @@ impl Path {
             && self.unanswered >= MIN_UNANSWERED
             && self
                 .unanswered_since
-                .is_some_and(|since| now.saturating_duration_since(since) >= WAY_TIMEOUT);
+                .is_some_and(|since| now.saturating_duration_since(since) >= PATH_TIMEOUT);
         if dead {
             self.answered = false;
             self.confirmed = false;

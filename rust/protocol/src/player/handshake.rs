@@ -1,57 +1,11 @@
-//! The packets that open the way between two players.
-//!
-//! A datagram is `$` and three flags: `r` read (a packet came in), `w` written
-//! (packets went out, always set), `x` duplex (the other side is known to have
-//! read). `-` stands for a flag that is not set.
+//! The handshake with which two players open a path between them: when to send, and when it ends.
 
 use std::time::{Duration, Instant};
 
-use crate::defaults::{HANDSHAKE_EARLY_INTERVAL, HANDSHAKE_EARLY_REPEATS, HANDSHAKE_LAST_PACKETS};
-
-/// Length of a handshake datagram in bytes.
-pub const PACKET_LENGTH: usize = 4;
-
-/// What one side knows, and tells the other with each packet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Status {
-    /// A packet of the other side came in.
-    pub read: bool,
-    /// The other side is known to have read.
-    pub duplex: bool,
-}
-
-impl Status {
-    /// What the side whose socket belongs to an ENet host sends: it cannot read,
-    /// so it claims that all is well and lets the joining side finish.
-    pub const BLIND: Self = Self {
-        read: true,
-        duplex: true,
-    };
-
-    /// The status in a datagram; `None` when it is something else.
-    #[must_use]
-    pub fn parse(packet: &[u8]) -> Option<Self> {
-        match packet {
-            &[
-                b'$',
-                read @ (b'r' | b'-'),
-                b'w' | b'-',
-                duplex @ (b'x' | b'-'),
-            ] => Some(Self {
-                read: read == b'r',
-                duplex: duplex == b'x',
-            }),
-            _ => None,
-        }
-    }
-
-    /// The datagram that tells this status.
-    #[must_use]
-    pub fn packet(self) -> [u8; PACKET_LENGTH] {
-        let flag = |set, letter| if set { letter } else { b'-' };
-        [b'$', flag(self.read, b'r'), b'w', flag(self.duplex, b'x')]
-    }
-}
+use crate::{
+    defaults::{HANDSHAKE_EARLY_INTERVAL, HANDSHAKE_EARLY_REPEATS, HANDSHAKE_LAST_PACKETS},
+    wire::handshake_status::{STATUS_LENGTH, Status},
+};
 
 /// How a handshake ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,7 +23,7 @@ pub enum Outcome {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Step {
     /// The datagram to send, and how many times.
-    pub packet: [u8; PACKET_LENGTH],
+    pub packet: [u8; STATUS_LENGTH],
     /// How many copies to send; often 0.
     pub copies: u32,
     /// Set when the handshake has ended, after the copies were sent.

@@ -4,7 +4,7 @@
 //! $rwx;<50 hex digits>
 //! ```
 //!
-//! The first four bytes are a handshake datagram of [`crate::handshake`], for the way that the
+//! The first four bytes are a handshake datagram of [`crate::wire::handshake_status`], for the way that the
 //! datagram goes; what follows has none of its letters in it, so that a peer that knows nothing
 //! else reads it as one. It cannot be one of ENet's, which would be for a peer beyond the 1,134th
 //! and lack the proof.
@@ -23,13 +23,13 @@ use std::{fmt, hash::Hasher};
 use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128, SipHasher24 as SipHasher24Wide};
 
-use crate::{
-    handshake::{PACKET_LENGTH, Status},
+use crate::wire::{
+    handshake_status::{STATUS_LENGTH, Status},
     id::OpenId,
 };
 
 /// Length of a check in bytes.
-pub const DATAGRAM_LENGTH: usize = PACKET_LENGTH + 1 + 2 * BODY;
+pub const CHECK_LENGTH: usize = STATUS_LENGTH + 1 + 2 * BODY;
 
 /// Bytes before the proof.
 const SIGNED: usize = 17;
@@ -95,7 +95,7 @@ pub struct Key([u8; 16]);
 
 impl Key {
     /// For players who know the plain handshake alone: nothing is proven with it.
-    pub(super) const NONE: Self = Self([0; 16]);
+    pub(crate) const NONE: Self = Self([0; 16]);
 
     /// The key of the host with this OpenID.
     #[must_use]
@@ -114,13 +114,13 @@ impl fmt::Debug for Key {
 
 /// A check, with or without a question and an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Datagram {
+pub struct Check {
     /// What the sender knows of the way that it sends this on.
     pub status: Status,
     /// What else it says.
     pub note: Note,
     /// The kind of way that the sender takes it for.
-    pub way: PathKind,
+    pub kind: PathKind,
     /// The session that it belongs to.
     pub session: SessionId,
     /// To be sent back as [`Self::answer`]; 0 for none.
@@ -129,21 +129,21 @@ pub struct Datagram {
     pub answer: u32,
 }
 
-impl Datagram {
+impl Check {
     /// The bytes that go out.
     #[must_use]
-    pub fn encode(&self, key: &Key, side: Side) -> [u8; DATAGRAM_LENGTH] {
+    pub fn encode(&self, key: &Key, side: Side) -> [u8; CHECK_LENGTH] {
         let mut body = [0; BODY];
-        body[0] = VERSION << 4 | self.note.code() << 2 | self.way.code();
+        body[0] = VERSION << 4 | self.note.code() << 2 | self.kind.code();
         body[1..9].copy_from_slice(&self.session.0);
         body[9..13].copy_from_slice(&self.question.to_be_bytes());
         body[13..17].copy_from_slice(&self.answer.to_be_bytes());
         let proof = prove(key, side, &self.status.packet(), &body[..SIGNED]);
         body[SIGNED..].copy_from_slice(&proof);
 
-        let mut bytes = [SEPARATOR; DATAGRAM_LENGTH];
-        bytes[..PACKET_LENGTH].copy_from_slice(&self.status.packet());
-        for (digits, byte) in bytes[PACKET_LENGTH + 1..].chunks_exact_mut(2).zip(body) {
+        let mut bytes = [SEPARATOR; CHECK_LENGTH];
+        bytes[..STATUS_LENGTH].copy_from_slice(&self.status.packet());
+        for (digits, byte) in bytes[STATUS_LENGTH + 1..].chunks_exact_mut(2).zip(body) {
             digits.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
         }
         bytes
@@ -152,18 +152,18 @@ impl Datagram {
 
 /// A datagram whose proof is not checked yet.
 #[derive(Clone, Copy, Debug)]
-pub struct Unproven {
-    datagram: Datagram,
-    packet: [u8; PACKET_LENGTH],
+pub struct UnprovenCheck {
+    datagram: Check,
+    packet: [u8; STATUS_LENGTH],
     signed: [u8; SIGNED],
     proof: [u8; 8],
 }
 
-impl Unproven {
+impl UnprovenCheck {
     /// Reads a check; `None` when the bytes are something else, or of another version.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() != DATAGRAM_LENGTH || bytes[PACKET_LENGTH] != SEPARATOR {
+        if bytes.len() != CHECK_LENGTH || bytes[STATUS_LENGTH] != SEPARATOR {
             return None;
         }
         let packet = *bytes.first_chunk()?;
@@ -171,7 +171,7 @@ impl Unproven {
         let mut body = [0; BODY];
         for (byte, digits) in body
             .iter_mut()
-            .zip(bytes[PACKET_LENGTH + 1..].chunks_exact(2))
+            .zip(bytes[STATUS_LENGTH + 1..].chunks_exact(2))
         {
             *byte = value(digits[0])? << 4 | value(digits[1])?;
         }
@@ -187,10 +187,10 @@ impl Unproven {
         let number =
             |at: usize| u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]]);
         Some(Self {
-            datagram: Datagram {
+            datagram: Check {
                 status,
                 note: Note::from_code(body[0] >> 2 & 3)?,
-                way: PathKind::from_code(body[0] & 3)?,
+                kind: PathKind::from_code(body[0] & 3)?,
                 session: SessionId(session),
                 question: number(9),
                 answer: number(13),
@@ -209,13 +209,13 @@ impl Unproven {
 
     /// The datagram, when whoever made it knows the key and is on this side.
     #[must_use]
-    pub fn prove(&self, key: &Key, side: Side) -> Option<Datagram> {
+    pub fn prove(&self, key: &Key, side: Side) -> Option<Check> {
         let proof = prove(key, side, &self.packet, &self.signed);
         (proof == self.proof).then_some(self.datagram)
     }
 }
 
-fn prove(key: &Key, side: Side, status: &[u8; PACKET_LENGTH], signed: &[u8]) -> [u8; 8] {
+fn prove(key: &Key, side: Side, status: &[u8; STATUS_LENGTH], signed: &[u8]) -> [u8; 8] {
     let mut hasher = SipHasher24::new_with_key(&key.0);
     hasher.write(status);
     hasher.write(&[side.code()]);
@@ -257,7 +257,7 @@ impl PathKind {
     fn from_code(code: u8) -> Option<Self> {
         [Self::Lan, Self::Direct, Self::Relay]
             .into_iter()
-            .find(|way| way.code() == code)
+            .find(|kind| kind.code() == code)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddrV4,
 };
 
-use crate::{
+use crate::wire::{
     command::RefusalReason,
     id::{OpenId, PrivateId},
 };
@@ -31,7 +31,7 @@ pub enum RegisterError {
 
 /// What became of a datagram that showed a PrivateID.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RemoteRegistration {
+pub enum AddressRegistration {
     /// The player's external address is known from now on.
     First(PlayerId),
     /// It was known already and is the same.
@@ -50,7 +50,7 @@ pub struct Endpoint {
     /// Where the player is told about the other.
     pub connection: ConnectionId,
     /// Its registered external address.
-    pub remote: SocketAddrV4,
+    pub registered: SocketAddrV4,
 }
 
 /// Two players that may be told about each other.
@@ -67,7 +67,7 @@ struct Player {
     id: PlayerId,
     connection: ConnectionId,
     private_id: PrivateId,
-    remote: Option<SocketAddrV4>,
+    registered: Option<SocketAddrV4>,
 }
 
 /// The players of a server.
@@ -128,7 +128,7 @@ impl HostTable {
                 id: PlayerId(self.next_id),
                 connection,
                 private_id,
-                remote: None,
+                registered: None,
             },
         );
         self.next_id += 1;
@@ -171,17 +171,21 @@ impl HostTable {
     /// The newest address counts, since nobody but the player knows the PrivateID: its
     /// router may have been restarted, or its machine have changed networks. (The public
     /// server keeps the first.)
-    pub fn register_remote(&mut self, private_id: &str, from: SocketAddrV4) -> RemoteRegistration {
+    pub fn register_address(
+        &mut self,
+        private_id: &str,
+        from: SocketAddrV4,
+    ) -> AddressRegistration {
         let player = PrivateId::new(private_id)
             .and_then(|private_id| self.by_private_id.get(&private_id))
             .and_then(|open_id| self.players.get_mut(open_id));
         let Some(player) = player else {
-            return RemoteRegistration::UnknownPrivateId;
+            return AddressRegistration::UnknownPrivateId;
         };
-        match player.remote.replace(from) {
-            None => RemoteRegistration::First(player.id),
-            Some(before) if before == from => RemoteRegistration::Repeat,
-            Some(_) => RemoteRegistration::Moved(player.id),
+        match player.registered.replace(from) {
+            None => AddressRegistration::First(player.id),
+            Some(before) if before == from => AddressRegistration::Repeat,
+            Some(_) => AddressRegistration::Moved(player.id),
         }
     }
 
@@ -196,23 +200,23 @@ impl HostTable {
         host: &OpenId,
     ) -> Result<Introduction, RefusalReason> {
         let host = self.players.get(host).ok_or(RefusalReason::UnknownHost)?;
-        let host_remote = host.remote.ok_or(RefusalReason::HostUnregistered)?;
+        let host_remote = host.registered.ok_or(RefusalReason::HostUnregistered)?;
         let player = self
             .by_connection
             .get(&connection)
             .and_then(|open_ids| self.players.get(open_ids.first()?))
             .ok_or(RefusalReason::NoIdentity)?;
-        let remote = player.remote.ok_or(RefusalReason::PlayerUnregistered)?;
+        let registered = player.registered.ok_or(RefusalReason::PlayerUnregistered)?;
         Ok(Introduction {
             player: Endpoint {
                 player: player.id,
                 connection,
-                remote,
+                registered,
             },
             host: Endpoint {
                 player: host.id,
                 connection: host.connection,
-                remote: host_remote,
+                registered: host_remote,
             },
         })
     }
@@ -279,7 +283,7 @@ mod tests {
         connection: u64,
         open_id: u8,
         private_id: u8,
-        remote: Option<u16>,
+        registered: Option<u16>,
     }
 
     impl Model {
@@ -308,18 +312,18 @@ mod tests {
                 connection,
                 open_id,
                 private_id,
-                remote: None,
+                registered: None,
             });
             Ok(())
         }
 
-        fn register_remote(&mut self, private_id: u8, port: u16) -> RemoteRegistration {
+        fn register_address(&mut self, private_id: u8, port: u16) -> AddressRegistration {
             match self.players.iter_mut().find(|p| p.private_id == private_id) {
-                None => RemoteRegistration::UnknownPrivateId,
-                Some(player) => match player.remote.replace(port) {
-                    None => RemoteRegistration::First(player.id),
-                    Some(before) if before == port => RemoteRegistration::Repeat,
-                    Some(_) => RemoteRegistration::Moved(player.id),
+                None => AddressRegistration::UnknownPrivateId,
+                Some(player) => match player.registered.replace(port) {
+                    None => AddressRegistration::First(player.id),
+                    Some(before) if before == port => AddressRegistration::Repeat,
+                    Some(_) => AddressRegistration::Moved(player.id),
                 },
             }
         }
@@ -333,13 +337,13 @@ mod tests {
             let Some(host) = self.players.iter().find(|p| p.open_id == open_id) else {
                 return Err(RefusalReason::UnknownHost);
             };
-            let Some(host_port) = host.remote else {
+            let Some(host_port) = host.registered else {
                 return Err(RefusalReason::HostUnregistered);
             };
             let Some(player) = self.players.iter().find(|p| p.connection == connection) else {
                 return Err(RefusalReason::NoIdentity);
             };
-            let Some(port) = player.remote else {
+            let Some(port) = player.registered else {
                 return Err(RefusalReason::PlayerUnregistered);
             };
             Ok([(host.connection, host_port), (connection, port)])
@@ -380,12 +384,12 @@ mod tests {
                         model.register(connection, oid, pid)
                     ),
                     Step::RegisterRemote(pid, port) => prop_assert_eq!(
-                        table.register_remote(&secret(pid), address(port)),
-                        model.register_remote(pid, port)
+                        table.register_address(&secret(pid), address(port)),
+                        model.register_address(pid, port)
                     ),
                     Step::Introduce(connection, oid) => {
                         let endpoint = |endpoint: Endpoint| {
-                            (endpoint.connection.0, endpoint.remote.port())
+                            (endpoint.connection.0, endpoint.registered.port())
                         };
                         prop_assert_eq!(
                             table
@@ -419,17 +423,17 @@ mod tests {
         table
             .register(connection, open_id(1), private_id(1))
             .unwrap();
-        let register = |table: &mut HostTable, port| table.register_remote("pid1", address(port));
+        let register = |table: &mut HostTable, port| table.register_address("pid1", address(port));
         let first = register(&mut table, 7);
-        assert_eq!(register(&mut table, 7), RemoteRegistration::Repeat);
+        assert_eq!(register(&mut table, 7), AddressRegistration::Repeat);
         let met = table.introduce(connection, &open_id(1)).unwrap();
-        assert_eq!(met.player.remote, address(7));
+        assert_eq!(met.player.registered, address(7));
         assert_eq!(met.player, met.host, "a player may ask for itself");
-        assert_eq!(first, RemoteRegistration::First(met.player.player));
-        let moved = RemoteRegistration::Moved(met.player.player);
+        assert_eq!(first, AddressRegistration::First(met.player.player));
+        let moved = AddressRegistration::Moved(met.player.player);
         assert_eq!(register(&mut table, 8), moved);
         let met = table.introduce(connection, &open_id(1)).unwrap();
-        assert_eq!(met.host.remote, address(8));
+        assert_eq!(met.host.registered, address(8));
     }
 
     #[test]
@@ -448,8 +452,8 @@ mod tests {
             &"x".repeat(70_000),
         ] {
             assert_eq!(
-                table.register_remote(text, address(1)),
-                RemoteRegistration::UnknownPrivateId,
+                table.register_address(text, address(1)),
+                AddressRegistration::UnknownPrivateId,
             );
         }
     }

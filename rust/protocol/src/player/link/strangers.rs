@@ -6,57 +6,63 @@ use std::{
 };
 
 use super::{
-    Transmit,
-    datagram::{Datagram, Note, PathKind, SessionId, Side, Unproven},
     link::{Guest, Hint, Link, LinkEvent, PeerId},
     peer::{Peer, PeerProtocol},
+    transmit::Transmit,
 };
+use crate::wire::check::{Check, Note, PathKind, SessionId, Side, UnprovenCheck};
 use crate::{
     defaults::{
         CHECK_WINDOW, HANDSHAKE_INTERVAL, MAX_CLOSED_SESSIONS, MAX_GUESTS, NEIGHBOUR_DATAGRAMS,
         NEIGHBOUR_PORTS, SILENT_GAME_TIMEOUT, UNUSED_SESSION_TIMEOUT,
     },
-    handshake::{Outcome, Status},
+    player::handshake::Outcome,
+    wire::handshake_status::Status,
 };
 
 /// Until when a host keeps a player's entry that its game does not use.
-pub(super) fn unused_until(remote: &Peer) -> Option<Instant> {
-    (remote.side == Side::Hosting).then(|| match remote.used {
-        None => remote.began + UNUSED_SESSION_TIMEOUT,
+pub(super) fn unused_until(peer: &Peer) -> Option<Instant> {
+    (peer.side == Side::Hosting).then(|| match peer.used {
+        None => peer.began + UNUSED_SESSION_TIMEOUT,
         Some(used) => used + SILENT_GAME_TIMEOUT,
     })
 }
 
 impl Link {
-    pub(super) fn receive_check(&mut self, now: Instant, from: SocketAddr, unproven: &Unproven) {
+    pub(super) fn receive_check(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        unproven: &UnprovenCheck,
+    ) {
         let session = unproven.session();
         let known = self.by_session.get(&session).copied();
         let Some(id) = known else {
             self.receive_new_session(now, from, session, unproven);
             return;
         };
-        let Some(remote) = self.peers.get_mut(&id) else {
+        let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        let Some(datagram) = unproven.prove(&remote.key(), remote.side.other()) else {
-            if unproven.prove(&remote.key(), remote.side).is_some() {
-                remote.reflected(from);
+        let Some(datagram) = unproven.prove(&peer.key(), peer.side.other()) else {
+            if unproven.prove(&peer.key(), peer.side).is_some() {
+                peer.reflected(from);
             }
             return;
         };
         let relay_only = self.host.is_some_and(|host| host.force_relay);
-        if remote.side == Side::Hosting && relay_only && datagram.way != PathKind::Relay {
+        if peer.side == Side::Hosting && relay_only && datagram.kind != PathKind::Relay {
             return;
         }
         match datagram.note {
             // It is only waited until its last packets are out.
-            _ if remote.leaving.is_some() => {}
-            Note::None if remote.knows(from) => self.hear(now, from, id, &datagram),
+            _ if peer.leaving.is_some() => {}
+            Note::None if peer.knows(from) => self.hear(now, from, id, &datagram),
             Note::None => {
-                let key = remote.key();
+                let key = peer.key();
                 if self
                     .cookies
-                    .ask(now, from, &key, remote.side, &datagram, &mut self.out)
+                    .ask(now, from, &key, peer.side, &datagram, &mut self.out)
                 {
                     self.prove_address(now, from, id, &datagram);
                 }
@@ -71,7 +77,7 @@ impl Link {
         now: Instant,
         from: SocketAddr,
         session: SessionId,
-        unproven: &Unproven,
+        unproven: &UnprovenCheck,
     ) {
         let Some(host) = self.host else {
             return;
@@ -79,11 +85,11 @@ impl Link {
         let Some(datagram) = unproven.prove(&host.key, Side::Joining) else {
             return;
         };
-        if datagram.note != Note::None || (host.force_relay && datagram.way != PathKind::Relay) {
+        if datagram.note != Note::None || (host.force_relay && datagram.kind != PathKind::Relay) {
             return;
         }
         if self.players() >= host.max_clients {
-            let full = Datagram {
+            let full = Check {
                 status: Status::default(),
                 note: Note::Full,
                 question: 0,
@@ -107,8 +113,8 @@ impl Link {
         }
         self.make_room_for_session();
         let id = self.new_id();
-        let remote = Peer::new(now, Side::Hosting, host.key, session, PeerProtocol::Checks);
-        self.peers.insert(id, remote);
+        let peer = Peer::new(now, Side::Hosting, host.key, session, PeerProtocol::Checks);
+        self.peers.insert(id, peer);
         self.by_session.insert(session, id);
         self.prove_address(now, from, id, &datagram);
     }
@@ -116,11 +122,10 @@ impl Link {
     /// The oldest session that no way works for gives way to a new one.
     fn make_room_for_session(&mut self) {
         let closed = || {
-            (self.peers.iter())
-                .filter(|(_, remote)| remote.side == Side::Hosting && !remote.is_open())
+            (self.peers.iter()).filter(|(_, peer)| peer.side == Side::Hosting && !peer.is_open())
         };
         if closed().count() >= MAX_CLOSED_SESSIONS {
-            let oldest = closed().min_by_key(|(_, remote)| remote.began);
+            let oldest = closed().min_by_key(|(_, peer)| peer.began);
             if let Some(oldest) = oldest.map(|(id, _)| *id) {
                 self.remove(oldest);
             }
@@ -128,11 +133,11 @@ impl Link {
     }
 
     /// Takes an address that has proven itself for a player's.
-    fn prove_address(&mut self, now: Instant, from: SocketAddr, id: PeerId, datagram: &Datagram) {
-        let Some(remote) = self.peers.get_mut(&id) else {
+    fn prove_address(&mut self, now: Instant, from: SocketAddr, id: PeerId, datagram: &Check) {
+        let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        if remote.add_proven(now, datagram.way, from) {
+        if peer.add_proven(now, datagram.kind, from) {
             self.forget_addresses(id);
             self.hear(now, from, id, datagram);
         }
@@ -140,17 +145,17 @@ impl Link {
 
     /// Forgets whose the addresses were that a player has no more.
     fn forget_addresses(&mut self, id: PeerId) {
-        if let Some(remote) = self.peers.get(&id) {
+        if let Some(peer) = self.peers.get(&id) {
             self.by_address
-                .retain(|address, owner| *owner != id || remote.knows(*address));
+                .retain(|address, owner| *owner != id || peer.knows(*address));
         }
     }
 
-    fn hear(&mut self, now: Instant, from: SocketAddr, id: PeerId, datagram: &Datagram) {
-        let Some(remote) = self.peers.get_mut(&id) else {
+    fn hear(&mut self, now: Instant, from: SocketAddr, id: PeerId, datagram: &Check) {
+        let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        if remote.hear(now, from, datagram, &mut self.out) {
+        if peer.hear(now, from, datagram, &mut self.out) {
             self.own(from, id);
             self.guests.remove(&from);
             if datagram.answer != 0 {
@@ -173,8 +178,8 @@ impl Link {
         if self.peers.contains_key(&newer) {
             self.by_address.insert(address, newer);
         }
-        if let Some(remote) = self.peers.get_mut(&older)
-            && remote.forget(address)
+        if let Some(peer) = self.peers.get_mut(&older)
+            && peer.forget(address)
         {
             // Not a moment longer: what its game still sends would reach the newer one's.
             self.remove(older);
@@ -183,36 +188,37 @@ impl Link {
 
     /// Lets the best path of a player carry its game.
     pub(super) fn select(&mut self, now: Instant, id: PeerId) {
-        let Some(remote) = self.peers.get_mut(&id) else {
+        let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        if remote.select(now) {
-            if let Some(address) = remote.active().map(|path| path.address) {
+        if peer.select(now) {
+            if let Some(address) = peer.active().map(|path| path.address) {
                 self.own(address, id);
             }
             if !self.join_opened(now, id) {
-                self.events.push_back(LinkEvent::Moved(id));
+                self.events.push_back(LinkEvent::PathChanged(id));
             }
         }
     }
 
     pub(super) fn receive_plain(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         if let Some(id) = self.plain_target(now, from) {
-            if let Some(remote) = self.peers.get_mut(&id) {
-                remote.hear_plain(now, from, bytes, &mut self.out);
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.hear_plain(now, from, bytes, &mut self.out);
             }
             return;
         }
         if !self.guests.contains_key(&from) {
             // Behind a symmetric NAT, or on a public server's relay, a player's datagrams come from
             // another port than the announced one.
-            let Some((way, until)) = self.announced_ip(now, from.ip()) else {
+            let Some((kind, until)) = self.announced_ip(now, from.ip()) else {
                 return;
             };
             if self.guests.len() >= MAX_GUESTS {
                 return;
             }
-            self.guests.insert(from, Guest::new(now, way, until, false));
+            self.guests
+                .insert(from, Guest::new(now, kind, until, false));
         }
         if let Some(guest) = self.guests.get_mut(&from) {
             guest.handshake.receive(bytes);
@@ -239,17 +245,17 @@ impl Link {
         if known.is_some_and(|id| self.peers.contains_key(&id)) {
             return known;
         }
-        let (id, way) = self.peers.iter().find_map(|(id, remote)| {
-            let tried = remote.paths.iter().filter(|path| !path.is_over(now));
+        let (id, kind) = self.peers.iter().find_map(|(id, peer)| {
+            let tried = peer.paths.iter().filter(|path| !path.is_over(now));
             let same = |path: &&super::path::Path| path.address == from;
             let near = |path: &&super::path::Path| path.address.ip() == from.ip();
             let open_to_others =
-                remote.side == Side::Joining && remote.peer == PeerProtocol::Unknown;
+                peer.side == Side::Joining && peer.protocol == PeerProtocol::Unknown;
             let path = (tried.clone().find(same))
                 .or_else(|| tried.clone().find(|path| open_to_others && near(path)))?;
-            Some((*id, path.way))
+            Some((*id, path.kind))
         })?;
-        self.try_address(now, id, way, from);
+        self.try_address(now, id, kind, from);
         Some(id)
     }
 
@@ -260,26 +266,26 @@ impl Link {
         }
         // A player that knows the handshake alone begins its game.
         let guest = self.guests.get(&from).filter(|guest| guest.heard)?;
-        let way = guest.way;
+        let kind = guest.kind;
         if self.players() >= self.host?.max_clients {
             return None;
         }
         self.guests.remove(&from);
         let id = self.new_id();
-        self.peers.insert(id, Peer::plain(now, way, from));
+        self.peers.insert(id, Peer::plain(now, kind, from));
         self.by_address.insert(from, id);
-        self.events.push_back(LinkEvent::Moved(id));
+        self.events.push_back(LinkEvent::PathChanged(id));
         Some(id)
     }
 
     /// Opens our router for a player whom the server announced.
-    pub(super) fn expect_guest(&mut self, now: Instant, way: PathKind, address: SocketAddr) {
+    pub(super) fn expect_guest(&mut self, now: Instant, kind: PathKind, address: SocketAddr) {
         let owner = self.by_address.get(&address).copied();
-        if let Some(remote) = owner.and_then(|id| self.peers.get_mut(&id))
-            && remote.is_open()
-            && remote.leaving.is_none()
+        if let Some(peer) = owner.and_then(|id| self.peers.get_mut(&id))
+            && peer.is_open()
+            && peer.leaving.is_none()
         {
-            remote.try_address(now, way, address);
+            peer.try_address(now, kind, address);
             return;
         }
         if self.guests.len() >= MAX_GUESTS && !self.guests.contains_key(&address) {
@@ -292,11 +298,11 @@ impl Link {
         }
         let known = self.guests.get_mut(&address);
         if let Some(guest) = known.filter(|guest| guest.announced && !guest.heard) {
-            guest.way = way;
+            guest.kind = kind;
             guest.until = now + CHECK_WINDOW;
             return;
         }
-        let mut guest = Guest::new(now, way, now + CHECK_WINDOW, true);
+        let mut guest = Guest::new(now, kind, now + CHECK_WINDOW, true);
         guest.heard = self.guests.contains_key(&address);
         self.guests.insert(address, guest);
         self.next_guests = Some(now);
@@ -307,7 +313,7 @@ impl Link {
         self.guests
             .iter()
             .filter(|(address, guest)| guest.announced && address.ip() == ip && now < guest.until)
-            .map(|(_, guest)| (guest.way, guest.until))
+            .map(|(_, guest)| (guest.kind, guest.until))
             .max()
     }
 
@@ -357,21 +363,21 @@ impl Link {
     }
 
     pub(super) fn tick_peer(&mut self, now: Instant, id: PeerId) {
-        let Some(remote) = self.peers.get_mut(&id) else {
+        let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        if unused_until(remote).is_some_and(|until| now >= until) {
-            remote.leaving.get_or_insert(now);
+        if unused_until(peer).is_some_and(|until| now >= until) {
+            peer.leaving.get_or_insert(now);
         }
-        if let Some(leaving) = remote.leaving {
+        if let Some(leaving) = peer.leaving {
             if now >= leaving {
                 self.remove(id);
             }
             return;
         }
-        let ways = remote.paths.len();
-        let lost = remote.tick(now, &mut self.out);
-        if remote.paths.len() < ways {
+        let ways = peer.paths.len();
+        let lost = peer.tick(now, &mut self.out);
+        if peer.paths.len() < ways {
             self.forget_addresses(id);
         }
         self.select(now, id);
@@ -381,27 +387,27 @@ impl Link {
     }
 
     pub(super) fn remove(&mut self, id: PeerId) {
-        let Some(remote) = self.peers.remove(&id) else {
+        let Some(peer) = self.peers.remove(&id) else {
             return;
         };
-        remote.say_goodbye(&mut self.out);
-        self.by_session.remove(&remote.session);
+        peer.say_goodbye(&mut self.out);
+        self.by_session.remove(&peer.session);
         self.by_address.retain(|_, owner| *owner != id);
         self.joined.remove(&id);
         if self.asker == Some(id) {
             self.asker = None;
         }
-        self.events.push_back(LinkEvent::Removed(id));
+        self.events.push_back(LinkEvent::PeerRemoved(id));
     }
 
     /// Players who are in, or whose way is open.
     fn players(&self) -> usize {
         self.hosted()
-            .filter(|remote| remote.is_open() && remote.leaving.is_none())
+            .filter(|peer| peer.is_open() && peer.leaving.is_none())
             .count()
     }
 
     fn hosted(&self) -> impl Iterator<Item = &Peer> {
-        (self.peers.values()).filter(|remote| remote.side == Side::Hosting)
+        (self.peers.values()).filter(|peer| peer.side == Side::Hosting)
     }
 }

@@ -3,13 +3,14 @@
 use std::{net::SocketAddr, time::Instant};
 
 use super::{
-    Transmit,
-    datagram::{Datagram, Key, Note, PathKind, SessionId, Side},
     path::{Path, Quality},
+    transmit::Transmit,
 };
+use crate::wire::check::{Check, Key, Note, PathKind, SessionId, Side};
 use crate::{
-    defaults::{CHECK_PACE, CHECK_WINDOW, MAX_WAYS, PLAIN_PEER_GRACE, RELAY_WINDOW},
-    handshake::{Outcome, Status},
+    defaults::{CHECK_PACE, CHECK_WINDOW, MAX_CANDIDATES, PLAIN_PEER_GRACE, RELAY_WINDOW},
+    player::handshake::Outcome,
+    wire::handshake_status::Status,
 };
 
 /// What the other side speaks beside ENet.
@@ -30,7 +31,7 @@ pub(super) struct Peer {
     pub(super) side: Side,
     key: Key,
     pub(super) session: SessionId,
-    pub(super) peer: PeerProtocol,
+    pub(super) protocol: PeerProtocol,
     pub(super) paths: Vec<Path>,
     /// Where the game goes.
     active: Option<SocketAddr>,
@@ -49,13 +50,13 @@ impl Peer {
         side: Side,
         key: Key,
         session: SessionId,
-        peer: PeerProtocol,
+        protocol: PeerProtocol,
     ) -> Self {
         Self {
             side,
             key,
             session,
-            peer,
+            protocol,
             paths: Vec::new(),
             active: None,
             next_number: 0,
@@ -67,8 +68,8 @@ impl Peer {
     }
 
     /// A host's entry for a player that knows the handshake alone, at `address`.
-    pub(super) fn plain(now: Instant, way: PathKind, address: SocketAddr) -> Self {
-        let mut path = Path::new(now, way, address, CHECK_WINDOW);
+    pub(super) fn plain(now: Instant, kind: PathKind, address: SocketAddr) -> Self {
+        let mut path = Path::new(now, kind, address, CHECK_WINDOW);
         path.heard = true;
         Self {
             paths: vec![path],
@@ -95,7 +96,7 @@ impl Peer {
 
     /// Whether a path of it works.
     pub(super) fn is_open(&self) -> bool {
-        self.peer == PeerProtocol::Plain || self.paths.iter().any(Path::is_open)
+        self.protocol == PeerProtocol::Plain || self.paths.iter().any(Path::is_open)
     }
 
     pub(super) fn quality(&self) -> Quality {
@@ -108,18 +109,18 @@ impl Peer {
     }
 
     /// Tries an address, or tries it again. Not for plain peers that a game goes to.
-    pub(super) fn try_address(&mut self, now: Instant, way: PathKind, address: SocketAddr) {
-        if self.peer == PeerProtocol::Plain && self.active.is_some() {
+    pub(super) fn try_address(&mut self, now: Instant, kind: PathKind, address: SocketAddr) {
+        if self.protocol == PeerProtocol::Plain && self.active.is_some() {
             return;
         }
-        let window = match (way, self.side) {
+        let window = match (kind, self.side) {
             (PathKind::Relay, Side::Joining) => RELAY_WINDOW,
             _ => CHECK_WINDOW,
         };
         match self.find(address) {
             Some(path) => path.renew(now, window),
             None => {
-                self.add(Path::new(now, way, address, window));
+                self.add(Path::new(now, kind, address, window));
             }
         }
     }
@@ -143,8 +144,8 @@ impl Peer {
     }
 
     /// Takes in an address that has proven itself; whether there was room for it.
-    pub(super) fn add_proven(&mut self, now: Instant, way: PathKind, address: SocketAddr) -> bool {
-        self.add(Path::proven(now, way, address, CHECK_WINDOW))
+    pub(super) fn add_proven(&mut self, now: Instant, kind: PathKind, address: SocketAddr) -> bool {
+        self.add(Path::proven(now, kind, address, CHECK_WINDOW))
     }
 
     /// Takes a datagram with proof from an address that is known, and answers it. Whether the
@@ -153,10 +154,10 @@ impl Peer {
         &mut self,
         now: Instant,
         from: SocketAddr,
-        datagram: &Datagram,
+        datagram: &Check,
         out: &mut Vec<Transmit>,
     ) -> bool {
-        self.peer = PeerProtocol::Checks;
+        self.protocol = PeerProtocol::Checks;
         let next_number = self.next_number.wrapping_add(1).max(1);
         let (key, side, session) = (self.key, self.side, self.session);
         let Some(path) = self.find(from) else {
@@ -174,10 +175,10 @@ impl Peer {
         if question != 0 {
             path.asked(now, question);
         }
-        let reply = Datagram {
+        let reply = Check {
             status: path.status(),
             note: Note::None,
-            way: path.way,
+            kind: path.kind,
             session,
             question,
             answer: datagram.question,
@@ -197,7 +198,7 @@ impl Peer {
         bytes: &[u8],
         out: &mut Vec<Transmit>,
     ) {
-        if self.peer == PeerProtocol::Checks {
+        if self.protocol == PeerProtocol::Checks {
             return;
         }
         let Some(path) = self.find(from) else {
@@ -227,7 +228,7 @@ impl Peer {
 
     /// Sends what is due and lets go of what is over. Whether the last path that worked has closed.
     pub(super) fn tick(&mut self, now: Instant, out: &mut Vec<Transmit>) -> bool {
-        if self.peer == PeerProtocol::Plain && self.active.is_some() {
+        if self.protocol == PeerProtocol::Plain && self.active.is_some() {
             return false;
         }
         let mut closed = false;
@@ -256,7 +257,7 @@ impl Peer {
             return;
         };
         self.next_check = now + CHECK_PACE;
-        let plain = match self.peer {
+        let plain = match self.protocol {
             PeerProtocol::Unknown => {
                 path.plain_turn = !path.plain_turn;
                 // Once the plain handshake is done, all that is left to learn is whether the peer
@@ -272,10 +273,10 @@ impl Peer {
             path.sent(now);
         } else {
             self.next_number = self.next_number.wrapping_add(1).max(1);
-            let check = Datagram {
+            let check = Check {
                 status: path.status(),
                 note: Note::None,
-                way: path.way,
+                kind: path.kind,
                 session: self.session,
                 question: self.next_number,
                 answer: 0,
@@ -290,14 +291,14 @@ impl Peer {
 
     /// Says goodbye on every path that works.
     pub(super) fn say_goodbye(&self, out: &mut Vec<Transmit>) {
-        if self.peer != PeerProtocol::Checks {
+        if self.protocol != PeerProtocol::Checks {
             return;
         }
         for path in self.paths.iter().filter(|path| path.is_open()) {
-            let bye = Datagram {
+            let bye = Check {
                 status: Status::BLIND,
                 note: Note::Bye,
-                way: path.way,
+                kind: path.kind,
                 session: self.session,
                 question: 0,
                 answer: 0,
@@ -311,7 +312,7 @@ impl Peer {
 
     /// When [`Self::tick`] has something to do.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        if self.peer == PeerProtocol::Plain && self.active.is_some() {
+        if self.protocol == PeerProtocol::Plain && self.active.is_some() {
             return None;
         }
         let check = self
@@ -320,7 +321,7 @@ impl Peer {
             .filter_map(|path| path.due(now, Some(path.address) == self.active))
             .min()
             .map(|due| due.max(self.next_check));
-        let grace = match self.peer {
+        let grace = match self.protocol {
             PeerProtocol::Unknown => (self.paths.iter())
                 .filter(|path| !path.is_mirror())
                 .filter_map(|path| path.plain_done)
@@ -334,11 +335,11 @@ impl Peer {
     /// Picks the path that carries the game: the best of those that work; the present one while
     /// none does. Whether it is another than before.
     pub(super) fn select(&mut self, now: Instant) -> bool {
-        if self.peer == PeerProtocol::Plain && self.active.is_some() {
+        if self.protocol == PeerProtocol::Plain && self.active.is_some() {
             return false;
         }
         let current = self.active().filter(|path| path.is_open());
-        let best = match self.peer {
+        let best = match self.protocol {
             PeerProtocol::Unknown | PeerProtocol::Plain => self.paths.iter().find(|path| {
                 !path.is_mirror()
                     && path
@@ -351,18 +352,18 @@ impl Peer {
                 .paths
                 .iter()
                 .filter(|path| path.is_confirmed())
-                .min_by_key(|path| path.way),
+                .min_by_key(|path| path.kind),
         };
         let Some(best) = best else {
             return false;
         };
-        if current.is_some_and(|current| current.way <= best.way) {
+        if current.is_some_and(|current| current.kind <= best.kind) {
             return false;
         }
         let changed = self.active != Some(best.address);
         self.active = Some(best.address);
-        if self.peer == PeerProtocol::Unknown {
-            self.peer = PeerProtocol::Plain;
+        if self.protocol == PeerProtocol::Unknown {
+            self.protocol = PeerProtocol::Plain;
         }
         changed
     }
@@ -373,7 +374,7 @@ impl Peer {
 
     /// Whether there was room, or a path that neither works nor was heard of gave way.
     fn add(&mut self, path: Path) -> bool {
-        if self.paths.len() >= MAX_WAYS {
+        if self.paths.len() >= MAX_CANDIDATES {
             let Some(useless) = self.paths.iter().position(|path| {
                 !path.is_open() && !path.heard && Some(path.address) != self.active
             }) else {

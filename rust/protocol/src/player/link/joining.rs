@@ -3,13 +3,13 @@
 use std::{net::SocketAddr, time::Instant};
 
 use super::{
-    datagram::PathKind,
     link::{Ask, Join, JoinError, JoinProgress, Joined, Link, LinkEvent, PeerId, ServerKind},
     peer::PeerProtocol,
 };
+use crate::wire::check::PathKind;
 use crate::{
-    command::ConnectKind,
     defaults::{LOST_REASK_INTERVAL, MAX_REASK_INTERVAL, REASK_INTERVAL, RELAY_HEAD_START},
+    wire::command::ConnectKind,
 };
 
 impl Join {
@@ -50,7 +50,7 @@ impl Link {
             return;
         }
         join.asked = Some(now);
-        self.asker = Some(join.remote);
+        self.asker = Some(join.peer);
         let (kind, ask) = if join.config.force_relay {
             (ConnectKind::Relay, &mut join.relay)
         } else {
@@ -66,17 +66,17 @@ impl Link {
         &mut self,
         now: Instant,
         id: PeerId,
-        way: PathKind,
+        kind: PathKind,
         address: SocketAddr,
     ) {
-        if let Some(remote) = self.peers.get_mut(&id) {
-            remote.try_address(now, way, address);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.try_address(now, kind, address);
         }
     }
 
     /// Whether it was the join that runs whose way opened.
     pub(super) fn join_opened(&mut self, now: Instant, id: PeerId) -> bool {
-        let Some(join) = self.join.take_if(|join| join.remote == id) else {
+        let Some(join) = self.join.take_if(|join| join.peer == id) else {
             return false;
         };
         self.joined.insert(
@@ -88,12 +88,12 @@ impl Link {
                 pause: REASK_INTERVAL,
             },
         );
-        self.events.push_back(LinkEvent::JoinOpen(id));
+        self.events.push_back(LinkEvent::Joined(id));
         true
     }
 
     pub(super) fn host_is_full(&mut self, id: PeerId) {
-        if self.join.as_ref().is_some_and(|join| join.remote == id) {
+        if self.join.as_ref().is_some_and(|join| join.peer == id) {
             self.fail_join(JoinError::HostFull);
         }
     }
@@ -101,7 +101,7 @@ impl Link {
     pub(super) fn fail_join(&mut self, error: JoinError) {
         if let Some(join) = self.join.take() {
             self.events.push_back(LinkEvent::JoinFailed(error));
-            self.remove(join.remote);
+            self.remove(join.peer);
         }
     }
 
@@ -120,7 +120,7 @@ impl Link {
             && now >= join.next_step(self.server)
         {
             join.relay = Ask::Asked;
-            self.asker = Some(join.remote);
+            self.asker = Some(join.peer);
             self.asks
                 .push_back((ConnectKind::Relay, join.config.oid.clone()));
             return;
@@ -129,8 +129,8 @@ impl Link {
         let open = |ask: &Ask| matches!(ask, Ask::Asked);
         let trying = self
             .peers
-            .get(&join.remote)
-            .is_some_and(|remote| remote.is_trying(now));
+            .get(&join.peer)
+            .is_some_and(|peer| peer.is_trying(now));
         if join.relay == Ask::NotYet || open(&join.direct) || open(&join.relay) || trying {
             return;
         }
@@ -139,10 +139,10 @@ impl Link {
             return;
         }
         let mut reasons = Vec::new();
-        for (ask, way) in [(&join.direct, "directly"), (&join.relay, "by relay")] {
+        for (ask, kind) in [(&join.direct, "directly"), (&join.relay, "by relay")] {
             match ask {
-                Ask::Announced => reasons.push(format!("{way}, nothing came back from it")),
-                Ask::Refused(reason) => reasons.push(format!("{way}, {reason}")),
+                Ask::Announced => reasons.push(format!("{kind}, nothing came back from it")),
+                Ask::Refused(reason) => reasons.push(format!("{kind}, {reason}")),
                 Ask::NotYet | Ask::Asked => {}
             }
         }
@@ -154,7 +154,7 @@ impl Link {
     /// server, is asked for at once.
     pub(super) fn ask_for_lost(&mut self, now: Instant) {
         for (id, joined) in &mut self.joined {
-            if self.peers.get(id).is_some_and(|remote| !remote.is_open()) {
+            if self.peers.get(id).is_some_and(|peer| !peer.is_open()) {
                 joined.next = now;
             }
         }
@@ -167,14 +167,14 @@ impl Link {
             if now < joined.next {
                 continue;
             }
-            let Some(remote) = self.peers.get(id) else {
+            let Some(peer) = self.peers.get(id) else {
                 joined.next = now + MAX_REASK_INTERVAL;
                 continue;
             };
-            let lost = !remote.is_open();
-            let relayed = remote
+            let lost = !peer.is_open();
+            let relayed = peer
                 .active()
-                .is_some_and(|path| path.way == PathKind::Relay);
+                .is_some_and(|path| path.kind == PathKind::Relay);
             if lost {
                 joined.pause = REASK_INTERVAL;
                 joined.next = now + LOST_REASK_INTERVAL;
@@ -185,7 +185,7 @@ impl Link {
                 joined.pause = REASK_INTERVAL;
                 joined.next = now + REASK_INTERVAL;
             }
-            if !can_ask || remote.peer == PeerProtocol::Plain || remote.leaving.is_some() {
+            if !can_ask || peer.protocol == PeerProtocol::Plain || peer.leaving.is_some() {
                 continue;
             }
             if (lost || relayed) && !joined.force_relay {

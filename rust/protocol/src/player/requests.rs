@@ -30,9 +30,11 @@ use std::{
 };
 
 use crate::{
-    command::{ConnectKind, PlayerCommand, RefusalReason, ServerCommand},
     defaults::{LONGEST_WAIT, MAX_REQUESTS_IN_FLIGHT},
-    id::OpenId,
+    wire::{
+        command::{ConnectKind, PlayerCommand, RefusalReason, ServerCommand},
+        id::OpenId,
+    },
 };
 
 /// What the texts of our fences begin with.

@@ -2,13 +2,13 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use super::Transmit;
+use super::transmit::Transmit;
 use crate::{
     defaults::{
         KEEPALIVE_INTERVAL, KEEPALIVE_LOST_INTERVAL, KEEPALIVE_RETRIES, KEEPALIVE_RETRY,
         REGISTER_INTERVAL, REGISTER_TIMEOUT,
     },
-    id::PrivateId,
+    wire::id::PrivateId,
 };
 
 /// What a registrar answers to a PrivateID that it knows.

@@ -10,11 +10,9 @@ use std::{
     time::Instant,
 };
 
-use super::{
-    Transmit,
-    datagram::{Datagram, Key, Note, SessionId, Side},
-};
-use crate::{defaults::COOKIE_TIME, handshake::Status};
+use super::transmit::Transmit;
+use crate::wire::check::{Check, Key, Note, SessionId, Side};
+use crate::{defaults::COOKIE_TIME, wire::handshake_status::Status};
 
 #[derive(Debug, Default)]
 pub(super) struct Cookies {
@@ -32,7 +30,7 @@ impl Cookies {
         from: SocketAddr,
         key: &Key,
         side: Side,
-        datagram: &Datagram,
+        datagram: &Check,
         out: &mut Vec<Transmit>,
     ) -> bool {
         let began = *self.began.get_or_insert(now);
@@ -48,7 +46,7 @@ impl Cookies {
             return true;
         }
         if datagram.question != 0 {
-            let reply = Datagram {
+            let reply = Check {
                 status: Status {
                     read: true,
                     duplex: false,

@@ -8,20 +8,22 @@ use std::{
 };
 
 use super::{
-    Transmit,
     cookies::Cookies,
-    datagram::{Key, PathKind, SessionId, Side, Unproven},
     path::Quality,
     peer::{Peer, PeerProtocol},
     registration::{Change, Registration, RegistrationFailure},
     strangers::unused_until,
+    transmit::Transmit,
 };
+use crate::wire::check::{Key, PathKind, SessionId, Side, UnprovenCheck};
 use crate::{
-    command::{ConnectKind, RefusalReason},
     defaults::{HANDSHAKE_INTERVAL, HANDSHAKE_LATE_ANSWERS, LINGER, LONGEST_WAIT},
-    handshake::{Handshake, Status},
-    id::{OpenId, PrivateId},
-    requests::ConnectError,
+    player::{handshake::Handshake, requests::ConnectError},
+    wire::{
+        command::{ConnectKind, RefusalReason},
+        handshake_status::Status,
+        id::{OpenId, PrivateId},
+    },
 };
 
 /// Names another player on this link.
@@ -111,7 +113,7 @@ pub enum JoinError {
     #[error("joining was cancelled")]
     Cancelled,
     /// Neither success nor failure in time.
-    #[error("no way to the host within {} s", .0.as_secs_f32())]
+    #[error("no kind to the host within {} s", .0.as_secs_f32())]
     TimedOut(Duration),
     /// The server did not answer, or the connection to it ended.
     #[error("the server cannot be reached: {0}")]
@@ -130,22 +132,22 @@ pub enum LinkEvent {
     /// How far the join is.
     Progress(JoinProgress),
     /// A way to the host is open.
-    JoinOpen(PeerId),
+    Joined(PeerId),
     /// The join came to nothing.
     JoinFailed(JoinError),
     /// The game's datagrams to this player go another way from now on.
-    Moved(PeerId),
+    PathChanged(PeerId),
     /// What the checks tell of this player's path is new.
     Measured(PeerId),
     /// This player is gone: its address counts no more.
-    Removed(PeerId),
+    PeerRemoved(PeerId),
 }
 
 /// Where a player's datagrams go, and what is known of the way.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Report {
+pub struct ActivePath {
     /// The kind of way.
-    pub way: PathKind,
+    pub kind: PathKind,
     /// The address.
     pub address: SocketAddr,
     /// What its checks tell.
@@ -155,7 +157,7 @@ pub struct Report {
 /// A player that the server announced to a host, or a port where it may come from.
 #[derive(Debug)]
 pub(super) struct Guest {
-    pub(super) way: PathKind,
+    pub(super) kind: PathKind,
     pub(super) until: Instant,
     pub(super) handshake: Handshake,
     /// The server announced this very address, not only another port there.
@@ -169,9 +171,9 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    pub(super) fn new(now: Instant, way: PathKind, until: Instant, announced: bool) -> Self {
+    pub(super) fn new(now: Instant, kind: PathKind, until: Instant, announced: bool) -> Self {
         Self {
-            way,
+            kind,
             until,
             // How long it goes on, `until` says.
             handshake: Handshake::new(now, LONGEST_WAIT, HANDSHAKE_INTERVAL),
@@ -193,7 +195,7 @@ pub(super) struct Hint {
 
 #[derive(Debug)]
 pub(super) struct Join {
-    pub(super) remote: PeerId,
+    pub(super) peer: PeerId,
     pub(super) config: JoinConfig,
     pub(super) began: Instant,
     pub(super) asked: Option<Instant>,
@@ -293,7 +295,7 @@ impl Link {
         let hosted: Vec<_> = self
             .peers
             .iter()
-            .filter(|(_, remote)| remote.side == Side::Hosting)
+            .filter(|(_, peer)| peer.side == Side::Hosting)
             .map(|(id, _)| *id)
             .collect();
         for id in hosted {
@@ -307,13 +309,13 @@ impl Link {
         self.host.is_some() || self.join.is_some() || !self.peers.is_empty()
     }
 
-    /// Begins to join a host; ends with [`LinkEvent::JoinOpen`] or [`LinkEvent::JoinFailed`]. A join that
+    /// Begins to join a host; ends with [`LinkEvent::Joined`] or [`LinkEvent::JoinFailed`]. A join that
     /// runs is cancelled.
     pub fn join(&mut self, now: Instant, mut config: JoinConfig) {
         config.timeout = config.timeout.min(LONGEST_WAIT);
         self.fail_join(JoinError::Cancelled);
         let id = self.new_id();
-        let remote = Peer::new(
+        let peer = Peer::new(
             now,
             Side::Joining,
             Key::new(&config.oid),
@@ -321,9 +323,9 @@ impl Link {
             PeerProtocol::Unknown,
         );
         self.by_session.insert(config.session, id);
-        self.peers.insert(id, remote);
+        self.peers.insert(id, peer);
         self.join = Some(Join {
-            remote: id,
+            peer: id,
             config,
             began: now,
             asked: None,
@@ -340,14 +342,14 @@ impl Link {
     }
 
     /// The server announced an address; for a relay it is the server's, with the relay's port.
-    pub fn announced(&mut self, now: Instant, way: PathKind, address: SocketAddr) {
-        if way == PathKind::Relay && self.server == Some(ServerKind::Greeting) {
+    pub fn announced(&mut self, now: Instant, kind: PathKind, address: SocketAddr) {
+        if kind == PathKind::Relay && self.server == Some(ServerKind::Greeting) {
             self.hint_neighbours(now, address);
         }
         let asker = self.asker.filter(|id| self.peers.contains_key(id));
         if let Some(id) = asker {
-            if let Some(join) = self.join.as_mut().filter(|join| join.remote == id) {
-                let (ask, progress) = match way {
+            if let Some(join) = self.join.as_mut().filter(|join| join.peer == id) {
+                let (ask, progress) = match kind {
                     PathKind::Relay => (&mut join.relay, JoinProgress::TryingRelay),
                     PathKind::Lan | PathKind::Direct => {
                         (&mut join.direct, JoinProgress::TryingDirect)
@@ -357,15 +359,15 @@ impl Link {
                     *ask = Ask::Announced;
                     self.events.push_back(LinkEvent::Progress(progress));
                 }
-                if join.config.force_relay && way != PathKind::Relay {
+                if join.config.force_relay && kind != PathKind::Relay {
                     return;
                 }
             }
-            self.try_address(now, id, way, address);
+            self.try_address(now, id, kind, address);
         } else if let Some(host) = self.host
-            && (way == PathKind::Relay || !host.force_relay)
+            && (kind == PathKind::Relay || !host.force_relay)
         {
-            self.expect_guest(now, way, address);
+            self.expect_guest(now, kind, address);
         }
     }
 
@@ -411,7 +413,7 @@ impl Link {
     /// The host that is being joined, or was joined last, was found in the local network.
     pub fn found_in_lan(&mut self, now: Instant, address: SocketAddr) {
         let (id, force_relay) = match (&self.join, self.asker) {
-            (Some(join), _) => (join.remote, join.config.force_relay),
+            (Some(join), _) => (join.peer, join.config.force_relay),
             (None, Some(id)) => (
                 id,
                 self.joined.get(&id).is_none_or(|joined| joined.force_relay),
@@ -424,7 +426,7 @@ impl Link {
         let first = self
             .peers
             .get(&id)
-            .is_some_and(|remote| remote.paths.iter().all(|path| path.way != PathKind::Lan));
+            .is_some_and(|peer| peer.paths.iter().all(|path| path.kind != PathKind::Lan));
         if first && self.join.is_some() {
             (self.events).push_back(LinkEvent::Progress(JoinProgress::TryingLan));
         }
@@ -441,7 +443,7 @@ impl Link {
             self.tell_change(change);
             return None;
         }
-        if let Some(unproven) = Unproven::parse(bytes) {
+        if let Some(unproven) = UnprovenCheck::parse(bytes) {
             self.receive_check(now, from, &unproven);
             return None;
         }
@@ -454,8 +456,8 @@ impl Link {
 
     /// The game sent something to this player.
     pub fn used(&mut self, now: Instant, id: PeerId) {
-        if let Some(remote) = self.peers.get_mut(&id) {
-            remote.used = Some(now);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.used = Some(now);
         }
     }
 
@@ -463,20 +465,20 @@ impl Link {
     /// first.
     pub fn release(&mut self, now: Instant, id: PeerId) {
         self.joined.remove(&id);
-        if let Some(remote) = self.peers.get_mut(&id) {
-            remote.leaving.get_or_insert(now + LINGER);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.leaving.get_or_insert(now + LINGER);
         }
     }
 
     /// Where this player's datagrams go, if a way to it ever worked.
     #[must_use]
-    pub fn report(&self, id: PeerId) -> Option<Report> {
-        let remote = self.peers.get(&id)?;
-        let path = remote.active()?;
-        Some(Report {
-            way: path.way,
+    pub fn active_path(&self, id: PeerId) -> Option<ActivePath> {
+        let peer = self.peers.get(&id)?;
+        let path = peer.active()?;
+        Some(ActivePath {
+            kind: path.kind,
             address: path.address,
-            quality: remote.quality(),
+            quality: peer.quality(),
         })
     }
 
@@ -484,9 +486,9 @@ impl Link {
     #[must_use]
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let registration = self.registration.as_ref().and_then(Registration::due);
-        let peers = self.peers.values().flat_map(|remote| match remote.leaving {
+        let peers = self.peers.values().flat_map(|peer| match peer.leaving {
             Some(leaving) => [None, Some(leaving)],
-            None => [remote.due(now), unused_until(remote)],
+            None => [peer.due(now), unused_until(peer)],
         });
         let hints = self.hints.iter().map(|hint| hint.next).min();
         let join = self.join.as_ref().map(|join| join.next_step(self.server));
@@ -520,7 +522,7 @@ impl Link {
     }
 
     /// Whom to ask the server for next.
-    pub fn next_ask(&mut self) -> Option<(ConnectKind, OpenId)> {
+    pub fn next_request(&mut self) -> Option<(ConnectKind, OpenId)> {
         self.asks.pop_front()
     }
 

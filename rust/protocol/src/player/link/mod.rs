@@ -4,11 +4,10 @@
 //! link          all other players: what goes in and out
 //! strangers     who may come in, and which address is whose
 //! joining       the ways to a host, tried side by side
-//! remote        one other player: the paths to it, and which of them carries the game
+//! peer          one other player: the paths to it, and which of them carries the game
 //! path          one address: its checks, whether it works, how well
 //! registration  the registrar, and keepalives to it
 //! cookies       questions to strangers that nothing has to be remembered for
-//! datagram      what two links send each other beside the game's own datagrams
 //! ```
 //!
 //! # Ways in
@@ -33,7 +32,6 @@
 //! take another one for another player.
 
 mod cookies;
-mod datagram;
 mod joining;
 #[expect(clippy::module_inception)]
 mod link;
@@ -41,30 +39,12 @@ mod path;
 mod peer;
 mod registration;
 mod strangers;
+mod transmit;
 
-use std::net::SocketAddr;
-
-pub use datagram::{DATAGRAM_LENGTH, Datagram, Key, Note, PathKind, SessionId, Side, Unproven};
 pub use link::{
-    HostConfig, JoinConfig, JoinError, JoinProgress, Link, LinkEvent, PeerId, Report, ServerKind,
+    ActivePath, HostConfig, JoinConfig, JoinError, JoinProgress, Link, LinkEvent, PeerId,
+    ServerKind,
 };
 pub use path::Quality;
 pub use registration::{ACCEPTED, RegistrationFailure};
-
-/// A datagram to send.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Transmit {
-    /// To whom.
-    pub to: SocketAddr,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
-
-impl Transmit {
-    fn new(to: SocketAddr, bytes: &[u8]) -> Self {
-        Self {
-            to,
-            bytes: bytes.to_vec(),
-        }
-    }
-}
+pub use transmit::Transmit;

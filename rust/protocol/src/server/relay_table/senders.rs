@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::RelayLimits;
+use super::limits::RelayLimits;
 
 /// The players that were linked with the player behind one relay port, each with the
 /// addresses that its packets to this port come from.

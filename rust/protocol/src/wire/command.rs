@@ -5,9 +5,9 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use crate::{
+use crate::wire::{
+    framing::Framing,
     id::{OpenId, OpenIdError, PrivateId},
-    line::Framing,
 };
 
 /// The two ways in which a server connects players.
