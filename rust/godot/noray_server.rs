@@ -9,7 +9,7 @@ use godot::{
     obj::Base,
     register::{GodotClass, godot_api, property::PhantomVar},
 };
-use noray_server::{Config, Server};
+use noray_server::{Config, RelayPortsError, Server};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -193,8 +193,10 @@ fn config(
     if let IpAddr::V4(address) = address {
         config.udp_host = address;
     }
-    config
-        .set("NORAY_UDP_RELAY_PORTS", &relay_ports.to_string())
-        .map_err(|error| error.to_string())?;
+    let relay_ports = relay_ports.to_string();
+    if !relay_ports.trim().is_empty() {
+        config.relay_ports = (relay_ports.parse())
+            .map_err(|error: RelayPortsError| format!("relay_ports: {error}"))?;
+    }
     Ok(config)
 }

@@ -99,7 +99,7 @@ impl Stage {
             socket_port: 0,
             udp_host: Ipv4Addr::LOCALHOST,
             registrar_port: 0,
-            relay_ports: relay_ports.clone(),
+            relay_ports: relay_ports.clone().into(),
             relay_timeout: RELAY_TIMEOUT,
             max_individual_traffic: u64::from(u32::MAX),
             max_hosts_per_connection: MAX_HOSTS,

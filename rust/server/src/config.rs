@@ -7,7 +7,7 @@ use std::{
 
 use noray_protocol::{server::relay_table::RelayLimits, wire::id::OpenId};
 
-use crate::{defaults, settings::Setting};
+use crate::{defaults, relay_ports::RelayPorts, settings::Setting};
 
 /// A server's configuration.
 ///
@@ -44,7 +44,7 @@ pub struct Config {
     pub registrar_port: u16,
     /// UDP ports for relays, one for each relayed player; none means no relays.
     /// Default 49152 to 51200.
-    pub relay_ports: Vec<u16>,
+    pub relay_ports: RelayPorts,
     /// A relay that nothing goes through for so long is closed. Default 30 s.
     pub relay_timeout: Duration,
     /// Pause between two searches for idle relays. Default 30 s.

@@ -26,6 +26,7 @@ mod ids;
 mod outbox;
 mod registrar;
 mod relay;
+mod relay_ports;
 mod server;
 mod settings;
 mod sockets;
@@ -34,5 +35,6 @@ mod timing;
 
 pub use config::{Config, ConfigError, LogFormat, LogLevel};
 pub use counters::{Histogram, Metrics};
+pub use relay_ports::{RelayPorts, RelayPortsError};
 pub use server::{Server, StartError, Stats};
 pub use settings::{SETTINGS, Setting};

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use crate::config::{Config, LogFormat, LogLevel};
+use crate::{
+    config::{Config, LogFormat, LogLevel},
+    relay_ports::RelayPortsError,
+};
 
 /// A setting of the server, as the environment, the command line and help texts know it.
 pub struct Setting {
@@ -102,8 +105,15 @@ pub const SETTINGS: &[Setting] = &[
         value: "PORTS",
         help: "UDP ports for relays, one for each relayed player, as in \
                `49152-51200`, `2048+3` or `2048, 2050-2060`",
-        set: |config, value| store(&mut config.relay_ports, ports(value)),
-        show: |config| show_ports(&config.relay_ports),
+        set: |config, value| {
+            store(
+                &mut config.relay_ports,
+                value
+                    .parse()
+                    .map_err(|error: RelayPortsError| error.to_string()),
+            )
+        },
+        show: |config| config.relay_ports.to_string(),
     },
     Setting {
         name: "NORAY_UDP_RELAY_TIMEOUT",
@@ -451,48 +461,6 @@ fn format(text: &str) -> Result<LogFormat, String> {
         .ok_or_else(|| format!("`{text}` is no log format; there are text and json"))
 }
 
-/// Ports as `2048`, `2048-2051` or `2048+3`, joined by commas; sorted, each once.
-fn ports(text: &str) -> Result<Vec<u16>, String> {
-    let mut ports = Vec::new();
-    for part in text.split(',').map(str::trim) {
-        let range = if let Some((first, last)) = part.split_once('-') {
-            digits::<u16>(first.trim_end()).zip(digits(last.trim_start()))
-        } else if let Some((first, more)) = part.split_once('+') {
-            digits::<u16>(first.trim_end())
-                .zip(digits::<u16>(more.trim_start()))
-                .and_then(|(first, more)| Some((first, first.checked_add(more)?)))
-        } else {
-            digits(part).map(|port| (port, port))
-        };
-        match range {
-            Some((first, last)) if 0 < first && first <= last => ports.extend(first..=last),
-            _ => {
-                return Err(format!(
-                    "`{part}` is no port from 1 to 65535 and no range such as 49152-51200 or 2048+3"
-                ));
-            }
-        }
-    }
-    ports.sort_unstable();
-    ports.dedup();
-    Ok(ports)
-}
-
-fn show_ports(ports: &[u16]) -> String {
-    let mut ranges: Vec<(u16, u16)> = Vec::new();
-    for port in ports {
-        match ranges.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(*port) => *last = *port,
-            _ => ranges.push((*port, *port)),
-        }
-    }
-    let range = |(first, last): &(u16, u16)| match first == last {
-        true => first.to_string(),
-        false => format!("{first}-{last}"),
-    };
-    ranges.iter().map(range).collect::<Vec<_>>().join(", ")
-}
-
 /// A number and the unit behind it.
 fn split_unit(text: &str) -> (&str, String) {
     let end = text
@@ -666,18 +634,6 @@ mod tests {
         ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for (text, expected) in [
-            ("1024", vec![1024]),
-            ("1024-1026", vec![1024, 1025, 1026]),
-            ("2048+3", vec![2048, 2049, 2050, 2051]),
-            ("1024-1024", vec![1024]),
-            ("1024+0", vec![1024]),
-            ("2048+1, 1024-1025", vec![1024, 1025, 2048, 2049]),
-            ("1-4, 2, 2-6", vec![1, 2, 3, 4, 5, 6]),
-            ("65535", vec![65535]),
-        ] {
-            assert_eq!(ports(text), Ok(expected), "{text}");
-        }
     }
 
     #[test]
@@ -750,13 +706,6 @@ mod tests {
             let time = Duration::from_micros(micros);
             prop_assert_eq!(duration(&show_duration(time)), Ok(time));
             prop_assert_eq!(size(&show_size(bytes)), Ok(bytes));
-        }
-
-        #[test]
-        fn shown_ports_are_read_back(mut list in proptest::collection::vec(1u16.., 1..20)) {
-            list.sort_unstable();
-            list.dedup();
-            prop_assert_eq!(ports(&show_ports(&list)), Ok(list));
         }
     }
 }

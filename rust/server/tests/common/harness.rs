@@ -27,7 +27,7 @@ pub(crate) fn config() -> Config {
         socket_port: 0,
         udp_host: Ipv4Addr::LOCALHOST,
         registrar_port: 0,
-        relay_ports: free_ports(8),
+        relay_ports: free_ports(8).into(),
         ..Config::default()
     }
 }

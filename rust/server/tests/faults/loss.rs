@@ -208,7 +208,7 @@ fn what_reaches_a_relay_is_delivered_and_nothing_is_forgotten() {
     const PAIRS: usize = 4;
     const PACKETS: u32 = 300;
     let server = TestServer::with(noray_server::Config {
-        relay_ports: free_ports(2 * PAIRS),
+        relay_ports: free_ports(2 * PAIRS).into(),
         // Shorter than a pause between two packets that arrive is ever likely to be.
         relay_timeout: Duration::from_secs(2),
         relay_cleanup_interval: Duration::from_millis(50),

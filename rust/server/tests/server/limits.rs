@@ -351,7 +351,7 @@ fn a_relay_ends_after_its_traffic() {
 fn idle_relays_are_closed_and_their_ports_reused_longest_free_first() {
     let ports = free_ports(4);
     let server = TestServer::with(Config {
-        relay_ports: ports.clone(),
+        relay_ports: ports.clone().into(),
         relay_timeout: Duration::from_secs(1),
         relay_cleanup_interval: Duration::from_millis(20),
         ..config()
@@ -380,7 +380,7 @@ fn idle_relays_are_closed_and_their_ports_reused_longest_free_first() {
 #[test]
 fn idle_relays_make_room_before_anyone_is_refused() {
     let server = TestServer::with(Config {
-        relay_ports: free_ports(2),
+        relay_ports: free_ports(2).into(),
         relay_timeout: Duration::from_millis(100),
         relay_cleanup_interval: Duration::from_secs(3600),
         ..config()
@@ -404,7 +404,7 @@ fn relay_ports_of_other_programs_are_skipped() {
         .map(|index| UdpSocket::bind((Ipv4Addr::LOCALHOST, ports[index])).unwrap())
         .into();
     let server = TestServer::with(Config {
-        relay_ports: ports.clone(),
+        relay_ports: ports.clone().into(),
         ..config()
     });
     let mut pair = RelayedPair::new(&server);

@@ -153,7 +153,7 @@ fn every_pair_of_routers_connects_by_relay() {
 #[test]
 fn two_players_behind_one_router() {
     let server = TestServer::with(Config {
-        relay_ports: free_ports(12),
+        relay_ports: free_ports(12).into(),
         ..config()
     });
     for symmetric in [[true, true], [true, false], [false, true], [false, false]] {
@@ -286,7 +286,7 @@ fn a_player_who_registers_elsewhere_takes_its_relay_along() {
 #[test]
 fn an_old_game_does_not_reach_the_next_players_on_its_ports() {
     let server = TestServer::with(Config {
-        relay_ports: free_ports(2),
+        relay_ports: free_ports(2).into(),
         relay_timeout: Duration::from_millis(200),
         relay_cleanup_interval: Duration::from_millis(20),
         ..config()

@@ -1,6 +1,6 @@
 //! Every way in which the server says no: in a command that old clients ignore.
 
-use noray_server::Config;
+use noray_server::{Config, RelayPorts};
 
 use crate::harness::{TestServer, config};
 
@@ -96,7 +96,7 @@ fn a_text_that_is_no_open_id() {
 fn no_free_relay() {
     let ports = crate::harness::free_ports(3);
     let server = TestServer::with(Config {
-        relay_ports: ports,
+        relay_ports: ports.into(),
         ..config()
     });
     let pair = crate::harness::RelayedPair::new(&server);
@@ -122,7 +122,7 @@ fn no_free_relay() {
 #[test]
 fn a_server_without_relays() {
     let server = TestServer::with(Config {
-        relay_ports: Vec::new(),
+        relay_ports: RelayPorts::default(),
         ..config()
     });
     let mut player = server.registered();
