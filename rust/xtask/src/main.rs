@@ -6,6 +6,7 @@ mod cargo;
 mod debian;
 mod defaults;
 mod demo;
+mod demo_export;
 mod engine;
 mod files;
 mod fuzz;

@@ -10,7 +10,7 @@ use crate::godot::{self, Godot};
 use crate::process::{self, Game, Missed};
 use crate::report::Report;
 use crate::scenario::{self, Others};
-use crate::{addon, defaults, demo, engine, fuzz, natlab, paths, rooms, soak};
+use crate::{addon, defaults, demo, demo_export, engine, fuzz, natlab, paths, rooms, soak};
 
 const RUNNER: &str = "res://runner.tscn";
 
@@ -186,6 +186,9 @@ fn in_godot(report: &mut Report, others: &Others) {
     }
     report.test("godot::editor_starts_no_thread_of_ours", || editor(&godot));
     gdscript(&godot, report);
+    report.test("demo::export_carries_no_tests", || {
+        demo_export::check(&godot)
+    });
     for (name, players, relay) in [
         ("direct", 2, false),
         ("relay", 2, true),
