@@ -1,38 +1,46 @@
 extends Node
-## Runs the suites in [code]suites[/code], prints a line for each test, and at the end
-## the sum. Quits with 1 when a test failed or none ran.
+## Runs the suites in [code]suites[/code]: prints a line for each test and the sum at the end.
+## Quits with 1 when a test failed or none ran.
 ##
 ## [codeblock lang=text]
-## godot --headless --path rust/godot-tests -- [FILTER]
+## godot --headless --path rust/godot-tests -- [--junit=FILE] [FILTER]
 ## [/codeblock]
 ##
-## With a filter only tests run whose [code]suite.test[/code] holds it.
+## With a filter, only tests whose [code]suite.test[/code] contains it run. [code]--junit[/code]
+## writes the results to a file that CI systems read.
 
+const JunitReport := preload("res://junit_report.gd")
 const Suite := preload("res://suite.gd")
 
 const SUITES := "res://suites"
+const JUNIT_OPTION := "--junit="
 
 var _filter: String = ""
-var _passed: int = 0
-var _failed: int = 0
+var _junit_file: String = ""
+var _report: JunitReport = JunitReport.new()
 
 
 func _ready() -> void:
-	# As in a game; without a limit a headless Godot would take a whole processor.
+	# As in a game; without a limit, a headless Godot would use a whole processor core.
 	Engine.max_fps = 60
-	var words := OS.get_cmdline_user_args()
-	if not words.is_empty():
-		_filter = words[0]
+	for argument in OS.get_cmdline_user_args():
+		if argument.begins_with(JUNIT_OPTION):
+			_junit_file = argument.trim_prefix(JUNIT_OPTION)
+		else:
+			_filter = argument
 
-	var any_file := false
-	for file in _suite_files():
-		any_file = true
+	var files := _suite_files()
+	for file in files:
 		await _run_suite(file)
 
-	if _passed + _failed == 0:
-		_say("no test has this in its name" if any_file else "there is no suite")
-	_say("%d passed, %d failed" % [_passed, _failed])
-	get_tree().quit(0 if _failed == 0 and _passed > 0 else 1)
+	if _report.total() == 0:
+		_say("there is no suite" if files.is_empty() else "no test has this in its name")
+	_say("%d passed, %d failed, %d skipped" % [_report.passed, _report.failed, _report.skipped])
+	var is_written := _junit_file.is_empty() or _report.write(_junit_file) == OK
+	if not is_written:
+		_say("cannot write " + _junit_file)
+	var is_good := is_written and _report.failed == 0 and _report.total() > 0
+	get_tree().quit(0 if is_good else 1)
 
 
 func _suite_files() -> PackedStringArray:
@@ -48,23 +56,22 @@ func _run_suite(file: String) -> void:
 	var suite_name := file.get_basename().trim_prefix("test_")
 	var script := load(SUITES.path_join(file)) as GDScript
 	if script == null or not script.can_instantiate():
-		_tell(suite_name, 0.0, ["it does not compile"])
+		_tell_failed(suite_name, "", 0.0, ["it does not compile"])
 		return
 	var tests := _tests_of(script)
 	if tests.is_empty():
-		_tell(suite_name, 0.0, ["it has no test"])
+		_tell_failed(suite_name, "", 0.0, ["it has no test"])
 	for test in tests:
-		var test_name := suite_name + "." + test
-		if not _filter.is_empty() and not test_name.contains(_filter):
+		if not _filter.is_empty() and not (suite_name + "." + test).contains(_filter):
 			continue
 		var instance: Object = script.new()
 		var suite := instance as Suite
 		if suite == null:
-			_tell(suite_name, 0.0, ["it does not extend suite.gd"])
+			_tell_failed(suite_name, "", 0.0, ["it does not extend suite.gd"])
 			if instance is Node:
 				(instance as Node).free()
 			return
-		await _run_test(suite, test, test_name)
+		await _run_test(suite, suite_name, test)
 
 
 func _tests_of(script: GDScript) -> PackedStringArray:
@@ -76,7 +83,7 @@ func _tests_of(script: GDScript) -> PackedStringArray:
 	return tests
 
 
-func _run_test(suite: Suite, test: String, test_name: String) -> void:
+func _run_test(suite: Suite, suite_name: String, test: String) -> void:
 	add_child(suite)
 	var started := Time.get_ticks_msec()
 	var progress: Array[String] = ["before_each"]
@@ -84,12 +91,18 @@ func _run_test(suite: Suite, test: String, test_name: String) -> void:
 	while progress[0] != "" and Time.get_ticks_msec() - started < suite.time_limit * 1000.0:
 		await get_tree().process_frame
 
+	var seconds := (Time.get_ticks_msec() - started) / 1000.0
 	var failures: PackedStringArray = suite._failures.duplicate()
 	if progress[0] != "":
 		failures.append("%s did not end within %d s" % [progress[0], int(suite.time_limit)])
-	elif suite._checks == 0:
+	elif suite._checks == 0 and suite._skip_reason.is_empty():
 		failures.append("it checks nothing")
-	_tell(test_name, (Time.get_ticks_msec() - started) / 1000.0, failures)
+	if not failures.is_empty():
+		_tell_failed(suite_name, test, seconds, failures)
+	elif not suite._skip_reason.is_empty():
+		_tell_skipped(suite_name, test, suite._skip_reason)
+	else:
+		_tell_passed(suite_name, test, seconds)
 
 	suite.queue_free()
 	# What a test changed for all must not reach the next one.
@@ -100,7 +113,7 @@ func _run_test(suite: Suite, test: String, test_name: String) -> void:
 	await get_tree().process_frame
 
 
-## Calls the test and notes in [param progress] what runs now; nothing when all has ended.
+## Calls the test, and keeps in [param progress] what is running: nothing once all has ended.
 func _call_test(suite: Suite, test: String, progress: Array[String]) -> void:
 	@warning_ignore("redundant_await")
 	await suite.before_each()
@@ -112,12 +125,22 @@ func _call_test(suite: Suite, test: String, progress: Array[String]) -> void:
 	progress[0] = ""
 
 
-func _tell(test_name: String, seconds: float, failures: PackedStringArray) -> void:
-	if failures.is_empty():
-		_passed += 1
-		_say("ok %s (%.1f s)" % [test_name, seconds])
-		return
-	_failed += 1
+func _tell_passed(suite_name: String, test: String, seconds: float) -> void:
+	_report.add_passed(suite_name, test, seconds)
+	_say("ok %s.%s (%.1f s)" % [suite_name, test, seconds])
+
+
+func _tell_skipped(suite_name: String, test: String, reason: String) -> void:
+	_report.add_skipped(suite_name, test, reason)
+	_say("SKIPPED %s.%s: %s" % [suite_name, test, reason])
+
+
+## [param test] is empty when the whole suite is at fault.
+func _tell_failed(
+		suite_name: String, test: String, seconds: float, failures: PackedStringArray
+) -> void:
+	_report.add_failed(suite_name, test, seconds, "\n".join(failures))
+	var test_name := suite_name if test.is_empty() else suite_name + "." + test
 	_say("FAILED %s (%.1f s)" % [test_name, seconds])
 	for failure in failures:
 		for line in failure.split("\n"):

@@ -4,7 +4,8 @@ extends Node
 ##
 ## Each test gets a suite of its own, added to the tree and freed afterwards. It fails when a
 ## check fails, when it checks nothing, when it does not end in time, and when the log has an
-## error or a warning that was not announced by [method expect_in_log].
+## error or a warning that [method expect_in_log] did not announce. What cannot be checked on this
+## machine is skipped with [method skip].
 
 ## How long each test of this suite may take, in seconds, [method before_each] and
 ## [method after_each] included.
@@ -12,6 +13,8 @@ var time_limit: float = 20.0
 
 var _failures: PackedStringArray = []
 var _checks: int = 0
+## Empty unless the test is skipped.
+var _skip_reason: String = ""
 
 
 ## Prepares a test. May await.
@@ -58,6 +61,12 @@ func check_error(got: Error, wanted: Error, message: String = "") -> bool:
 func fail(message: String) -> void:
 	_checks += 1
 	_note(message)
+
+
+## Says why this machine cannot run the test, or a part of it: it counts as skipped unless a check
+## fails. The caller returns, or leaves that part out.
+func skip(reason: String) -> void:
+	_skip_reason = reason
 
 
 ## Announces that one error or warning whose line holds [param text] is to come to the log. It

@@ -26,12 +26,6 @@ func after_each() -> void:
 	ProjectSettings.set_setting(ANSWER_TIMEOUT, DEFAULT_ANSWER_TIMEOUT)
 
 
-## Says loudly that a check cannot be made here.
-func skip(why: String) -> void:
-	print("[test] SKIPPED: ", why)
-	check(true, why)
-
-
 ## A server of the extension's on free ports; null, and a failure, when it does not start.
 func start_server() -> NorayServer:
 	var server := NorayServer.new()

@@ -235,7 +235,7 @@ fn editor(godot: &Godot) -> Result<()> {
 /// The suites in `rust/godot-tests`, by their runner in Godot.
 fn gdscript(godot: &Godot, report: &mut Report) {
     match run_suites(godot, report.filter()) {
-        Ok((passed, failed)) => report.add(passed, failed, 0),
+        Ok((passed, failed, skipped)) => report.add(passed, failed, skipped),
         Err(error) => {
             println!("FAILED the tests in Godot: {error:#}");
             report.add(0, 1, 0);
@@ -243,10 +243,13 @@ fn gdscript(godot: &Godot, report: &mut Report) {
     }
 }
 
-fn run_suites(godot: &Godot, filter: Option<&str>) -> Result<(usize, usize)> {
+fn run_suites(godot: &Godot, filter: Option<&str>) -> Result<(usize, usize, usize)> {
     let mut command = engine::headless(godot, &paths::godot_tests())?;
     // Names what leaks.
-    command.args(["--verbose", RUNNER, "--"]).args(filter);
+    command.args(["--verbose", RUNNER, "--"]);
+    let junit = paths::target()?.join("godot-tests.xml");
+    command.arg(format!("--junit={}", junit.display()));
+    command.args(filter);
     let mut game = Game::start("tests", &mut command)?;
     let mut read = 0;
     let mut result = None;
@@ -271,7 +274,7 @@ fn run_suites(godot: &Godot, filter: Option<&str>) -> Result<(usize, usize)> {
         }
     }
     let mut ended = game.finish(defaults::GAME_EXIT);
-    let Some((passed, failed)) = result else {
+    let Some((passed, failed, skipped)) = result else {
         bail!("they end without a sum\n{}", engine::tail(&ended.lines));
     };
     if failed > 0 || (nothing_chosen && filter.is_some()) {
@@ -282,17 +285,19 @@ fn run_suites(godot: &Godot, filter: Option<&str>) -> Result<(usize, usize)> {
     }
     if let Err(error) = engine::judge(ended) {
         println!("FAILED the log of the tests in Godot: {error:#}");
-        return Ok((passed, failed + 1));
+        return Ok((passed, failed + 1, skipped));
     }
-    Ok((passed, failed))
+    Ok((passed, failed, skipped))
 }
 
-/// The counts in `3 passed, 1 failed`.
-fn summary(line: &str) -> Option<(usize, usize)> {
-    let (passed, failed) = line.split_once(", ")?;
+/// The counts in `3 passed, 1 failed, 2 skipped`.
+fn summary(line: &str) -> Option<(usize, usize, usize)> {
+    let (passed, rest) = line.split_once(", ")?;
+    let (failed, skipped) = rest.split_once(", ")?;
     Some((
         passed.strip_suffix(" passed")?.parse().ok()?,
         failed.strip_suffix(" failed")?.parse().ok()?,
+        skipped.strip_suffix(" skipped")?.parse().ok()?,
     ))
 }
 
@@ -310,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_sum_of_the_runner_in_godot_is_read() {
-        assert_eq!(summary("3 passed, 1 failed"), Some((3, 1)));
+        assert_eq!(summary("3 passed, 1 failed, 2 skipped"), Some((3, 1, 2)));
         assert_eq!(summary("ok suite.test_a (0.1 s)"), None);
     }
 }
