@@ -1,0 +1,75 @@
+//! Signals and process groups.
+
+#[cfg(unix)]
+pub(crate) use self::unix::{ask_to_end, group_lives, kill, kill_group, lead_a_group};
+#[cfg(windows)]
+pub(crate) use self::windows::{ask_to_end, group_lives, kill, kill_group, lead_a_group};
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
+
+    pub(crate) fn lead_a_group(command: &mut Command) {
+        command.process_group(0);
+    }
+
+    pub(crate) fn ask_to_end(id: u32) {
+        let _ = pid(id).map(|id| kill_process(id, Signal::TERM));
+    }
+
+    pub(crate) fn kill(id: u32) {
+        let _ = pid(id).map(|id| kill_process(id, Signal::KILL));
+    }
+
+    pub(crate) fn kill_group(id: u32) {
+        let _ = pid(id).map(|id| kill_process_group(id, Signal::KILL));
+    }
+
+    pub(crate) fn group_lives(id: u32) -> bool {
+        pid(id).is_some_and(|id| test_kill_process_group(id).is_ok())
+    }
+
+    fn pid(id: u32) -> Option<Pid> {
+        i32::try_from(id).ok().and_then(Pid::from_raw)
+    }
+}
+
+#[cfg(windows)]
+mod windows {
+    use std::process::{Command, Stdio};
+
+    /// Windows keeps the parent's id with each process, which serves as well as a group here.
+    pub(crate) fn lead_a_group(_command: &mut Command) {}
+
+    /// A process without a window cannot be asked.
+    pub(crate) fn ask_to_end(id: u32) {
+        succeeds(Command::new("taskkill").args(["/T", "/F", "/PID", &id.to_string()]));
+    }
+
+    pub(crate) fn kill(id: u32) {
+        ask_to_end(id);
+    }
+
+    pub(crate) fn kill_group(id: u32) {
+        ask_to_end(id);
+    }
+
+    pub(crate) fn group_lives(id: u32) -> bool {
+        let filter = format!(
+            "if (Get-CimInstance Win32_Process -Filter 'ParentProcessId={id}') {{ exit 0 }} exit 1"
+        );
+        succeeds(Command::new("powershell").args(["-NoProfile", "-Command", &filter]))
+    }
+
+    fn succeeds(command: &mut Command) -> bool {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+}
