@@ -23,17 +23,17 @@ pub enum DialError {
         /// The name that was looked up.
         host: String,
     },
-    /// No address accepted the connection.
+    /// No address accepted.
     #[error("{host}, port {port}: {source}")]
     Unreachable {
         /// The server's name.
         host: String,
         /// The server's port.
         port: u16,
-        /// The last address's failure.
+        /// How the last address failed.
         source: io::Error,
     },
-    /// Neither success nor failure in time.
+    /// No address accepted or refused in time.
     #[error("{host}, port {port}: no answer within {} s", .after.as_secs_f32())]
     TimedOut {
         /// The server's name.
@@ -45,12 +45,16 @@ pub enum DialError {
     },
 }
 
-/// Connects to the first of a server's addresses that accepts.
-pub(crate) async fn dial(host: &str, port: u16, limit: Duration) -> Result<TcpStream, DialError> {
+/// Connects to the first of a server's addresses that accepts, and returns that address too.
+pub(crate) async fn dial(
+    host: &str,
+    port: u16,
+    limit: Duration,
+) -> Result<(TcpStream, SocketAddr), DialError> {
     let attempt = async {
         let addresses = resolve(host, port).await?;
         debug!(host, ?addresses, "resolved");
-        let stream = race(addresses)
+        let (stream, address) = race(addresses)
             .await
             .map_err(|source| DialError::Unreachable {
                 host: host.to_owned(),
@@ -58,7 +62,7 @@ pub(crate) async fn dial(host: &str, port: u16, limit: Duration) -> Result<TcpSt
                 source,
             })?;
         tune(&stream);
-        Ok(stream)
+        Ok((stream, address))
     };
     timeout(limit, attempt).await.unwrap_or_else(|_| {
         Err(DialError::TimedOut {
@@ -69,8 +73,8 @@ pub(crate) async fn dial(host: &str, port: u16, limit: Duration) -> Result<TcpSt
     })
 }
 
-/// All addresses of a name, IPv4 first, since a player's UDP address is IPv4 on
-/// every server there is.
+/// Returns the addresses of a name, IPv4 first: on every server there is, a player's UDP address is
+/// IPv4.
 async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
     let not_found = |error: Option<io::Error>| {
         debug!(host, ?error, "no address found");
@@ -92,9 +96,9 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
     Ok(addresses)
 }
 
-/// Tries the addresses in order, the next one when the last has failed or
-/// [`ATTEMPT_DELAY`] has passed (RFC 8305, section 5); the first success wins.
-async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+/// Tries the addresses in order, each when the one before it has failed or [`ATTEMPT_DELAY`] has
+/// passed (RFC 8305, section 5), and returns the first that accepts.
+async fn race(addresses: Vec<SocketAddr>) -> io::Result<(TcpStream, SocketAddr)> {
     let mut waiting = addresses.into_iter();
     let mut attempts = JoinSet::new();
     let mut next_attempt = Instant::now();
@@ -103,7 +107,10 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
         if Instant::now() >= next_attempt || attempts.is_empty() {
             match waiting.next() {
                 Some(address) => {
-                    attempts.spawn(TcpStream::connect(address));
+                    attempts.spawn(async move {
+                        let stream = TcpStream::connect(address).await?;
+                        io::Result::Ok((stream, address))
+                    });
                     next_attempt = Instant::now() + ATTEMPT_DELAY;
                 }
                 None if attempts.is_empty() => return Err(last_error),
@@ -112,7 +119,7 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
         }
         tokio::select! {
             Some(result) = attempts.join_next() => match result.map_err(io::Error::other).flatten() {
-                Ok(stream) => return Ok(stream),
+                Ok(connected) => return Ok(connected),
                 Err(error) => {
                     last_error = error;
                     next_attempt = Instant::now();
@@ -123,8 +130,8 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     }
 }
 
-/// Commands go out at once, and an idle connection stays known to the routers on
-/// its way. A system that refuses one of these still connects.
+/// Makes commands leave at once, and keeps an idle connection alive in the routers on its way. A
+/// system that refuses one of these options still connects.
 fn tune(stream: &TcpStream) {
     let keepalive = TcpKeepalive::new()
         .with_time(TCP_KEEPALIVE_IDLE)
@@ -135,13 +142,13 @@ fn tune(stream: &TcpStream) {
         .set_nodelay(true)
         .and_then(|()| socket.set_tcp_keepalive(&keepalive))
     {
-        debug!(%error, "the system refuses a TCP option");
+        debug!(%error, "TCP option refused");
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Err(error) = socket.set_tcp_user_timeout(Some(
         TCP_KEEPALIVE_IDLE + TCP_PROBE_INTERVAL * TCP_PROBE_RETRIES,
     )) {
-        debug!(%error, "the system refuses a TCP user time-out");
+        debug!(%error, "TCP user time-out refused");
     }
 }
 
@@ -154,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    /// An address that neither accepts nor refuses: its queue is full.
+    /// Returns an address that neither accepts nor refuses, since its queue is full.
     fn stalled() -> (Socket, Vec<Socket>, SocketAddr) {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         listener
@@ -182,20 +189,20 @@ mod tests {
     async fn a_refusing_address_is_passed_at_once() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let open = listener.local_addr().unwrap();
-        let stream = race(vec![closed().await, closed().await, open])
+        let (stream, _) = race(vec![closed().await, closed().await, open])
             .await
             .unwrap();
         assert_eq!(stream.peer_addr().unwrap(), open);
     }
 
-    /// One dead address in front used to cost the whole time-out.
+    /// A dead first address used to cost the whole time-out.
     #[tokio::test]
     async fn a_stalled_address_costs_the_attempt_delay_alone() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let open = listener.local_addr().unwrap();
         let (_listener, _waiting, dead) = stalled();
         let begun = Instant::now();
-        let stream = race(vec![dead, open]).await.unwrap();
+        let (stream, _) = race(vec![dead, open]).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), open);
         assert!(begun.elapsed() >= ATTEMPT_DELAY);
     }
@@ -220,7 +227,7 @@ mod tests {
     async fn a_connection_is_kept_alive_and_undelayed() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let stream = dial("127.0.0.1", port, ATTEMPT_DELAY * 20).await.unwrap();
+        let (stream, _) = dial("127.0.0.1", port, ATTEMPT_DELAY * 20).await.unwrap();
         assert!(stream.nodelay().unwrap());
         assert!(SockRef::from(&stream).keepalive().unwrap());
     }

@@ -1,24 +1,23 @@
 //! A player's side of noray, without Godot.
 //!
 //! ```text
-//! Connection          the handle: commands in, events out
-//! └─ connection task  one per connection; ends when the handle is dropped
-//!    ├─ dial          name → addresses → the first that answers
-//!    ├─ read loop     bytes → LineDecoder → ServerLine → ConnectionEvent
-//!    └─ registrar     one task per registration, ends with the connection
+//! Connection   to the server: commands in, events out (connection/)
+//! ├─ dial      a name → addresses → the first that accepts
+//! └─ registrar a player's UDP address → registered
+//! Link         to the peers: one UDP socket for all (link/)
+//! └─ lan       multicast DNS: a host in the local network
 //! ```
 //!
-//! Events wait in a bounded channel; while it is full the task stops reading, so
-//! nothing is dropped and nothing grows.
+//! Each of the two is a handle on a task of its own, which ends when the handle is dropped. A
+//! connection's events wait in a bounded channel; while that is full the task stops reading, so
+//! that nothing is dropped and nothing grows.
 
 mod connection;
 pub mod defaults;
 mod dial;
 mod lan;
 mod link;
-mod play;
 mod registrar;
-mod session;
 
 pub use connection::{
     ConnectOptions, Connection, ConnectionEvent, DisconnectReason, ReadyError, RegisterOptions,

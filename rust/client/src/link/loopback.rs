@@ -1,4 +1,4 @@
-//! ENet's side of the link: a socket on the loopback address for each other player.
+//! ENet's side of the link: a socket on the loopback address for each peer.
 
 use std::{
     io,
@@ -14,25 +14,25 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::debug;
 
-use super::{actor::Outside, stats::PeerStats};
+use super::{socket::LinkSocket, stats::PeerStats};
 use crate::defaults::{
     ENET_DATAGRAM, ENET_OPENING, ENET_OPENING_BYTES, ENET_OPENING_DATAGRAMS, ENET_OPENING_REPEATS,
     ERROR_PAUSE,
 };
 
-/// Stands for another player on the loopback address. Dropping it closes its socket.
+/// Stands for a peer on the loopback address. Dropping it closes its socket.
 #[derive(Debug)]
-pub(super) struct Loopback {
+pub(super) struct LoopbackSocket {
     socket: Arc<UdpSocket>,
-    pub(super) port: u16,
-    pub(super) stats: PeerStats,
-    /// What `stats` had counted when it was looked at last.
-    pub(super) seen_sent: u64,
-    pump: Option<DropGuard>,
+    port: u16,
+    stats: PeerStats,
+    /// The packets that `stats` had counted when [`Self::was_used`] last looked.
+    seen_sent: u64,
+    forwarding: Option<DropGuard>,
 }
 
-impl Loopback {
-    /// A socket that ENet does not talk to yet.
+impl LoopbackSocket {
+    /// Opens a socket that ENet does not talk to yet.
     pub(super) fn open(stats: PeerStats) -> io::Result<Self> {
         let socket = StdUdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.set_nonblocking(true)?;
@@ -42,60 +42,88 @@ impl Loopback {
             port,
             stats,
             seen_sent: 0,
-            pump: None,
+            forwarding: None,
         })
     }
 
-    /// Talks to the ENet on this port, and to nobody else.
-    pub(super) fn connect(&mut self, enet_port: u16, outside: Arc<Outside>) -> io::Result<()> {
+    /// Starts to exchange datagrams with the ENet on this port, and with nobody else.
+    pub(super) fn connect(&mut self, enet_port: u16, outside: Arc<LinkSocket>) -> io::Result<()> {
         let enet = SocketAddr::from((Ipv4Addr::LOCALHOST, enet_port));
         SockRef::from(&*self.socket).connect(&enet.into())?;
         let cancel = CancellationToken::new();
-        let task = pump(Arc::clone(&self.socket), self.stats.clone(), outside);
+        let task = forward_from_enet(Arc::clone(&self.socket), self.stats.clone(), outside);
         tokio::spawn(cancel.clone().run_until_cancelled_owned(task));
-        self.pump = Some(cancel.drop_guard());
+        self.forwarding = Some(cancel.drop_guard());
         Ok(())
     }
 
-    /// Hands ENet a datagram of the other player's. One that the system does not take is a lost
-    /// packet.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn stats(&self) -> &PeerStats {
+        &self.stats
+    }
+
+    /// Whether ENet has sent anything to the peer since the last call.
+    pub(super) fn was_used(&mut self) -> bool {
+        let sent = self.stats.packets_sent();
+        std::mem::replace(&mut self.seen_sent, sent) != sent
+    }
+
+    /// Hands a peer's datagram to ENet. One that the system does not take counts as lost on its way.
     pub(super) fn deliver(&self, bytes: &[u8]) {
         self.stats.count_received(bytes.len());
-        // Not by the runtime, which sends nothing before it has seen the socket ready.
+        // tokio's own send does nothing until it has seen the socket ready.
         if let Err(error) = SockRef::from(&*self.socket).send(bytes) {
-            debug!(%error, "a datagram for ENet is lost");
+            debug!(%error, "datagram not handed to ENet");
         }
     }
 }
 
-/// Sends what ENet says to the other player.
-async fn pump(socket: Arc<UdpSocket>, stats: PeerStats, outside: Arc<Outside>) {
+/// Sends what ENet says to the peer, over the active path.
+async fn forward_from_enet(socket: Arc<UdpSocket>, stats: PeerStats, outside: Arc<LinkSocket>) {
     let mut buffer = vec![0; ENET_DATAGRAM];
-    let (mut began, mut repeated) = (None, 0);
+    let mut opening = Opening::default();
     loop {
         match socket.recv(&mut buffer).await {
             Ok(length) => {
                 stats.count_sent(length);
                 let to = stats.destination();
                 outside.send(to, &buffer[..length]);
-                // ENet takes a datagram that comes again for what it is, and while it connects it
-                // repeats a lost one only after half a second, then one, two, four.
-                let began = *began.get_or_insert_with(Instant::now);
-                if repeated < ENET_OPENING_DATAGRAMS
-                    && length <= ENET_OPENING_BYTES
-                    && began.elapsed() < ENET_OPENING
-                {
-                    repeated += 1;
-                    for _ in 0..ENET_OPENING_REPEATS {
-                        outside.send(to, &buffer[..length]);
-                    }
+                for _ in 0..opening.repeats(length) {
+                    outside.send(to, &buffer[..length]);
                 }
             }
-            // The system tells that ENet is not there (yet, or any more).
+            // The system reports that ENet does not listen, yet or any more.
             Err(error) => {
                 debug!(%error, "receiving from ENet");
                 sleep(ERROR_PAUSE).await;
             }
+        }
+    }
+}
+
+/// The first datagrams of a game, which go out several times: ENet repeats a lost one only after
+/// half a second while it connects, then after one, two and four, and ignores a duplicate.
+#[derive(Default)]
+struct Opening {
+    began: Option<Instant>,
+    repeated: u32,
+}
+
+impl Opening {
+    /// Returns how often to repeat a datagram of this length that is sent now.
+    fn repeats(&mut self, length: usize) -> u32 {
+        let began = *self.began.get_or_insert_with(Instant::now);
+        if self.repeated < ENET_OPENING_DATAGRAMS
+            && length <= ENET_OPENING_BYTES
+            && began.elapsed() < ENET_OPENING
+        {
+            self.repeated += 1;
+            ENET_OPENING_REPEATS
+        } else {
+            0
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What is known of another player, shared between the link and the game.
+//! What a link knows of a peer, shared between the link and the game.
 
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -11,39 +11,40 @@ use std::{
 
 use noray_protocol::{player::link::ActivePath, wire::check::PathKind};
 
-/// Another player's path as it is now.
+/// The active path to a peer, and the traffic so far, at one moment.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PeerSnapshot {
-    /// The kind of way.
+    /// The kind of the active path.
     pub kind: PathKind,
-    /// The address outside to which the game goes.
+    /// The address that the game's datagrams go to.
     pub address: SocketAddr,
-    /// Smoothed round trip of the checks; `None` with a player whose game sends none.
+    /// Smoothed round-trip time of the checks; `None` when the peer sends no checks.
     pub round_trip: Option<Duration>,
-    /// Mean deviation of the round trip.
+    /// Mean deviation of the round-trip time.
     pub jitter: Option<Duration>,
-    /// The part of the last checks that were not answered, 0 to 1.
+    /// The share of the last checks that had no answer, 0 to 1.
     pub loss: f32,
-    /// The game's bytes to the player.
+    /// Bytes that the game sent to the peer.
     pub bytes_sent: u64,
-    /// The game's bytes from the player.
+    /// Bytes that the game received from the peer.
     pub bytes_received: u64,
-    /// The game's datagrams to the player.
+    /// Datagrams that the game sent to the peer.
     pub packets_sent: u64,
-    /// The game's datagrams from the player.
+    /// Datagrams that the game received from the peer.
     pub packets_received: u64,
-    /// Since when the game goes this way.
+    /// When this path became the active one.
     pub since: Instant,
-    /// Whether the link still has this player.
+    /// Whether the link still has this peer.
     pub alive: bool,
 }
 
-/// What is known of another player, live.
+/// What a link knows of a peer, live. Clones share it.
 #[derive(Clone, Debug)]
 pub struct PeerStats(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    /// The active path, and since when it is.
     path: Mutex<(ActivePath, Instant)>,
     alive: AtomicBool,
     sent: Counter,
@@ -64,27 +65,27 @@ impl Counter {
 }
 
 impl PeerStats {
-    /// Returns the statistics of a peer that is reached as `report` says, with nothing counted yet.
+    /// Returns the statistics of a peer that this path reaches, with nothing counted yet.
     #[must_use]
-    pub fn new(report: ActivePath) -> Self {
+    pub fn new(path: ActivePath) -> Self {
         Self(Arc::new(Shared {
-            path: Mutex::new((report, Instant::now())),
+            path: Mutex::new((path, Instant::now())),
             alive: AtomicBool::new(true),
             sent: Counter::default(),
             received: Counter::default(),
         }))
     }
 
-    /// All of it at one time.
+    /// Returns all of it as it is now.
     #[must_use]
     pub fn snapshot(&self) -> PeerSnapshot {
-        let (report, since) = *self.path();
+        let (path, since) = *self.path();
         PeerSnapshot {
-            kind: report.kind,
-            address: report.address,
-            round_trip: report.quality.round_trip,
-            jitter: report.quality.jitter,
-            loss: report.quality.loss,
+            kind: path.kind,
+            address: path.address,
+            round_trip: path.quality.round_trip,
+            jitter: path.quality.jitter,
+            loss: path.quality.loss,
             bytes_sent: self.0.sent.bytes.load(Ordering::Relaxed),
             bytes_received: self.0.received.bytes.load(Ordering::Relaxed),
             packets_sent: self.0.sent.packets.load(Ordering::Relaxed),
@@ -94,20 +95,21 @@ impl PeerStats {
         }
     }
 
-    /// Where the game goes.
+    /// Returns the address that the game's datagrams go to.
     pub(super) fn destination(&self) -> SocketAddr {
         self.path().0.address
     }
 
-    /// Takes what is new; whether the kind of way is another.
-    pub(super) fn update(&self, report: ActivePath) -> bool {
-        let mut path = self.path();
-        let moved = path.0.kind != report.kind;
-        if path.0.address != report.address {
-            path.1 = Instant::now();
+    /// Takes what is now known of the active path, and returns whether its kind has changed.
+    pub(super) fn update(&self, path: ActivePath) -> bool {
+        let mut current = self.path();
+        let (former, since) = &mut *current;
+        let changed = former.kind != path.kind;
+        if former.address != path.address {
+            *since = Instant::now();
         }
-        path.0 = report;
-        moved
+        *former = path;
+        changed
     }
 
     pub(super) fn count_sent(&self, bytes: usize) {
@@ -126,7 +128,7 @@ impl PeerStats {
         self.0.alive.store(false, Ordering::Relaxed);
     }
 
-    fn path(&self) -> std::sync::MutexGuard<'_, (ActivePath, Instant)> {
+    fn path(&self) -> MutexGuard<'_, (ActivePath, Instant)> {
         self.0.path.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

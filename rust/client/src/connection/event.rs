@@ -1,0 +1,61 @@
+//! What a connection tells the game.
+
+use std::{io, net::SocketAddr};
+
+use noray_protocol::{player::requests::ConnectFailure, wire::command::ServerLine};
+
+use crate::{dial::DialError, registrar::RegisterError};
+
+/// What happened on a connection, in order.
+#[derive(Debug)]
+pub enum ConnectionEvent {
+    /// The server at this address accepted.
+    Connected(SocketAddr),
+    /// No server was reached. No event follows.
+    NotConnected(DialError),
+    /// The server sent a command.
+    Line(ServerLine),
+    /// The server did not answer a [`Connection::register_host`](crate::Connection::register_host)
+    /// in time.
+    NoIdentity,
+    /// A registration ended; on success with the local port that is registered now.
+    Registered(Result<u16, RegisterError>),
+    /// A `connect` or `connect-relay` request failed.
+    ConnectFailed(ConnectFailure),
+    /// The player is registered through its link and can host and join, or the attempt failed.
+    /// Sent again after each [`Self::Lost`].
+    Ready(Result<(), ReadyError>),
+    /// The connection was lost, and the task reconnects because the link is used.
+    /// [`Self::Connected`] follows when it has.
+    Lost(DisconnectReason),
+    /// The connection was lost. No event follows.
+    Disconnected(DisconnectReason),
+}
+
+/// Why a player cannot host or join.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadyError {
+    /// The server gave no OpenID and PrivateID.
+    #[error("the server does not answer: is it a noray server?")]
+    NoIdentity,
+    /// The link's address was not registered.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+}
+
+/// Why a connection ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum DisconnectReason {
+    /// The server closed the connection.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The system gave up on the connection.
+    #[error("the connection to the server is lost: {0}")]
+    Lost(#[from] io::Error),
+    /// The server did not take a command in time.
+    #[error("the server does not take commands any more")]
+    Stuck,
+    /// UDP works again after an outage, and the registered address may have changed.
+    #[error("the registered address may be a wrong one by now")]
+    AddressInDoubt,
+}
