@@ -1,9 +1,9 @@
-//! Telling a server's registrar the address from which a player's UDP comes.
+//! Registers a UDP address: tells a server's registrar from where a player's datagrams come.
 
 use std::{io, net::SocketAddr, time::Duration};
 
 use noray_protocol::{
-    defaults::REGISTER_TIMEOUT,
+    defaults::{LONGEST_WAIT, REGISTER_TIMEOUT},
     player::link::{ACCEPTED, RegistrationFailure},
     wire::id::PrivateId,
 };
@@ -16,17 +16,17 @@ use tracing::debug;
 /// Why an address was not registered.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
-    /// This machine gave no UDP socket.
+    /// The system gave no UDP socket.
     #[error("no UDP socket: {0}")]
     Socket(#[from] io::Error),
-    /// The registrar does not know the PrivateID. Its text can repeat that, so it
-    /// is not kept.
+    /// The registrar does not know the PrivateID. Its answer is not kept, since it may repeat the
+    /// PrivateID.
     #[error("the registrar refused this player")]
     Refused,
-    /// The registrar did not answer.
+    /// The registrar did not answer in time.
     #[error("no answer from the registrar at {registrar} within {} s", .after.as_secs_f32())]
     TimedOut {
-        /// Where the answer should have come from.
+        /// The address that should have answered.
         registrar: SocketAddr,
         /// The time that was allowed.
         after: Duration,
@@ -48,18 +48,18 @@ impl RegisterError {
     }
 }
 
-/// Sends the PrivateID each `interval` until the registrar answers, and gives the
-/// local port that is registered then, free to be bound.
+/// Sends the PrivateID every `interval` until the registrar answers, and returns the local port that
+/// is then registered, free to be bound.
 ///
-/// The socket is connected, so the system passes on what comes from the
-/// registrar's address and port alone.
+/// The socket is connected, so the system delivers only what comes from the registrar's address and
+/// port.
 pub(crate) async fn register(
     registrar: SocketAddr,
     pid: &PrivateId,
     after: Duration,
     interval: Duration,
 ) -> Result<u16, RegisterError> {
-    let deadline = Instant::now() + after;
+    let deadline = Instant::now() + after.min(LONGEST_WAIT);
     let any = match registrar {
         SocketAddr::V4(_) => "0.0.0.0:0",
         SocketAddr::V6(_) => "[::]:0",
@@ -69,7 +69,7 @@ pub(crate) async fn register(
     let port = socket.local_addr()?.port();
     let mut answer = [0; 64];
     loop {
-        // A failed send is a lost packet: the next one may get through.
+        // A datagram that was not sent counts as lost: the next one may get through.
         if let Err(error) = socket.send(pid.reveal().as_bytes()).await {
             debug!(%error, "sending to the registrar");
         }
@@ -77,7 +77,7 @@ pub(crate) async fn register(
         match timeout_at(repeat, socket.recv(&mut answer)).await {
             Ok(Ok(length)) if &answer[..length] == ACCEPTED => return Ok(port),
             Ok(Ok(_)) => return Err(RegisterError::Refused),
-            // The system tells that nobody listens there (yet).
+            // The system reports that nobody listens there, or not yet.
             Ok(Err(error)) => {
                 debug!(%error, "receiving from the registrar");
                 sleep_until(repeat).await;

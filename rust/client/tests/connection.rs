@@ -1,4 +1,4 @@
-//! The connection task against servers of the test's own and a real one.
+//! Connections to servers that the tests play themselves.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -132,7 +132,7 @@ async fn dropping_the_handle_closes_the_connection() {
     assert_eq!(read.unwrap(), 0);
 }
 
-/// A game that stalls must neither lose lines nor make the task collect them all.
+/// When a game stalls, no line may be lost, and the task may not collect them all.
 #[tokio::test]
 async fn a_stalled_game_makes_the_server_wait() {
     const LINES: usize = 300_000;
@@ -155,7 +155,7 @@ async fn a_stalled_game_makes_the_server_wait() {
     }
 }
 
-/// An endless line used to be what makes a careless client grow.
+/// A careless client grows with a line that never ends.
 #[tokio::test]
 async fn endless_lines_and_garbage_are_passed_over() {
     let (listener, options) = listen().await;

@@ -1,4 +1,4 @@
-//! Two players with a link each, a server between them, and plain sockets in ENet's place.
+//! Players with a link each, a server between them, and plain sockets in place of ENet.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -32,15 +32,15 @@ impl Player {
         }
     }
 
-    /// Registers through the link; gives the OpenID.
-    async fn play(&mut self) -> OpenId {
+    /// Registers through the link, and returns the OpenID.
+    async fn register(&mut self) -> OpenId {
         (self.connection)
             .use_link(self.link.handle(), self.registrar_port)
             .unwrap();
         self.ready().await
     }
 
-    /// Waits until it is registered; gives the OpenID that came meanwhile.
+    /// Waits until the player is registered, and returns the OpenID that the server gave meanwhile.
     async fn ready(&mut self) -> OpenId {
         let mut oid = None;
         loop {
@@ -67,7 +67,7 @@ impl Player {
         }
     }
 
-    /// Registers as the guide's own flow does; gives the OpenID and the port.
+    /// Registers as the guide's own flow does, and returns the OpenID and the port.
     async fn register_plainly(&mut self) -> (OpenId, u16) {
         self.connection.register_host().unwrap();
         let mut oid = None;
@@ -92,7 +92,7 @@ impl Player {
 
     async fn host(&mut self, enet: &UdpSocket, max_clients: usize) -> OpenId {
         self.link.host(host_options(enet, max_clients));
-        self.play().await
+        self.register().await
     }
 
     fn join(&self, oid: OpenId, force_relay: bool) {
@@ -173,14 +173,15 @@ fn server() -> Server {
     Server::start(config(), &Handle::current()).unwrap()
 }
 
-async fn meet(force_relay: bool) -> PathKind {
+/// Joins a host and exchanges a datagram each way; returns the kind of path.
+async fn join_and_talk(force_relay: bool) -> PathKind {
     let server = server();
     let (host_enet, joining_enet) = (enet().await, enet().await);
     let mut host = Player::connect(&server);
     let oid = host.host(&host_enet, 4).await;
     let mut joining = Player::connect(&server);
     joining.join(oid, force_relay);
-    joining.play().await;
+    joining.register().await;
     let (peer, port, kind, stats) = joining.joined().await;
     joining
         .link
@@ -197,7 +198,7 @@ async fn meet(force_relay: bool) -> PathKind {
     assert_eq!(port, from.port());
     let snapshot = stats.snapshot();
     assert_eq!((snapshot.packets_sent, snapshot.bytes_sent), (1, 5));
-    // The first datagrams of a game go out more than once.
+    // The first datagrams of a game go out several times.
     assert!((1..=3).contains(&snapshot.packets_received), "{snapshot:?}");
     assert_eq!(snapshot.bytes_received, 7 * snapshot.packets_received);
     assert!(snapshot.round_trip.is_some() && snapshot.alive);
@@ -206,12 +207,12 @@ async fn meet(force_relay: bool) -> PathKind {
 
 #[tokio::test]
 async fn two_players_meet_directly() {
-    assert_eq!(meet(false).await, PathKind::Direct);
+    assert_eq!(join_and_talk(false).await, PathKind::Direct);
 }
 
 #[tokio::test]
 async fn two_players_meet_by_relay() {
-    assert_eq!(meet(true).await, PathKind::Relay);
+    assert_eq!(join_and_talk(true).await, PathKind::Relay);
 }
 
 #[tokio::test]
@@ -219,7 +220,7 @@ async fn an_unknown_host_is_told() {
     let server = server();
     let mut joining = Player::connect(&server);
     joining.join(OpenId::new("nobody").unwrap(), false);
-    joining.play().await;
+    joining.register().await;
     let error = joining.failed().await;
     assert!(matches!(error, JoinError::NoSuchHost(_)), "{error:?}");
 }
@@ -232,24 +233,24 @@ async fn a_full_host_says_so() {
     let oid = host.host(&enet, 1).await;
     let mut first = Player::connect(&server);
     first.join(oid.clone(), false);
-    first.play().await;
+    first.register().await;
     first.joined().await;
     let mut second = Player::connect(&server);
     second.join(oid, false);
-    second.play().await;
+    second.register().await;
     assert_eq!(second.failed().await, JoinError::HostFull);
 }
 
-/// Two players in a game, with the sockets that stand for their ENets.
+/// A host and a joining player in a game, with the sockets in place of their ENets.
 struct Game {
     host: Player,
     joining: Player,
     oid: OpenId,
     host_enet: UdpSocket,
     joining_enet: UdpSocket,
-    /// The host, as the joining knows it.
+    /// The host, on the joining player's link.
     peer: PeerId,
-    /// Where the joining's ENet reaches the host.
+    /// The loopback port that stands for the host.
     host_port: u16,
 }
 
@@ -260,7 +261,7 @@ impl Game {
         let oid = host.host(&host_enet, 4).await;
         let mut joining = Player::connect(server);
         joining.join(oid.clone(), force_relay);
-        joining.play().await;
+        joining.register().await;
         let (peer, host_port, ..) = joining.joined().await;
         (joining.link).connect_enet(peer, joining_enet.local_addr().unwrap().port());
         Self {
@@ -274,13 +275,13 @@ impl Game {
         }
     }
 
-    /// What the joining's ENet says, the host's hears; gives where it came from.
+    /// Sends a datagram from the joining player's ENet to the host's, and returns its source there.
     async fn talk(&self) -> SocketAddr {
         talk(&self.joining_enet, self.host_port, &self.host_enet).await
     }
 }
 
-/// Takes part in a game: what one side's ENet says, the other's hears.
+/// Sends a datagram from one side's ENet to the other's, and returns its source there.
 async fn talk(from: &UdpSocket, port: u16, to: &UdpSocket) -> SocketAddr {
     from.send_to(b"hello", (Ipv4Addr::LOCALHOST, port))
         .await
@@ -308,11 +309,11 @@ async fn a_plainly_registered_port_becomes_the_links() {
 
     let mut joining = Player::connect(&server);
     joining.join(oid, false);
-    joining.play().await;
+    joining.register().await;
     joining.joined().await;
 }
 
-/// The game's own socket keeps the port: the link needs one of its own, and so an identity.
+/// The game's own socket keeps the port. The link needs another one, and so another identity.
 #[tokio::test]
 async fn a_registered_port_that_the_game_uses_is_left_to_it() {
     let server = server();
@@ -325,11 +326,11 @@ async fn a_registered_port_that_the_game_uses_is_left_to_it() {
     let oid = host.host(&enet, 4).await;
     let mut joining = Player::connect(&server);
     joining.join(oid, false);
-    joining.play().await;
+    joining.register().await;
     joining.joined().await;
 }
 
-/// A server at the ports of one that was stopped.
+/// Starts a server at the ports of one that was stopped.
 async fn restarted(port: u16, registrar: u16) -> Server {
     loop {
         let config = Config {
@@ -377,11 +378,11 @@ async fn a_game_goes_on_while_the_server_is_gone_and_is_found_again_afterwards()
     assert_eq!(game.talk().await, source);
     let mut late = Player::connect(&again);
     late.join(game.oid, false);
-    late.play().await;
+    late.register().await;
     late.joined().await;
 }
 
-/// The relays are gone with the server; both sides have until ENet gives up, 5 s at the least.
+/// The relays are gone with the server. Both sides have until ENet gives up, at least 5 s.
 #[tokio::test]
 async fn a_relayed_game_goes_on_after_a_restart_of_the_server() {
     let first = server();
@@ -416,8 +417,8 @@ async fn a_relayed_game_goes_on_after_a_restart_of_the_server() {
     }
 }
 
-/// The session that was left took the address back with each check of its last second, and the new
-/// game's datagrams went astray.
+/// The session that the player had left used to take the address back with each check of its last
+/// second, and the new game's datagrams went astray.
 #[tokio::test]
 async fn a_host_that_is_joined_again_at_once_hears_the_new_game_alone() {
     let server = server();
@@ -447,7 +448,7 @@ async fn a_host_that_is_joined_again_at_once_hears_the_new_game_alone() {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let to_host = (Ipv4Addr::LOCALHOST, port);
             joining_enet.send_to(&[round], to_host).await.unwrap();
-            // The first datagrams of a game go out more than once, so an earlier game's may wait.
+            // The first datagrams of a game go out several times, so an earlier game's may wait.
             let from = loop {
                 let (bytes, from) = receive(&host_enet).await;
                 if bytes == [round] {
@@ -460,7 +461,7 @@ async fn a_host_that_is_joined_again_at_once_hears_the_new_game_alone() {
     }
 }
 
-/// The join asked the connection that was gone, and found only the relay.
+/// The join used to send its requests to the former connection, and reached only the relay.
 #[tokio::test]
 async fn a_second_join_asks_the_connection_of_its_own_time() {
     let server = server();
@@ -475,7 +476,7 @@ async fn a_second_join_asks_the_connection_of_its_own_time() {
 
     joining.connection = Player::connect(&server).connection;
     joining.join(oid, false);
-    joining.play().await;
+    joining.register().await;
     loop {
         match joining.link_event().await {
             PeerEvent::HostReached { kind, .. } => break assert_eq!(kind, PathKind::Direct),
@@ -489,7 +490,7 @@ async fn a_second_join_asks_the_connection_of_its_own_time() {
 async fn a_lost_connection_without_a_game_is_the_end() {
     let server = server();
     let mut player = Player::connect(&server);
-    player.play().await;
+    player.register().await;
     server.stop();
     let last = timeout(PATIENCE, player.connection.wait_event()).await;
     assert!(
@@ -505,7 +506,7 @@ async fn a_join_is_cancelled_at_any_time() {
     joining.join(OpenId::new("anybody").unwrap(), false);
     joining.link.cancel_join();
     assert_eq!(joining.failed().await, JoinError::Cancelled);
-    joining.play().await;
+    joining.register().await;
     joining.join(OpenId::new("anybody").unwrap(), false);
     joining.link.cancel_join();
     assert_eq!(joining.failed().await, JoinError::Cancelled);
@@ -525,7 +526,7 @@ async fn a_join_that_nobody_makes_ready_times_out() {
     assert_eq!(joining.failed().await, JoinError::TimedOut(limit));
 }
 
-/// Each entry has a socket: those that stay would use up a process's descriptors.
+/// Each peer has a socket. Sockets that stay would use up the process's descriptors.
 #[tokio::test]
 async fn players_who_come_and_go_leave_nothing_behind() {
     let server = server();

@@ -16,8 +16,8 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_secs(20);
 const PID: &str = "this-is-a-password";
 
-/// A connection to a silent server, and a socket that can be its registrar.
-async fn meet() -> (Connection, TcpStream, UdpSocket) {
+/// Returns a connection to a silent server, and a socket that can be its registrar.
+async fn connect() -> (Connection, TcpStream, UdpSocket) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let options = ConnectOptions {
         port: listener.local_addr().unwrap().port(),
@@ -53,8 +53,8 @@ async fn result(connection: &mut Connection) -> Result<u16, RegisterError> {
     }
 }
 
-/// The player's datagram: the bare PrivateID, from the port to be registered.
-async fn asked(registrar: &UdpSocket) -> SocketAddr {
+/// Waits for the player's datagram, the bare PrivateID, and returns the address to be registered.
+async fn receive_pid(registrar: &UdpSocket) -> SocketAddr {
     let mut buffer = [0; 256];
     let (length, player) = timeout(PATIENCE, registrar.recv_from(&mut buffer))
         .await
@@ -66,9 +66,9 @@ async fn asked(registrar: &UdpSocket) -> SocketAddr {
 
 #[tokio::test]
 async fn an_ok_registers_and_leaves_the_port_free() {
-    let (mut connection, _server, registrar) = meet().await;
+    let (mut connection, _server, registrar) = connect().await;
     register(&connection, &registrar, PATIENCE);
-    let player = asked(&registrar).await;
+    let player = receive_pid(&registrar).await;
     registrar.send_to(b"OK", player).await.unwrap();
     let port = result(&mut connection).await.unwrap();
     assert_eq!(port, player.port());
@@ -79,21 +79,21 @@ async fn an_ok_registers_and_leaves_the_port_free() {
 
 #[tokio::test]
 async fn a_lost_packet_is_repeated_from_the_same_port() {
-    let (mut connection, _server, registrar) = meet().await;
+    let (mut connection, _server, registrar) = connect().await;
     register(&connection, &registrar, PATIENCE);
-    let first = asked(&registrar).await;
-    let second = asked(&registrar).await;
+    let first = receive_pid(&registrar).await;
+    let second = receive_pid(&registrar).await;
     assert_eq!(first, second);
     registrar.send_to(b"OK", second).await.unwrap();
     assert!(result(&mut connection).await.is_ok());
 }
 
-/// Anyone can send to the player's port; only the registrar is believed.
+/// Anyone can send to the player's port. Only the registrar is believed.
 #[tokio::test]
 async fn liars_are_not_believed() {
-    let (mut connection, _server, registrar) = meet().await;
+    let (mut connection, _server, registrar) = connect().await;
     register(&connection, &registrar, Duration::from_millis(400));
-    let player = asked(&registrar).await;
+    let player = receive_pid(&registrar).await;
     let liar = bind().await;
     for _ in 0..20 {
         liar.send_to(b"OK", player).await.unwrap();
@@ -113,9 +113,9 @@ async fn a_refusal_ends_at_once_and_tells_no_secret() {
         "OKAY".into(),
         String::new(),
     ] {
-        let (mut connection, _server, registrar) = meet().await;
+        let (mut connection, _server, registrar) = connect().await;
         register(&connection, &registrar, PATIENCE);
-        let player = asked(&registrar).await;
+        let player = receive_pid(&registrar).await;
         registrar.send_to(answer.as_bytes(), player).await.unwrap();
         let error = result(&mut connection).await.unwrap_err();
         assert!(matches!(error, RegisterError::Refused));
@@ -123,25 +123,25 @@ async fn a_refusal_ends_at_once_and_tells_no_secret() {
     }
 }
 
-/// Nobody listens on the port yet: the system's refusals are not the registrar's.
+/// Nobody listens on the port yet. The system's refusals are not the registrar's.
 #[tokio::test]
 async fn a_registrar_that_comes_late_is_found() {
-    let (mut connection, _server, registrar) = meet().await;
+    let (mut connection, _server, registrar) = connect().await;
     let address = registrar.local_addr().unwrap();
     register(&connection, &registrar, PATIENCE);
     drop(registrar);
     tokio::time::sleep(Duration::from_millis(200)).await;
     let registrar = UdpSocket::bind(address).await.unwrap();
-    let player = asked(&registrar).await;
+    let player = receive_pid(&registrar).await;
     registrar.send_to(b"OK", player).await.unwrap();
     assert!(result(&mut connection).await.is_ok());
 }
 
 #[tokio::test]
 async fn no_registration_outlives_its_connection() {
-    let (connection, _server, registrar) = meet().await;
+    let (connection, _server, registrar) = connect().await;
     register(&connection, &registrar, PATIENCE);
-    let player = asked(&registrar).await;
+    let player = receive_pid(&registrar).await;
     drop(connection);
     let free = async {
         while UdpSocket::bind(("0.0.0.0", player.port())).await.is_err() {
