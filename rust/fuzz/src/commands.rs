@@ -18,7 +18,7 @@ use noray_protocol::wire::{
     framing::Framing,
     id::OpenId,
 };
-use noray_server::{Config, Server};
+use noray_server::{ByteSize, Config, Server};
 use socket2::SockRef;
 use tokio::runtime::{Builder, Runtime};
 
@@ -100,8 +100,8 @@ impl Stage {
             udp_host: Ipv4Addr::LOCALHOST,
             registrar_port: 0,
             relay_ports: relay_ports.clone().into(),
-            relay_timeout: RELAY_TIMEOUT,
-            max_individual_traffic: u64::from(u32::MAX),
+            relay_timeout: RELAY_TIMEOUT.into(),
+            max_individual_traffic: ByteSize(u64::from(u32::MAX)),
             max_hosts_per_connection: MAX_HOSTS,
             // How long something takes must not change what is said.
             max_lines_per_second: u32::MAX,

@@ -162,7 +162,7 @@ impl Session {
         let config = &commands.config;
         let now = Instant::now();
         Self {
-            decoder: LineDecoder::new(Framing::Plain, config.max_line_length),
+            decoder: LineDecoder::new(Framing::Plain, config.max_line_length.as_usize()),
             lines: Throttle::new(config.max_lines_per_second, now),
             connects: Throttle::new(config.max_connects_per_second, now),
             is_registered: false,
@@ -185,8 +185,8 @@ impl Session {
 
     async fn serve(&mut self) -> Result<(), End> {
         let drain = self.commands.drain.clone();
-        let mut time_to_register = pin!(timing::sleep(self.commands.config.unregistered_timeout));
-        prepare_connection(&self.stream, self.commands.config.vanished_timeout)?;
+        let mut time_to_register = pin!(timing::sleep(*self.commands.config.unregistered_timeout));
+        prepare_connection(&self.stream, *self.commands.config.vanished_timeout)?;
         self.send(&ServerCommand::Greeting(format!(
             "noray-server v{}",
             env!("CARGO_PKG_VERSION")
@@ -413,7 +413,7 @@ impl Session {
 
     /// Writes everything that waits.
     async fn flush(&mut self) -> Result<(), End> {
-        let timeout = self.commands.config.write_timeout;
+        let timeout = *self.commands.config.write_timeout;
         loop {
             let lines = self.member.outbox().take();
             if lines.is_empty() {

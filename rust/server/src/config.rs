@@ -1,270 +1,205 @@
 //! What a server can be told.
 
 use std::{
+    fmt,
     net::{IpAddr, Ipv4Addr},
+    ops::{Bound, RangeBounds},
     time::Duration,
 };
 
 use noray_protocol::{server::relay_table::RelayLimits, wire::id::OpenId};
 
-use crate::{defaults, relay_ports::RelayPorts, settings::Setting};
+#[cfg(feature = "cli")]
+use crate::values::{count, host, host_v4, port};
+use crate::{
+    defaults,
+    relay_ports::RelayPorts,
+    values::{ByteSize, TimeSpan},
+};
 
-/// A server's configuration.
-///
-/// [`Config::default`] is the public server's. [`Config::set`] takes values as text,
-/// by the public server's `NORAY_*` names and with its units.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// Length of an OpenID, in characters. Default 21.
-    pub open_id_length: usize,
-    /// The characters of OpenIDs. Default: letters, digits, `_` and `-`.
-    pub open_id_charset: String,
-    /// Whether OpenIDs are made of words, `BraveFriendlyFalcon`, in place of characters. Needs the
-    /// feature `cli`. Default: no.
-    pub open_id_words: bool,
-    /// How many words such an OpenID has. Default 3.
-    pub open_id_word_count: usize,
-    /// Length of a PrivateID, in characters. Default 128.
-    pub private_id_length: usize,
-    /// The characters of PrivateIDs. Default: letters, digits, `_` and `-`.
-    pub private_id_charset: String,
-    /// Where the commands listen (TCP), IPv4 or IPv6; `::` means both. Default
-    /// `0.0.0.0`.
-    pub socket_host: IpAddr,
-    /// TCP port of the commands; 0 takes any free one. Default 8890.
-    pub socket_port: u16,
-    /// Where the binary serves metrics and health (HTTP), IPv4 or IPv6. Default `0.0.0.0`.
-    pub http_host: IpAddr,
-    /// TCP port of the binary's metrics and health; 0 takes any free one, `None` serves none.
-    /// Default 8891.
-    pub http_port: Option<u16>,
-    /// Where the registrar and the relays listen (UDP). Default `0.0.0.0`.
-    pub udp_host: Ipv4Addr,
-    /// UDP port of the registrar; 0 takes any free one. Default 8809.
-    pub registrar_port: u16,
-    /// UDP ports for relays, one for each relayed player; none means no relays.
-    /// Default 49152 to 51200.
-    pub relay_ports: RelayPorts,
-    /// A relay that nothing goes through for so long is closed. Default 30 s.
-    pub relay_timeout: Duration,
-    /// Pause between two searches for idle relays. Default 30 s.
-    pub relay_cleanup_interval: Duration,
-    /// What one player may send through its relay, in bytes a second, headers
-    /// included. Default 128 KiB.
-    pub max_individual_traffic: u64,
-    /// What all players may send through relays, in bytes a second. Default 1 GiB.
-    pub max_global_traffic: u64,
-    /// The slice of time in which traffic is counted. Default 100 ms.
-    pub traffic_interval: Duration,
-    /// How long a relay forwards. Default 4 h.
-    pub max_lifetime_duration: Duration,
-    /// How many bytes one player may send in its relay's life. Default 4 GiB.
-    pub max_lifetime_traffic: u64,
-    /// Connections at one time; more are closed at once. Default 10,000.
-    pub max_connections: usize,
-    /// Connections from one IPv4 address or one IPv6 /64 network at one time; more
-    /// are closed at once. Default 1,000.
-    pub max_connections_per_address: usize,
-    /// Longest line that a player may send, in bytes; longer ones are skipped.
-    /// Default 4,096.
-    pub max_line_length: usize,
-    /// Lines a second that are read of one connection; more wait. Default 100.
-    pub max_lines_per_second: u32,
-    /// `connect` and `connect-relay` a second that are answered on one connection;
-    /// more are refused. Default 10.
-    pub max_connects_per_second: u32,
-    /// Lines a second that are read of all connections from one address together; more
-    /// wait. Default 5,000.
-    pub max_lines_per_second_per_address: u32,
-    /// `connect` and `connect-relay` a second that are answered to all connections from
-    /// one address together; more are refused. Default 500.
-    pub max_connects_per_second_per_address: u32,
-    /// `register-host` a second of all connections from one address together; more wait.
-    /// Default 500.
-    pub max_registrations_per_second_per_address: u32,
-    /// Identities of one connection; a `register-host` too many is passed over.
-    /// Default 16.
-    pub max_hosts_per_connection: usize,
-    /// Bytes that may wait for a player who is slow to read. From half of it on, the
-    /// player itself is not read from, and who asks for it is refused. Default 64 KiB.
-    pub max_outbound_queue: usize,
-    /// A player who does not read what was written to it for so long is disconnected.
-    /// Default 20 s.
-    pub write_timeout: Duration,
-    /// A player whose machine does not answer for so long, without a word, is disconnected.
-    /// From 8 s to 12 h, default 2 minutes.
-    pub vanished_timeout: Duration,
-    /// A connection without `register-host` is closed after this time. Default 10
-    /// minutes.
-    pub unregistered_timeout: Duration,
-    /// How long the binary waits at its end for games that go through its relays. Default 10 s.
-    pub drain_timeout: Duration,
-    /// What the binary logs. Default [`LogLevel::Info`].
-    pub log_level: LogLevel,
-    /// How the binary logs. Default [`LogFormat::Text`].
-    pub log_format: LogFormat,
-}
+/// The shortest time that a time-out or a pause may be.
+const SHORTEST: TimeSpan = TimeSpan(Duration::from_millis(1));
 
-/// How lines are logged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs: one JSON object a line.
-    Json,
-}
+/// Declares each setting once: its help text, its name, its type, its default, and behind `=>` the
+/// range of values that a server can work with. Without the feature `cli`, `#[arg]` has no effect.
+macro_rules! settings {
+    (
+        $(#[$meta:meta])*
+        pub struct $config:ident {$(
+            $(#[doc = $help:tt])+
+            #[arg(env = $name:literal, $($arg:tt)+)]
+            pub $field:ident: $type:ty = $default:expr $(=> $range:expr)?,
+        )+}
+    ) => {
+        $(#[$meta])*
+        #[cfg_attr(feature = "cli", derive(clap::Args))]
+        pub struct $config {$(
+            $(#[doc = $help])+
+            #[cfg_attr(feature = "cli", arg(env = $name, $($arg)+, default_value_t = $default))]
+            pub $field: $type,
+        )+}
 
-impl LogFormat {
-    /// All formats.
-    pub const ALL: [Self; 2] = [Self::Text, Self::Json];
-
-    /// The format's name in `NORAY_LOG_FORMAT`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
+        impl Default for $config {
+            fn default() -> Self {
+                Self {$(
+                    $field: $default,
+                )+}
+            }
         }
-    }
-}
 
-/// How much is logged, by the public server's names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum LogLevel {
-    /// Nothing.
-    Silent,
-    /// What ends the server.
-    Fatal,
-    /// What goes wrong.
-    Error,
-    /// What may go wrong.
-    Warn,
-    /// The start, the end and the configuration.
-    #[default]
-    Info,
-    /// What each player does.
-    Debug,
-    /// Everything.
-    Trace,
-}
+        impl $config {
+            fn check_ranges(&self) -> Result<(), ConfigError> {
+                $($(check_range($name, &self.$field, $range)?;)?)+
+                Ok(())
+            }
 
-impl LogLevel {
-    /// All levels, the quietest first.
-    pub const ALL: [Self; 7] = [
-        Self::Silent,
-        Self::Fatal,
-        Self::Error,
-        Self::Warn,
-        Self::Info,
-        Self::Debug,
-        Self::Trace,
-    ];
-
-    /// The level's name in `NORAY_LOGLEVEL`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Silent => "silent",
-            Self::Fatal => "fatal",
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
+            /// Returns the name of each setting and its value, in the form in which it is read.
+            #[cfg(feature = "cli")]
+            #[must_use]
+            pub fn shown(&self) -> Vec<(&'static str, String)> {
+                vec![$(
+                    ($name, self.$field.to_string()),
+                )+]
+            }
         }
+    };
+}
+
+settings! {
+    /// A server's configuration. [`Config::default`] is the public server's.
+    ///
+    /// With the feature `cli` it is a part of a command line, whose flags have the names, forms and
+    /// units of the public server's `NORAY_*` variables.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Config {
+        /// Address on which the commands listen (TCP); `::` means IPv6 and IPv4.
+        #[arg(env = "NORAY_SOCKET_HOST", long, value_name = "ADDRESS", value_parser = host)]
+        pub socket_host: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        /// TCP port of the commands; 0 takes any free one.
+        #[arg(env = "NORAY_SOCKET_PORT", long, value_name = "PORT", value_parser = port)]
+        pub socket_port: u16 = defaults::COMMAND_PORT,
+        /// IPv4 address on which the registrar and the relays listen (UDP).
+        #[arg(env = "NORAY_UDP_HOST", long, value_name = "ADDRESS", value_parser = host_v4)]
+        pub udp_host: Ipv4Addr = Ipv4Addr::UNSPECIFIED,
+        /// UDP port of the registrar; 0 takes any free one.
+        #[arg(env = "NORAY_UDP_REGISTRAR_PORT", long = "udp-registrar-port", value_name = "PORT", value_parser = port)]
+        pub registrar_port: u16 = defaults::REGISTRAR_PORT,
+        /// UDP ports for relays, one for each relayed player, as in `49152-51200`, `2048+3` or
+        /// `2048, 2050-2060`.
+        #[arg(env = "NORAY_UDP_RELAY_PORTS", long = "udp-relay-ports", value_name = "PORTS")]
+        pub relay_ports: RelayPorts = defaults::RELAY_PORTS.collect(),
+        /// A relay that carries no packet for this time is closed.
+        #[arg(env = "NORAY_UDP_RELAY_TIMEOUT", long = "udp-relay-timeout", value_name = "TIME")]
+        pub relay_timeout: TimeSpan = defaults::RELAY_TIMEOUT.into() => SHORTEST..,
+        /// Pause between two searches for idle relays.
+        #[arg(env = "NORAY_UDP_RELAY_CLEANUP_INTERVAL", long = "udp-relay-cleanup-interval", value_name = "TIME")]
+        pub relay_cleanup_interval: TimeSpan = defaults::RELAY_CLEANUP_INTERVAL.into() => SHORTEST..,
+        /// What one player may send through its relay in a second, headers included; the rest is
+        /// dropped.
+        #[arg(env = "NORAY_UDP_RELAY_MAX_INDIVIDUAL_TRAFFIC", long = "udp-relay-max-individual-traffic", value_name = "SIZE")]
+        pub max_individual_traffic: ByteSize = ByteSize(defaults::MAX_INDIVIDUAL_TRAFFIC) => ByteSize(1)..,
+        /// What all players may send through relays in a second, headers included; the rest is
+        /// dropped.
+        #[arg(env = "NORAY_UDP_RELAY_MAX_GLOBAL_TRAFFIC", long = "udp-relay-max-global-traffic", value_name = "SIZE")]
+        pub max_global_traffic: ByteSize = ByteSize(defaults::MAX_GLOBAL_TRAFFIC) => ByteSize(1)..,
+        /// Slice of time in which traffic is counted.
+        #[arg(env = "NORAY_UDP_RELAY_TRAFFIC_INTERVAL", long = "udp-relay-traffic-interval", value_name = "TIME")]
+        pub traffic_interval: TimeSpan = defaults::TRAFFIC_INTERVAL.into() => SHORTEST..,
+        /// How long a relay forwards.
+        #[arg(env = "NORAY_UDP_RELAY_MAX_LIFETIME_DURATION", long = "udp-relay-max-lifetime-duration", value_name = "TIME")]
+        pub max_lifetime_duration: TimeSpan = defaults::MAX_LIFETIME_DURATION.into() => SHORTEST..,
+        /// How much one player may send in its relay's life.
+        #[arg(env = "NORAY_UDP_RELAY_MAX_LIFETIME_TRAFFIC", long = "udp-relay-max-lifetime-traffic", value_name = "SIZE")]
+        pub max_lifetime_traffic: ByteSize = ByteSize(defaults::MAX_LIFETIME_TRAFFIC) => ByteSize(1)..,
+        /// Length of an OpenID, in characters; a short one can be guessed or be given twice.
+        #[arg(env = "NORAY_OID_LENGTH", long = "oid-length", value_name = "COUNT", value_parser = count::<usize>)]
+        pub open_id_length: usize = defaults::OPEN_ID_LENGTH => 1..,
+        /// Characters of OpenIDs.
+        #[arg(env = "NORAY_OID_CHARSET", long = "oid-charset", value_name = "CHARACTERS")]
+        pub open_id_charset: String = defaults::ID_CHARSET.to_owned(),
+        /// Whether OpenIDs are words, as in `BraveFriendlyFalcon`: true or false.
+        #[arg(env = "NORAY_ENABLE_WORDS_OID", long = "enable-words-oid", value_name = "BOOL", action = clap::ArgAction::Set)]
+        pub open_id_words: bool = false,
+        /// How many words such an OpenID has.
+        #[arg(env = "NORAY_WORDS_OID_LENGTH", long = "words-oid-length", value_name = "COUNT", value_parser = count::<usize>)]
+        pub open_id_word_count: usize = defaults::OPEN_ID_WORD_COUNT => 1..=defaults::MAX_OPEN_ID_WORDS,
+        /// Length of a PrivateID, which works like a password, in characters.
+        #[arg(env = "NORAY_PID_LENGTH", long = "pid-length", value_name = "COUNT", value_parser = count::<usize>)]
+        pub private_id_length: usize = defaults::PRIVATE_ID_LENGTH => 1..,
+        /// Characters of PrivateIDs.
+        #[arg(env = "NORAY_PID_CHARSET", long = "pid-charset", value_name = "CHARACTERS")]
+        pub private_id_charset: String = defaults::ID_CHARSET.to_owned(),
+        /// Connections at one time; more are closed at once.
+        #[arg(env = "NORAY_MAX_CONNECTIONS", long, value_name = "COUNT", value_parser = count::<usize>)]
+        pub max_connections: usize = defaults::MAX_CONNECTIONS => 1..,
+        /// Connections from one IPv4 address or one IPv6 /64 network at one time; more are closed
+        /// at once.
+        #[arg(env = "NORAY_MAX_CONNECTIONS_PER_ADDRESS", long, value_name = "COUNT", value_parser = count::<usize>)]
+        pub max_connections_per_address: usize = defaults::MAX_CONNECTIONS_PER_ADDRESS => 1..,
+        /// Longest line that a player may send; longer ones are skipped.
+        #[arg(env = "NORAY_MAX_LINE_LENGTH", long, value_name = "SIZE")]
+        pub max_line_length: ByteSize = ByteSize(defaults::MAX_LINE_LENGTH as u64) => ByteSize(64)..=ByteSize(1 << 20),
+        /// Lines a second that are read from one connection; more wait.
+        #[arg(env = "NORAY_MAX_LINES_PER_SECOND", long, value_name = "COUNT", value_parser = count::<u32>)]
+        pub max_lines_per_second: u32 = defaults::MAX_LINES_PER_SECOND => 1..,
+        /// `connect` and `connect-relay` a second that are answered on one connection; more are
+        /// refused.
+        #[arg(env = "NORAY_MAX_CONNECTS_PER_SECOND", long, value_name = "COUNT", value_parser = count::<u32>)]
+        pub max_connects_per_second: u32 = defaults::MAX_CONNECTS_PER_SECOND => 1..,
+        /// Lines a second that are read from all connections of one address; more wait.
+        #[arg(env = "NORAY_MAX_LINES_PER_SECOND_PER_ADDRESS", long, value_name = "COUNT", value_parser = count::<u32>)]
+        pub max_lines_per_second_per_address: u32 = defaults::MAX_LINES_PER_SECOND_PER_ADDRESS => 1..,
+        /// `connect` and `connect-relay` a second that are answered on all connections of one
+        /// address; more are refused.
+        #[arg(env = "NORAY_MAX_CONNECTS_PER_SECOND_PER_ADDRESS", long, value_name = "COUNT", value_parser = count::<u32>)]
+        pub max_connects_per_second_per_address: u32 =
+            defaults::MAX_CONNECTS_PER_SECOND_PER_ADDRESS => 1..,
+        /// `register-host` a second on all connections of one address; more wait.
+        #[arg(env = "NORAY_MAX_REGISTRATIONS_PER_SECOND_PER_ADDRESS", long, value_name = "COUNT", value_parser = count::<u32>)]
+        pub max_registrations_per_second_per_address: u32 =
+            defaults::MAX_REGISTRATIONS_PER_SECOND_PER_ADDRESS => 1..,
+        /// OpenIDs that one connection may have; asking for more has no effect.
+        #[arg(env = "NORAY_MAX_HOSTS_PER_CONNECTION", long, value_name = "COUNT", value_parser = count::<usize>)]
+        pub max_hosts_per_connection: usize = defaults::MAX_HOSTS_PER_CONNECTION => 1..,
+        /// What may wait for a player who is slow to read; from half of it on, the player itself is
+        /// not read from, and requests for it are refused.
+        #[arg(env = "NORAY_MAX_OUTBOUND_QUEUE", long, value_name = "SIZE")]
+        pub max_outbound_queue: ByteSize = ByteSize(defaults::MAX_OUTBOUND_QUEUE as u64),
+        /// A player who does not read for this time is disconnected.
+        #[arg(env = "NORAY_WRITE_TIMEOUT", long, value_name = "TIME")]
+        pub write_timeout: TimeSpan = defaults::WRITE_TIMEOUT.into() => SHORTEST..,
+        /// A player whose machine does not answer for this time is disconnected; from 8s to 12h.
+        #[arg(env = "NORAY_VANISHED_TIMEOUT", long, value_name = "TIME")]
+        pub vanished_timeout: TimeSpan = defaults::VANISHED_TIMEOUT.into() => defaults::VANISHED_TIMEOUTS,
+        /// A connection without `register-host` is closed after this time.
+        #[arg(env = "NORAY_UNREGISTERED_TIMEOUT", long, value_name = "TIME")]
+        pub unregistered_timeout: TimeSpan = defaults::UNREGISTERED_TIMEOUT.into() => SHORTEST..,
     }
 }
 
 /// A setting that a server cannot work with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// The value of a setting makes no sense.
-    #[error("{name} (--{flag}): {problem}", name = setting.name, flag = setting.flag)]
-    Invalid {
-        /// The setting.
-        setting: &'static Setting,
-        /// What is wrong with the value, as a sentence.
-        problem: String,
-    },
-    /// There is no setting of this name.
-    #[error("there is no setting named {0:?}")]
-    Unknown(String),
+#[error("{name} (--{flag}): {problem}", flag = flag(name))]
+pub struct ConfigError {
+    /// The setting, by the name of its environment variable.
+    pub name: &'static str,
+    /// What is wrong with its value.
+    pub problem: String,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        let (first, last) = defaults::RELAY_PORTS;
-        Self {
-            open_id_length: defaults::OPEN_ID_LENGTH,
-            open_id_charset: defaults::ID_CHARSET.to_owned(),
-            open_id_words: false,
-            open_id_word_count: defaults::OPEN_ID_WORD_COUNT,
-            private_id_length: defaults::PRIVATE_ID_LENGTH,
-            private_id_charset: defaults::ID_CHARSET.to_owned(),
-            socket_host: Ipv4Addr::UNSPECIFIED.into(),
-            socket_port: defaults::COMMAND_PORT,
-            http_host: Ipv4Addr::UNSPECIFIED.into(),
-            http_port: Some(defaults::HTTP_PORT),
-            udp_host: Ipv4Addr::UNSPECIFIED,
-            registrar_port: defaults::REGISTRAR_PORT,
-            relay_ports: (first..=last).collect(),
-            relay_timeout: defaults::RELAY_TIMEOUT,
-            relay_cleanup_interval: defaults::RELAY_CLEANUP_INTERVAL,
-            max_individual_traffic: defaults::MAX_INDIVIDUAL_TRAFFIC,
-            max_global_traffic: defaults::MAX_GLOBAL_TRAFFIC,
-            traffic_interval: defaults::TRAFFIC_INTERVAL,
-            max_lifetime_duration: defaults::MAX_LIFETIME_DURATION,
-            max_lifetime_traffic: defaults::MAX_LIFETIME_TRAFFIC,
-            max_connections: defaults::MAX_CONNECTIONS,
-            max_connections_per_address: defaults::MAX_CONNECTIONS_PER_ADDRESS,
-            max_line_length: defaults::MAX_LINE_LENGTH,
-            max_lines_per_second: defaults::MAX_LINES_PER_SECOND,
-            max_connects_per_second: defaults::MAX_CONNECTS_PER_SECOND,
-            max_lines_per_second_per_address: defaults::MAX_LINES_PER_SECOND_PER_ADDRESS,
-            max_connects_per_second_per_address: defaults::MAX_CONNECTS_PER_SECOND_PER_ADDRESS,
-            max_registrations_per_second_per_address:
-                defaults::MAX_REGISTRATIONS_PER_SECOND_PER_ADDRESS,
-            max_hosts_per_connection: defaults::MAX_HOSTS_PER_CONNECTION,
-            max_outbound_queue: defaults::MAX_OUTBOUND_QUEUE,
-            write_timeout: defaults::WRITE_TIMEOUT,
-            vanished_timeout: defaults::VANISHED_TIMEOUT,
-            unregistered_timeout: defaults::UNREGISTERED_TIMEOUT,
-            drain_timeout: defaults::DRAIN_TIMEOUT,
-            log_level: LogLevel::default(),
-            log_format: LogFormat::default(),
-        }
-    }
+/// Returns the flag, without its dashes, of the setting with this variable.
+fn flag(name: &str) -> String {
+    let name = name.strip_prefix("NORAY_").unwrap_or(name);
+    name.to_lowercase().replace('_', "-")
 }
 
 impl Config {
-    /// Sets what the public server's environment variable `name`, or one of our own,
-    /// means with this value. An empty value leaves the setting as it is.
-    ///
-    /// A host name is looked up, which can take seconds; everything else is immediate.
-    /// Values are read here; whether a server can work with them, [`Self::check`] says.
+    /// Checks whether a server can work with this configuration.
     ///
     /// # Errors
-    /// See [`ConfigError`]; the configuration is then as it was.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
-        let setting = Setting::named(name).ok_or_else(|| ConfigError::Unknown(name.to_owned()))?;
-        let value = value.trim();
-        if value.is_empty() {
-            return Ok(());
-        }
-        (setting.set)(self, value).map_err(|problem| ConfigError::Invalid { setting, problem })
-    }
-
-    /// Whether a server can work with this configuration.
-    ///
-    /// # Errors
-    /// [`ConfigError::Invalid`] with the first setting that it cannot work with.
+    /// Returns the first setting that it cannot work with.
     pub fn check(&self) -> Result<(), ConfigError> {
-        require(
-            defaults::VANISHED_TIMEOUTS.contains(&self.vanished_timeout),
-            "NORAY_VANISHED_TIMEOUT",
-            "must be from 8s to 12h",
-        )?;
+        self.check_ranges()?;
         check_id(
             ["NORAY_OID_LENGTH", "NORAY_OID_CHARSET"],
             self.open_id_length,
@@ -283,129 +218,78 @@ impl Config {
             "this build has no words",
         )?;
         require(
-            (1..=defaults::MAX_OPEN_ID_WORDS).contains(&self.open_id_word_count),
-            "NORAY_WORDS_OID_LENGTH",
-            &format!("must be from 1 to {}", defaults::MAX_OPEN_ID_WORDS),
-        )?;
-        require(
             !self.relay_ports.contains(&0),
             "NORAY_UDP_RELAY_PORTS",
             "port 0 is no relay port",
         )?;
-        for (name, time) in [
-            ("NORAY_UDP_RELAY_TIMEOUT", self.relay_timeout),
-            (
-                "NORAY_UDP_RELAY_CLEANUP_INTERVAL",
-                self.relay_cleanup_interval,
-            ),
-            ("NORAY_UDP_RELAY_TRAFFIC_INTERVAL", self.traffic_interval),
-            (
-                "NORAY_UDP_RELAY_MAX_LIFETIME_DURATION",
-                self.max_lifetime_duration,
-            ),
-            ("NORAY_WRITE_TIMEOUT", self.write_timeout),
-            ("NORAY_UNREGISTERED_TIMEOUT", self.unregistered_timeout),
-        ] {
-            require(
-                time >= Duration::from_millis(1),
-                name,
-                "must be 1ms or longer",
-            )?;
-        }
-        for (name, limit) in [
-            (
-                "NORAY_UDP_RELAY_MAX_INDIVIDUAL_TRAFFIC",
-                self.max_individual_traffic,
-            ),
-            (
-                "NORAY_UDP_RELAY_MAX_GLOBAL_TRAFFIC",
-                self.max_global_traffic,
-            ),
-            (
-                "NORAY_UDP_RELAY_MAX_LIFETIME_TRAFFIC",
-                self.max_lifetime_traffic,
-            ),
-            ("NORAY_MAX_CONNECTIONS", self.max_connections as u64),
-            (
-                "NORAY_MAX_CONNECTIONS_PER_ADDRESS",
-                self.max_connections_per_address as u64,
-            ),
-            (
-                "NORAY_MAX_LINES_PER_SECOND",
-                self.max_lines_per_second.into(),
-            ),
-            (
-                "NORAY_MAX_CONNECTS_PER_SECOND",
-                self.max_connects_per_second.into(),
-            ),
-            (
-                "NORAY_MAX_LINES_PER_SECOND_PER_ADDRESS",
-                self.max_lines_per_second_per_address.into(),
-            ),
-            (
-                "NORAY_MAX_CONNECTS_PER_SECOND_PER_ADDRESS",
-                self.max_connects_per_second_per_address.into(),
-            ),
-            (
-                "NORAY_MAX_REGISTRATIONS_PER_SECOND_PER_ADDRESS",
-                self.max_registrations_per_second_per_address.into(),
-            ),
-            (
-                "NORAY_MAX_HOSTS_PER_CONNECTION",
-                self.max_hosts_per_connection as u64,
-            ),
-        ] {
-            require(limit > 0, name, "must be 1 or more")?;
-        }
-        require(
-            (64..=1 << 20).contains(&self.max_line_length),
-            "NORAY_MAX_LINE_LENGTH",
-            "must be from 64 bytes to 1mb",
-        )?;
         // An answer can hold what a line held, or both ids.
-        let answer = self.max_line_length.saturating_add(4096);
+        let answer = self.max_line_length.0.saturating_add(4096);
         require(
-            self.max_outbound_queue >= answer.saturating_mul(2),
+            self.max_outbound_queue.0 >= answer.saturating_mul(2),
             "NORAY_MAX_OUTBOUND_QUEUE",
             "must be 8kb and twice NORAY_MAX_LINE_LENGTH or more",
         )
     }
 
-    /// The relays' share of the configuration.
+    /// Returns what the configuration says of relays.
     pub(crate) fn relay_limits(&self) -> RelayLimits {
         RelayLimits {
-            idle_timeout: self.relay_timeout,
-            traffic_interval: self.traffic_interval,
-            max_individual_traffic: self.max_individual_traffic,
-            max_global_traffic: self.max_global_traffic,
-            max_lifetime: self.max_lifetime_duration,
-            max_lifetime_traffic: self.max_lifetime_traffic,
+            idle_timeout: *self.relay_timeout,
+            traffic_interval: *self.traffic_interval,
+            max_individual_traffic: self.max_individual_traffic.0,
+            max_global_traffic: self.max_global_traffic.0,
+            max_lifetime: *self.max_lifetime_duration,
+            max_lifetime_traffic: self.max_lifetime_traffic.0,
             address_hold: defaults::ADDRESS_HOLD,
             max_links: defaults::MAX_LINKS,
         }
     }
 }
 
-fn require(holds: bool, name: &str, problem: &str) -> Result<(), ConfigError> {
+fn require(holds: bool, name: &'static str, problem: &str) -> Result<(), ConfigError> {
     if holds {
         return Ok(());
     }
-    Err(match Setting::named(name) {
-        Some(setting) => ConfigError::Invalid {
-            setting,
-            problem: problem.to_owned(),
-        },
-        None => ConfigError::Unknown(name.to_owned()),
+    Err(ConfigError {
+        name,
+        problem: problem.to_owned(),
     })
 }
 
+/// What can be too little or too much.
+trait Amount: PartialOrd + fmt::Display {
+    /// How a larger amount is called.
+    const MORE: &'static str = "more";
+}
+
+impl Amount for u32 {}
+impl Amount for usize {}
+impl Amount for ByteSize {}
+impl Amount for TimeSpan {
+    const MORE: &'static str = "longer";
+}
+
+fn check_range<T: Amount>(
+    name: &'static str,
+    value: &T,
+    range: impl RangeBounds<T>,
+) -> Result<(), ConfigError> {
+    let problem = match (range.start_bound(), range.end_bound()) {
+        (Bound::Included(least), Bound::Included(most)) => {
+            format!("must be from {least} to {most}")
+        }
+        (Bound::Included(least), _) => format!("must be {least} or {}", T::MORE),
+        _ => "is out of range".to_owned(),
+    };
+    require(range.contains(value), name, &problem)
+}
+
 fn check_id(
-    [length_name, charset_name]: [&str; 2],
+    [length_name, charset_name]: [&'static str; 2],
     length: usize,
     charset: &str,
     max_bytes: usize,
 ) -> Result<(), ConfigError> {
-    require(length > 0, length_name, "must be 1 or more")?;
     let chars: Vec<char> = charset.chars().collect();
     // An id is drawn with one random byte a character.
     require(
@@ -426,4 +310,14 @@ fn check_id(
         length_name,
         &format!("an id must not be longer than {max_bytes} bytes"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_configuration_works() {
+        assert_eq!(Config::default().check(), Ok(()));
+    }
 }

@@ -5,6 +5,8 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use crate::values::TimeSpan;
+
 pub use noray_protocol::defaults::{COMMAND_PORT, MAX_OPEN_ID, MAX_PRIVATE_ID, REGISTRAR_PORT};
 
 const KIB: u64 = 1024;
@@ -26,8 +28,8 @@ pub const PRIVATE_ID_LENGTH: usize = 128;
 /// The characters that ids are made of: safe in an URL and in a line.
 pub const ID_CHARSET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
-/// UDP ports for relays, one for each relayed player; first and last.
-pub const RELAY_PORTS: (u16, u16) = (49152, 51200);
+/// UDP ports for relays, one for each relayed player.
+pub const RELAY_PORTS: RangeInclusive<u16> = 49152..=51200;
 
 /// A relay that nothing goes through for so long is closed.
 pub const RELAY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -119,8 +121,8 @@ pub const BYTES_PER_LINE: f64 = 1024.0;
 pub const READ_CHUNK: usize = 4096;
 
 /// What [`VANISHED_TIMEOUT`] may be: systems count in seconds, up to 32,767 of them.
-pub const VANISHED_TIMEOUTS: RangeInclusive<Duration> =
-    Duration::from_secs(8)..=Duration::from_secs(12 * 60 * 60);
+pub const VANISHED_TIMEOUTS: RangeInclusive<TimeSpan> =
+    TimeSpan(Duration::from_secs(8))..=TimeSpan(Duration::from_secs(12 * 60 * 60));
 
 /// Questions whether a silent player's machine is still there, in the second half of
 /// [`VANISHED_TIMEOUT`]. The first one comes after a minute by default: home routers forget a

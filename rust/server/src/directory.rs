@@ -148,7 +148,7 @@ impl Directory {
         Self {
             max_connections: config.max_connections,
             max_per_address: config.max_connections_per_address,
-            outbound_queue: config.max_outbound_queue,
+            outbound_queue: config.max_outbound_queue.as_usize(),
             open_id: OpenIdForm::new(config),
             private_id: IdForm {
                 length: config.private_id_length,

@@ -8,7 +8,7 @@
 //! batching    many datagrams with one call
 //! directory   who is connected, and what waits to be written to whom
 //! counters    what happened so far
-//! config      what a server can be told; settings: the same as text
+//! config      what a server can be told; values: how that is written
 //! defaults    limits and times, each with its reason
 //! ```
 //!
@@ -28,13 +28,13 @@ mod registrar;
 mod relay;
 mod relay_ports;
 mod server;
-mod settings;
 mod sockets;
 mod throttle;
 mod timing;
+pub mod values;
 
-pub use config::{Config, ConfigError, LogFormat, LogLevel};
+pub use config::{Config, ConfigError};
 pub use counters::{Histogram, Metrics};
 pub use relay_ports::{RelayPorts, RelayPortsError};
 pub use server::{Server, StartError, Stats};
-pub use settings::{SETTINGS, Setting};
+pub use values::{ByteSize, TimeSpan};

@@ -122,7 +122,7 @@ impl Server {
         ));
         let directory = Arc::new(Directory::new(&config, counters.clone(), relays.clone()));
         let (max_connections, relay_ports) = (config.max_connections, config.relay_ports.len());
-        let expiry = relays.expire_regularly(config.relay_cleanup_interval);
+        let expiry = relays.expire_regularly(*config.relay_cleanup_interval);
         let registrar = registrar::run(registrar, directory.clone(), stop.clone());
         let commands = Arc::new(Commands {
             config,

@@ -24,7 +24,7 @@ impl LibraryServer {
             socket_port: 0,
             udp_host: Ipv4Addr::LOCALHOST,
             registrar_port: 0,
-            relay_ports: free_ports(8),
+            relay_ports: free_ports(8).into(),
             ..Config::default()
         }
     }

@@ -7,8 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_server::SETTINGS;
-
 use crate::harness::{PATIENCE, Player, free_ports};
 
 /// The binary with nothing of this test's environment but what it is told.
@@ -25,10 +23,52 @@ pub(crate) fn binary_with_descriptors(limit: usize) -> Command {
 }
 
 fn without_settings(mut command: Command) -> Command {
-    for setting in SETTINGS {
-        command.env_remove(setting.name);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("NORAY_") {
+            command.env_remove(name);
+        }
     }
     command
+}
+
+/// A setting, as the help of the binary tells it.
+pub(crate) struct Setting {
+    pub name: String,
+    pub flag: String,
+    /// What kind of value it takes.
+    pub value: String,
+    pub default: String,
+    /// What it means.
+    pub help: String,
+}
+
+impl Setting {
+    /// All settings, in the order of the help.
+    pub(crate) fn all() -> Vec<Self> {
+        let output = binary().arg("--help").output().unwrap();
+        assert!(output.status.success());
+        let help = String::from_utf8(output.stdout).unwrap();
+        let words: Vec<_> = help.split_whitespace().collect();
+        let words = words.join(" ");
+        let arguments = words.split(" --").filter(|it| it.contains("[env: "));
+        arguments.map(|it| Self::read(it).expect(it)).collect()
+    }
+
+    /// Reads `flag <VALUE> help [env: NAME] [default: VALUE]`.
+    fn read(text: &str) -> Option<Self> {
+        let (flag, rest) = text.split_once(" <")?;
+        let (value, rest) = rest.split_once("> ")?;
+        let (help, rest) = rest.split_once(" [env: ")?;
+        let (name, rest) = rest.split_once("] [default: ")?;
+        let (default, _) = rest.split_once(']')?;
+        Some(Self {
+            name: name.to_owned(),
+            flag: flag.to_owned(),
+            value: value.to_owned(),
+            default: default.to_owned(),
+            help: help.to_owned(),
+        })
+    }
 }
 
 /// The setting of so many relay ports that are free.

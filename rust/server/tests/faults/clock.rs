@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use noray_server::{Config, defaults::BURST_SECONDS};
+use noray_server::{ByteSize, Config, defaults::BURST_SECONDS};
 use rustix::time::{ClockId, Timespec};
 
 use crate::harness::{PATIENCE, RelayedPair, SILENCE, TestServer, config, eventually};
@@ -45,13 +45,13 @@ const YEAR: i64 = 365 * 24 * 3600;
 #[test]
 fn nobody_notices() {
     let server = TestServer::with(Config {
-        relay_timeout: TIMEOUT,
-        relay_cleanup_interval: Duration::from_millis(20),
-        unregistered_timeout: TIMEOUT,
+        relay_timeout: TIMEOUT.into(),
+        relay_cleanup_interval: Duration::from_millis(20).into(),
+        unregistered_timeout: TIMEOUT.into(),
         max_connects_per_second: 1,
         // Slices of which one packet takes more than there is.
-        traffic_interval: HOUR,
-        max_individual_traffic: 1,
+        traffic_interval: HOUR.into(),
+        max_individual_traffic: ByteSize(1),
         ..config()
     });
     let mut pair = RelayedPair::new(&server);

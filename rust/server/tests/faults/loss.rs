@@ -210,8 +210,8 @@ fn what_reaches_a_relay_is_delivered_and_nothing_is_forgotten() {
     let server = TestServer::with(noray_server::Config {
         relay_ports: free_ports(2 * PAIRS).into(),
         // Shorter than a pause between two packets that arrive is ever likely to be.
-        relay_timeout: Duration::from_secs(2),
-        relay_cleanup_interval: Duration::from_millis(50),
+        relay_timeout: Duration::from_secs(2).into(),
+        relay_cleanup_interval: Duration::from_millis(50).into(),
         ..config()
     });
     let mut pairs: Vec<_> = (0..PAIRS).map(|_| RelayedPair::new(&server)).collect();

@@ -25,7 +25,7 @@ fn vanish(player: &Player) {
 #[test]
 fn their_places_are_free_in_the_stated_time() {
     let server = TestServer::with(Config {
-        vanished_timeout: VANISHED,
+        vanished_timeout: VANISHED.into(),
         ..config()
     });
     let silent = server.registered();

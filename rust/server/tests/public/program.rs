@@ -11,7 +11,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_server::{Config, Setting};
 use tempfile::TempDir;
 
 use crate::harness::{PATIENCE, Player, free_ports};
@@ -153,13 +152,9 @@ impl Program {
             return None;
         }
         let text = String::from_utf8(output.stdout).unwrap();
-        let values = PUBLIC_SETTINGS.iter().map(|name| {
-            let line = text
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            let value = line.expect(name).split(" # ").next().unwrap();
-            (*name, normal(name, value.trim()))
-        });
+        let values = PUBLIC_SETTINGS
+            .iter()
+            .map(|name| (*name, normal(name, &value_of(name, &text))));
         Some(values.collect())
     }
 }
@@ -222,9 +217,19 @@ pub(crate) fn normal(name: &str, value: &str) -> String {
         chars.sort_unstable();
         return chars.into_iter().collect();
     }
-    let mut config = Config::default();
-    config.set(name, value).expect(value);
-    Setting::named(name).expect(name).show(&config)
+    let mut command = Command::new(env!("CARGO_BIN_EXE_noray-server"));
+    without_settings(&mut command);
+    let output = command.arg("--check").env(name, value).output().unwrap();
+    assert!(output.status.success(), "{name}={value}");
+    value_of(name, &String::from_utf8(output.stdout).unwrap())
+}
+
+/// Returns a setting's value in what a program shows.
+fn value_of(name: &str, shown: &str) -> String {
+    let mut lines = shown.lines();
+    let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    let value = line.expect(name).split(" # ").next().unwrap_or_default();
+    value.trim().to_owned()
 }
 
 /// A developer's own settings must not change what is tested.

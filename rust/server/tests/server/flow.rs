@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use noray_server::Config;
+use noray_server::{ByteSize, Config};
 
 use crate::harness::{PATIENCE, Player, RelayedPair, SILENCE, TestServer, ask_registrar, config};
 
@@ -136,7 +136,7 @@ fn a_relay_carries_the_largest_packet() {
 #[test]
 fn a_burst_arrives_in_order_and_unchanged() {
     let server = TestServer::with(Config {
-        max_individual_traffic: 1 << 30,
+        max_individual_traffic: ByteSize(1 << 30),
         ..config()
     });
     let pair = RelayedPair::new(&server);

@@ -170,7 +170,7 @@ fn lines_without_end_and_floods() {
 #[test]
 fn slow_readers_and_half_open_connections() {
     let server = TestServer::with(Config {
-        write_timeout: Duration::from_millis(300),
+        write_timeout: Duration::from_millis(300).into(),
         ..config()
     });
     while_others_play(&server, || {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_server::{Config, Server, StartError, Stats};
+use noray_server::{ByteSize, Config, Server, StartError, Stats};
 
 use crate::harness::{PATIENCE, RelayedPair, TestServer, config, runtime};
 
@@ -194,7 +194,7 @@ fn nonsense_in_the_configuration_is_told() {
     let runtime = runtime();
     let error = Server::start(
         Config {
-            relay_timeout: Duration::ZERO,
+            relay_timeout: Duration::ZERO.into(),
             ..config()
         },
         runtime.handle(),
@@ -209,21 +209,21 @@ fn nonsense_in_the_configuration_is_told() {
 #[test]
 fn extreme_settings_do_no_harm() {
     let test = TestServer::with(Config {
-        relay_timeout: Duration::MAX,
-        relay_cleanup_interval: Duration::MAX,
-        traffic_interval: Duration::MAX,
-        max_lifetime_duration: Duration::MAX,
-        unregistered_timeout: Duration::MAX,
-        write_timeout: Duration::MAX,
-        max_individual_traffic: u64::MAX,
-        max_global_traffic: u64::MAX,
-        max_lifetime_traffic: u64::MAX,
+        relay_timeout: Duration::MAX.into(),
+        relay_cleanup_interval: Duration::MAX.into(),
+        traffic_interval: Duration::MAX.into(),
+        max_lifetime_duration: Duration::MAX.into(),
+        unregistered_timeout: Duration::MAX.into(),
+        write_timeout: Duration::MAX.into(),
+        max_individual_traffic: ByteSize(u64::MAX),
+        max_global_traffic: ByteSize(u64::MAX),
+        max_lifetime_traffic: ByteSize(u64::MAX),
         max_connections: usize::MAX,
         max_connections_per_address: usize::MAX,
         max_hosts_per_connection: usize::MAX,
         max_lines_per_second: u32::MAX,
         max_connects_per_second: u32::MAX,
-        max_outbound_queue: usize::MAX,
+        max_outbound_queue: ByteSize(u64::MAX),
         relay_ports: (1..=u16::MAX).collect(),
         ..config()
     });

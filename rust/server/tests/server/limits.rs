@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_server::Config;
+use noray_server::{ByteSize, Config};
 
 use crate::harness::{
     PATIENCE, Player, RelayedPair, SILENCE, TestServer, config, eventually, free_ports,
@@ -84,7 +84,7 @@ fn ids_that_are_used_up_are_no_reason_to_stop() {
 #[test]
 fn long_lines_are_skipped_and_the_next_one_is_read() {
     let server = TestServer::with(Config {
-        max_line_length: 100,
+        max_line_length: ByteSize(100),
         ..config()
     });
     let mut player = server.player();
@@ -188,7 +188,7 @@ fn a_line_without_end_is_read_at_the_rate_too() {
 #[test]
 fn a_connection_that_does_not_register_is_closed() {
     let server = TestServer::with(Config {
-        unregistered_timeout: Duration::from_secs(1),
+        unregistered_timeout: Duration::from_secs(1).into(),
         ..config()
     });
     let mut idle = server.player();
@@ -212,7 +212,7 @@ fn a_connection_that_does_not_register_is_closed() {
 #[test]
 fn a_player_who_does_not_read_is_disconnected() {
     let server = TestServer::with(Config {
-        write_timeout: Duration::from_millis(500),
+        write_timeout: Duration::from_millis(500).into(),
         max_lines_per_second: 1_000_000,
         max_lines_per_second_per_address: 1_000_000,
         ..config()
@@ -238,13 +238,13 @@ fn a_player_who_does_not_read_is_disconnected() {
 #[test]
 fn a_host_who_does_not_read_is_left_in_peace() {
     let server = TestServer::with(Config {
-        write_timeout: PATIENCE,
+        write_timeout: PATIENCE.into(),
         max_lines_per_second: 1_000_000,
         max_lines_per_second_per_address: 1_000_000,
         max_connects_per_second: 1_000_000,
         max_connects_per_second_per_address: 1_000_000,
-        max_line_length: 64,
-        max_outbound_queue: 8320,
+        max_line_length: ByteSize(64),
+        max_outbound_queue: ByteSize(8320),
         ..config()
     });
     let mut host = server.registered();
@@ -277,8 +277,8 @@ fn a_host_who_does_not_read_is_left_in_peace() {
 fn a_relay_drops_what_is_over_its_bandwidth_and_goes_on() {
     let server = TestServer::with(Config {
         // One slice for the whole test.
-        traffic_interval: Duration::from_secs(2),
-        max_individual_traffic: 5140,
+        traffic_interval: Duration::from_secs(2).into(),
+        max_individual_traffic: ByteSize(5140),
         ..config()
     });
     let pair = RelayedPair::new(&server);
@@ -306,8 +306,8 @@ fn a_relay_drops_what_is_over_its_bandwidth_and_goes_on() {
 #[test]
 fn all_relays_together_keep_to_the_global_bandwidth() {
     let server = TestServer::with(Config {
-        traffic_interval: Duration::from_secs(3600),
-        max_global_traffic: 1,
+        traffic_interval: Duration::from_secs(3600).into(),
+        max_global_traffic: ByteSize(1),
         ..config()
     });
     let pair = RelayedPair::new(&server);
@@ -325,7 +325,7 @@ fn all_relays_together_keep_to_the_global_bandwidth() {
 #[test]
 fn a_relay_ends_after_its_lifetime() {
     let server = TestServer::with(Config {
-        max_lifetime_duration: Duration::from_secs(1),
+        max_lifetime_duration: Duration::from_secs(1).into(),
         ..config()
     });
     let pair = RelayedPair::new(&server);
@@ -338,7 +338,7 @@ fn a_relay_ends_after_its_lifetime() {
 #[test]
 fn a_relay_ends_after_its_traffic() {
     let server = TestServer::with(Config {
-        max_lifetime_traffic: 2000,
+        max_lifetime_traffic: ByteSize(2000),
         ..config()
     });
     let pair = RelayedPair::new(&server);
@@ -352,8 +352,8 @@ fn idle_relays_are_closed_and_their_ports_reused_longest_free_first() {
     let ports = free_ports(4);
     let server = TestServer::with(Config {
         relay_ports: ports.clone().into(),
-        relay_timeout: Duration::from_secs(1),
-        relay_cleanup_interval: Duration::from_millis(20),
+        relay_timeout: Duration::from_secs(1).into(),
+        relay_cleanup_interval: Duration::from_millis(20).into(),
         ..config()
     });
     let mut pair = RelayedPair::new(&server);
@@ -381,8 +381,8 @@ fn idle_relays_are_closed_and_their_ports_reused_longest_free_first() {
 fn idle_relays_make_room_before_anyone_is_refused() {
     let server = TestServer::with(Config {
         relay_ports: free_ports(2).into(),
-        relay_timeout: Duration::from_millis(100),
-        relay_cleanup_interval: Duration::from_secs(3600),
+        relay_timeout: Duration::from_millis(100).into(),
+        relay_cleanup_interval: Duration::from_secs(3600).into(),
         ..config()
     });
     let first = RelayedPair::new(&server);

@@ -287,8 +287,8 @@ fn a_player_who_registers_elsewhere_takes_its_relay_along() {
 fn an_old_game_does_not_reach_the_next_players_on_its_ports() {
     let server = TestServer::with(Config {
         relay_ports: free_ports(2).into(),
-        relay_timeout: Duration::from_millis(200),
-        relay_cleanup_interval: Duration::from_millis(20),
+        relay_timeout: Duration::from_millis(200).into(),
+        relay_cleanup_interval: Duration::from_millis(20).into(),
         ..config()
     });
     let mut host = Natted::new(&server, 2, true);

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use crate::running::{Running, binary};
+use crate::running::{Running, Setting, binary};
 
 fn file(text: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
@@ -90,8 +90,8 @@ fn flags_come_first_then_the_environment_then_the_file() {
 
 #[test]
 fn every_setting_can_be_given_in_each_of_three_ways() {
-    for setting in noray_server::SETTINGS {
-        let value = match setting.value {
+    for setting in Setting::all() {
+        let value = match setting.value.as_str() {
             "ADDRESS" => "127.0.0.9",
             "PORT" => "1234",
             "PORTS" => "1000-1005",
@@ -112,14 +112,14 @@ fn every_setting_can_be_given_in_each_of_three_ways() {
             (binary(), format!("--{}", setting.flag)),
         ] {
             match origin.as_str() {
-                "environment" => command.env(setting.name, value),
+                "environment" => command.env(&setting.name, value),
                 origin if origin.starts_with("--") => command.arg(&flag),
                 _ => &mut command,
             };
             let (code, text, error) = output(command.arg("--check"));
             assert_eq!((code, error.as_str()), (Some(0), ""), "{flag}");
             let expected = (value.to_owned(), origin);
-            assert_eq!(shown(&text, setting.name), expected, "{flag}");
+            assert_eq!(shown(&text, &setting.name), expected, "{flag}");
         }
     }
 }
@@ -136,8 +136,8 @@ fn what_is_shown_is_a_file_with_the_same_settings() {
     let (code, again, error) = output(with_file(&file).arg("--check"));
     assert_eq!((code, error.as_str()), (Some(0), ""));
     let values = |text: &str| -> Vec<_> {
-        let settings = noray_server::SETTINGS.iter();
-        settings.map(|it| shown(text, it.name).0).collect()
+        let settings = Setting::all().into_iter();
+        settings.map(|it| shown(text, &it.name).0).collect()
     };
     assert_eq!(values(&text), values(&again));
     assert_eq!(shown(&again, "NORAY_OID_CHARSET").0, "\"ab#'`c\"");

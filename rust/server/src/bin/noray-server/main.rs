@@ -1,11 +1,13 @@
 //! The binary `noray-server`: settings from the environment and the command line, a
 //! log on standard error, and a stop on request.
 
+mod command_line;
 mod http;
 mod metrics;
 mod probe;
+mod settings;
+mod settings_file;
 mod signals;
-mod sources;
 
 use std::{
     io::{self, Write},
@@ -14,17 +16,18 @@ use std::{
     sync::Arc,
 };
 
-use noray_server::{Config, LogFormat, LogLevel, Server, Setting, StartError, defaults};
+use command_line::{Orders, SettingsError, Task};
+use noray_server::{Config, Server, StartError, defaults};
 use probe::ProbeError;
+use settings::{LogFormat, LogLevel, ProgramSettings, Settings};
 use signals::StopRequests;
-use sources::{Orders, SourceError, Task};
 use tracing_subscriber::filter::LevelFilter;
 
 /// Why the server ended other than as asked.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
-    Settings(#[from] SourceError),
+    Settings(#[from] SettingsError),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
@@ -64,27 +67,26 @@ fn run() -> Result<(), Failure> {
     let orders = Orders::read()?;
     match orders.task {
         Task::Serve => {}
-        Task::Probe => return Ok(probe::probe(&orders.config)?),
+        Task::Probe => return Ok(probe::probe(&orders.settings.program)?),
         Task::Check => {
             say(io::stdout(), orders.show().trim_end());
             return Ok(());
         }
     }
-    let config = orders.config;
-    start_log(config.log_level, config.log_format);
-    raise_descriptor_limit(&config);
+    let Settings { server, program } = orders.settings;
+    start_log(program.log_level, program.log_format);
+    raise_descriptor_limit(&server);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Failure::Runtime)?;
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(server, program))
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
+async fn serve(config: Config, program: ProgramSettings) -> Result<(), Failure> {
     let mut stop_requests = StopRequests::new().map_err(Failure::Signals)?;
-    let drain_timeout = config.drain_timeout;
-    let relays = setting("NORAY_UDP_RELAY_PORTS", &config);
-    let http = listen_http(&config)?;
+    let relays = config.relay_ports.to_string();
+    let http = listen_http(&program)?;
     let server = Arc::new(Server::start(config, &tokio::runtime::Handle::current())?);
     let mut addresses = format!(
         "commands on {} (TCP), registrar on {} (UDP), relays on {relays} (UDP)",
@@ -104,7 +106,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     server.drain();
     let why = tokio::select! {
         () = server.drained() => "no game goes through a relay",
-        () = tokio::time::sleep(drain_timeout) => "the time for draining is over",
+        () = tokio::time::sleep(*program.drain_timeout) => "the time for draining is over",
         () = stop_requests.next() => "asked a second time",
     };
     tracing::info!(why, "server stops now");
@@ -114,11 +116,11 @@ async fn serve(config: Config) -> Result<(), Failure> {
 }
 
 /// Where metrics are served, if they are.
-fn listen_http(config: &Config) -> Result<Option<(SocketAddr, TcpListener)>, Failure> {
-    let Some(port) = config.http_port else {
+fn listen_http(program: &ProgramSettings) -> Result<Option<(SocketAddr, TcpListener)>, Failure> {
+    let Some(port) = program.http_port.0 else {
         return Ok(None);
     };
-    let address = SocketAddr::new(config.http_host, port);
+    let address = SocketAddr::new(program.http_host, port);
     let listen = || {
         let listener = TcpListener::bind(address)?;
         Ok((listener.local_addr()?, listener))
@@ -126,10 +128,6 @@ fn listen_http(config: &Config) -> Result<Option<(SocketAddr, TcpListener)>, Fai
     listen()
         .map(Some)
         .map_err(|source| Failure::Http { address, source })
-}
-
-fn setting(name: &str, config: &Config) -> String {
-    Setting::named(name).map_or_else(String::new, |setting| setting.show(config))
 }
 
 fn start_log(level: LogLevel, format: LogFormat) {

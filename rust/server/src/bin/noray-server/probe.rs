@@ -6,9 +6,7 @@ use std::{
     time::Duration,
 };
 
-use noray_server::Config;
-
-use crate::http::HEALTH;
+use crate::{http::HEALTH, settings::ProgramSettings};
 
 /// How long each step may take: a server on this machine answers in milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,10 +25,10 @@ pub(crate) enum ProbeError {
     NotServing(String),
 }
 
-/// Asks the server with this configuration on this machine.
-pub(crate) fn probe(config: &Config) -> Result<(), ProbeError> {
-    let port = config.http_port.filter(|port| *port != 0);
-    let address = SocketAddr::new(here(config.http_host), port.ok_or(ProbeError::NoPort)?);
+/// Asks the server with these settings on this machine.
+pub(crate) fn probe(settings: &ProgramSettings) -> Result<(), ProbeError> {
+    let port = settings.http_port.0.filter(|port| *port != 0);
+    let address = SocketAddr::new(here(settings.http_host), port.ok_or(ProbeError::NoPort)?);
     let answer = ask(address).map_err(|source| ProbeError::NoAnswer { address, source })?;
     let status = answer.lines().next().unwrap_or_default();
     match status.split_once(' ') {
