@@ -3,6 +3,7 @@
 //! An input is what was sent, and nothing else: the kept ones can be sent to any port.
 
 use std::{
+    hash::{BuildHasherDefault, DefaultHasher},
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     time::{Duration, Instant},
 };
@@ -23,6 +24,7 @@ use noray_protocol::{
 use crate::input::Input;
 
 const SECRET: &str = "tell-nobody";
+const LINK_SECRET: [u8; 16] = [7; 16];
 const HOST: &str = "the-host";
 const GAME: &[u8] = b"\x8f\xffgame";
 
@@ -52,7 +54,7 @@ fn key() -> Key {
 
 /// Only a PrivateID registers.
 fn registrar(data: &[u8]) {
-    let mut table = HostTable::new(1);
+    let mut table = HostTable::new(1, BuildHasherDefault::<DefaultHasher>::new());
     let private = PrivateId::new(SECRET).expect("a PrivateID");
     let open = OpenId::new(HOST).expect("an OpenID");
     table
@@ -102,7 +104,7 @@ fn handshake(data: &[u8]) {
 fn registering_player(data: &[u8]) {
     let (registrar, other) = (at(1), at(2));
     let mut now = Instant::now();
-    let mut link = Link::new();
+    let mut link = Link::new(LINK_SECRET);
     link.register(now, registrar, PrivateId::new(SECRET).expect("a PrivateID"));
     link.tick(now);
     let mut sent: Vec<_> = link.transmits().collect();
@@ -236,7 +238,7 @@ struct Host {
 
 impl Host {
     fn new() -> Self {
-        let mut link = Link::new();
+        let mut link = Link::new(LINK_SECRET);
         link.host(HostConfig {
             key: key(),
             max_clients: 4,

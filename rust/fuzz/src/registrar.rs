@@ -2,7 +2,10 @@
 //!
 //! An input is a script: a byte for each step, and bytes for its choices.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::{
+    hash::{BuildHasherDefault, DefaultHasher},
+    net::{Ipv4Addr, SocketAddrV4},
+};
 
 use noray_protocol::{
     server::host_table::{
@@ -29,7 +32,10 @@ const SECRET: &str = "tell-nobody";
 pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
     let max_per_connection = usize::from(input.below(4));
-    let mut table = HostTable::new(max_per_connection);
+    let mut table = HostTable::new(
+        max_per_connection,
+        BuildHasherDefault::<DefaultHasher>::new(),
+    );
     let mut rules = Rules {
         max_per_connection,
         ..Rules::default()

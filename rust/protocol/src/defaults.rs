@@ -122,11 +122,11 @@ pub const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Addresses that are tried for one other player: its own, the ones that its datagrams come from,
 /// and relays.
-pub const MAX_CANDIDATES: usize = 12;
+pub const MAX_PATHS: usize = 12;
 
 /// Announced players that a host opens its router for at one time: more than it has places, for
 /// players who knock at several addresses.
-pub const MAX_GUESTS: usize = 1024;
+pub const MAX_CANDIDATES: usize = 1024;
 
 /// Sessions of one host that no way works for at the moment: they cost memory, and one real address
 /// can begin many.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::RandomState,
     net::{IpAddr, Ipv6Addr, SocketAddrV4},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Instant,
@@ -67,7 +68,7 @@ pub(crate) struct Directory {
 
 #[derive(Debug)]
 struct State {
-    hosts: HostTable,
+    hosts: HostTable<RandomState>,
     connections: HashMap<ConnectionId, Connection>,
     /// Also addresses without connections, as long as their limits remember something.
     per_address: HashMap<IpAddr, Address>,
@@ -162,7 +163,7 @@ impl Directory {
             counters,
             relays,
             state: Mutex::new(State {
-                hosts: HostTable::new(config.max_hosts_per_connection),
+                hosts: HostTable::new(config.max_hosts_per_connection, RandomState::new()),
                 connections: HashMap::new(),
                 per_address: HashMap::new(),
                 next_id: 0,

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     future::pending,
+    hash::{BuildHasher, RandomState},
     io,
     net::SocketAddr,
     sync::{
@@ -60,7 +61,7 @@ pub(super) struct LinkTask {
 impl LinkTask {
     pub(super) fn new(events: mpsc::Sender<PeerEvent>, used: Arc<AtomicBool>) -> Self {
         Self {
-            link: Link::new(),
+            link: Link::new(random_secret()),
             events,
             used,
             connection: None,
@@ -416,6 +417,16 @@ impl LinkTask {
             debug!("game takes no events");
         }
     }
+}
+
+/// Returns a random number, made of the keys of a hash map: unlike the system's random numbers, they
+/// never fail.
+fn random_secret() -> [u8; 16] {
+    let mut secret = [0; 16];
+    for half in secret.chunks_exact_mut(8) {
+        half.copy_from_slice(&RandomState::new().hash_one(0).to_ne_bytes());
+    }
+    secret
 }
 
 fn use_check() -> Interval {

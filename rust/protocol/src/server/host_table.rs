@@ -1,7 +1,8 @@
 //! Who is on a server: the players, their ids and their external addresses.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, btree_map, hash_map},
+    hash::BuildHasher,
     net::SocketAddrV4,
 };
 
@@ -75,24 +76,26 @@ struct Player {
 /// A player lives as long as its connection. A connection that registers more
 /// than once has several players, all live; what it asks for, it asks as the first.
 #[derive(Debug)]
-pub struct HostTable {
+pub struct HostTable<H> {
     max_per_connection: usize,
-    players: HashMap<OpenId, Player>,
-    by_private_id: HashMap<PrivateId, OpenId>,
+    players: BTreeMap<OpenId, Player>,
+    /// Hashed, because comparing a PrivateID takes a time that tells how much of it was guessed.
+    by_private_id: HashMap<PrivateId, OpenId, H>,
     /// In the order of registration; never an empty list.
-    by_connection: HashMap<ConnectionId, Vec<OpenId>>,
+    by_connection: BTreeMap<ConnectionId, Vec<OpenId>>,
     next_id: u64,
 }
 
-impl HostTable {
-    /// An empty table that allows `max_per_connection` players on one connection.
+impl<H: BuildHasher> HostTable<H> {
+    /// Returns an empty table that allows `max_per_connection` players on one connection. `hasher`
+    /// has random keys, so that nobody can choose PrivateIDs that collide.
     #[must_use]
-    pub fn new(max_per_connection: usize) -> Self {
+    pub fn new(max_per_connection: usize, hasher: H) -> Self {
         Self {
             max_per_connection,
-            players: HashMap::new(),
-            by_private_id: HashMap::new(),
-            by_connection: HashMap::new(),
+            players: BTreeMap::new(),
+            by_private_id: HashMap::with_hasher(hasher),
+            by_connection: BTreeMap::new(),
             next_id: 0,
         }
     }
@@ -114,7 +117,7 @@ impl HostTable {
         if self.players.contains_key(&open_id) {
             return Err(RegisterError::IdInUse);
         }
-        let Entry::Vacant(entry) = self.by_private_id.entry(private_id.clone()) else {
+        let hash_map::Entry::Vacant(entry) = self.by_private_id.entry(private_id.clone()) else {
             return Err(RegisterError::IdInUse);
         };
         entry.insert(open_id.clone());
@@ -155,7 +158,7 @@ impl HostTable {
             player.connection = before;
             return before == connection;
         }
-        if let Entry::Occupied(mut entry) = self.by_connection.entry(before) {
+        if let btree_map::Entry::Occupied(mut entry) = self.by_connection.entry(before) {
             entry.get_mut().retain(|own| own != open_id);
             if entry.get().is_empty() {
                 entry.remove();
@@ -247,13 +250,22 @@ impl HostTable {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::{
+        hash::{BuildHasherDefault, DefaultHasher},
+        net::Ipv4Addr,
+    };
 
     use proptest::prelude::*;
 
     use super::*;
 
     const MAX_PER_CONNECTION: usize = 3;
+
+    type Table = HostTable<BuildHasherDefault<DefaultHasher>>;
+
+    fn table(max_per_connection: usize) -> Table {
+        HostTable::new(max_per_connection, BuildHasherDefault::new())
+    }
 
     fn open_id(number: u8) -> OpenId {
         OpenId::new(&format!("oid{number}")).unwrap()
@@ -375,7 +387,7 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_the_model(steps in proptest::collection::vec(step(), 1..120)) {
-            let mut table = HostTable::new(MAX_PER_CONNECTION);
+            let mut table = table(MAX_PER_CONNECTION);
             let mut model = Model::default();
             for step in steps {
                 match step {
@@ -418,12 +430,12 @@ mod tests {
 
     #[test]
     fn the_newest_address_counts() {
-        let mut table = HostTable::new(1);
+        let mut table = table(1);
         let connection = ConnectionId(1);
         table
             .register(connection, open_id(1), private_id(1))
             .unwrap();
-        let register = |table: &mut HostTable, port| table.register_address("pid1", address(port));
+        let register = |table: &mut Table, port| table.register_address("pid1", address(port));
         let first = register(&mut table, 7);
         assert_eq!(register(&mut table, 7), AddressRegistration::Repeat);
         let met = table.introduce(connection, &open_id(1)).unwrap();
@@ -438,7 +450,7 @@ mod tests {
 
     #[test]
     fn no_text_but_a_private_id_registers() {
-        let mut table = HostTable::new(1);
+        let mut table = table(1);
         table
             .register(ConnectionId(1), open_id(1), private_id(1))
             .unwrap();
@@ -460,7 +472,7 @@ mod tests {
 
     #[test]
     fn a_table_does_not_print_private_ids() {
-        let mut table = HostTable::new(1);
+        let mut table = table(1);
         table
             .register(ConnectionId(1), open_id(1), private_id(1))
             .unwrap();

@@ -55,7 +55,7 @@ pub enum PathKind {
 
 /// Names the meeting of a host and a joining player, whatever addresses they come from. Chosen at
 /// random by the joining player.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct SessionId(pub [u8; 8]);
 
 /// Which end of a session.
@@ -94,9 +94,6 @@ pub enum Note {
 pub struct Key([u8; 16]);
 
 impl Key {
-    /// For players who know the plain handshake alone: nothing is proven with it.
-    pub(crate) const NONE: Self = Self([0; 16]);
-
     /// The key of the host with this OpenID.
     #[must_use]
     pub fn new(oid: &OpenId) -> Self {

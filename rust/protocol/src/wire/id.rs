@@ -10,7 +10,7 @@ use crate::defaults::{MAX_OPEN_ID, MAX_PRIVATE_ID};
 /// no white space or control characters, which would end or split the line, and
 /// no double quotes or backslashes, which make a server of generation 2 swallow
 /// the lines that follow.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct OpenId(String);
 
 /// Why a text is no OpenID.

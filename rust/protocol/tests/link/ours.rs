@@ -56,8 +56,9 @@ impl Ours {
         pid: &str,
         registrar: SocketAddr,
         server: ServerKind,
+        secret: [u8; 16],
     ) -> Self {
-        let mut link = Link::new();
+        let mut link = Link::new(secret);
         let pid = PrivateId::new(pid).expect("a PrivateID");
         link.register(now, registrar, pid);
         Self {

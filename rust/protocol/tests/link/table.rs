@@ -37,7 +37,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn hosting() -> Self {
-        let mut link = Link::new();
+        let mut link = Link::new([7; 16]);
         link.host(Self::hosting_config());
         Self {
             link,

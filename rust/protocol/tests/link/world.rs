@@ -143,6 +143,7 @@ impl World {
             &pid,
             self.registrar(),
             self.server.kind.greeting(),
+            [u8::try_from(index).expect("few players"); 16],
         );
         self.add(Who::Ours(Box::new(ours)), behind, &oid, &pid)
     }

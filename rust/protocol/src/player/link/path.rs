@@ -1,32 +1,45 @@
-//! One address at which another player may be reached, and what its checks told.
+//! One address at which a peer may be reached, and what its checks told.
 
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use crate::wire::check::PathKind;
+use super::plain_handshake::PlainHandshake;
 use crate::{
     defaults::{
-        ACTIVE_CHECK_INTERVAL, CHECK_EARLY, CHECK_INTERVAL, HANDSHAKE_LATE_ANSWERS, MIN_UNANSWERED,
-        PATH_TIMEOUT, RESERVE_CHECK_INTERVAL, SUSPECT_AFTER, SUSPECT_INTERVAL,
+        ACTIVE_CHECK_INTERVAL, CHECK_EARLY, CHECK_INTERVAL, MIN_UNANSWERED, PATH_TIMEOUT,
+        RESERVE_CHECK_INTERVAL, SUSPECT_AFTER, SUSPECT_INTERVAL,
     },
-    player::handshake::Handshake,
-    wire::handshake_status::Status,
+    wire::{
+        check::PathKind,
+        handshake_status::{STATUS_LENGTH, Status},
+    },
 };
 
-/// Questions whose answers are waited for: those of [`PATH_TIMEOUT`] and more.
+/// How many questions may await their answers: those of [`PATH_TIMEOUT`] and more.
 const QUESTIONS: usize = 32;
 
-/// What the checks of a path tell of its quality.
+/// The quality of a path, as its checks measured it.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Quality {
-    /// Smoothed as by RFC 6298, section 2; `None` before the first answer.
+    /// The round trip, smoothed as in RFC 6298, section 2; `None` before the first answer.
     pub round_trip: Option<Duration>,
     /// The mean deviation of the round trip; `None` before the first answer.
     pub jitter: Option<Duration>,
-    /// The part of the last checks that were not answered, 0 to 1.
+    /// The share of the latest checks that were not answered, from 0 to 1.
     pub loss: f32,
+}
+
+/// The path that carries the game.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ActivePath {
+    /// Its kind.
+    pub kind: PathKind,
+    /// The peer's address on it.
+    pub address: SocketAddr,
+    /// Its quality.
+    pub quality: Quality,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,23 +52,19 @@ struct Question {
 /// An address with the state of its checks.
 #[derive(Debug)]
 pub(super) struct Path {
-    pub(super) kind: PathKind,
-    pub(super) address: SocketAddr,
-    /// The other side's datagrams came from this address, with proof.
-    pub(super) heard: bool,
-    /// A check was answered, and the way has not died since.
+    kind: PathKind,
+    address: SocketAddr,
+    /// Whether the peer's datagrams came from this address, with proof.
+    heard: bool,
+    /// Whether a check was answered, and the path has not closed since.
     answered: bool,
-    /// The other side told that the path is open for it too, so that it takes the game's datagrams.
+    /// Whether the peer said that the path is open for it too, so that it takes the game's datagrams.
     confirmed: bool,
-    /// The handshake for a peer that speaks nothing else; without a pace of its own.
-    pub(super) plain: Handshake,
-    /// When the plain handshake was done.
-    pub(super) plain_done: Option<Instant>,
+    /// The handshake for a peer that speaks nothing else; checks set its pace.
+    plain: PlainHandshake,
     /// Whether the next datagram is a plain one, while it is not known what the peer speaks.
-    pub(super) plain_turn: bool,
-    /// How many plain datagrams are answered after that.
-    pub(super) plain_answers: u32,
-    /// What is sent here comes back to its sender.
+    plain_turn: bool,
+    /// Whether datagrams that are sent here come back to us.
     mirror: bool,
     began: Instant,
     until: Instant,
@@ -68,6 +77,7 @@ pub(super) struct Path {
 }
 
 impl Path {
+    /// A path that is tried for `window`.
     pub(super) fn new(now: Instant, kind: PathKind, address: SocketAddr, window: Duration) -> Self {
         Self {
             kind,
@@ -75,10 +85,8 @@ impl Path {
             heard: false,
             answered: false,
             confirmed: false,
-            plain: Handshake::new(now, window, Duration::ZERO),
-            plain_done: None,
+            plain: PlainHandshake::new(now, window, Duration::ZERO),
             plain_turn: false,
-            plain_answers: HANDSHAKE_LATE_ANSWERS,
             mirror: false,
             began: now,
             until: now + window,
@@ -91,7 +99,20 @@ impl Path {
         }
     }
 
-    /// An address that has sent back what it alone was told, so that it is known to work.
+    /// A path to an address that spoke the plain handshake.
+    pub(super) fn plain(
+        now: Instant,
+        kind: PathKind,
+        address: SocketAddr,
+        window: Duration,
+    ) -> Self {
+        Self {
+            heard: true,
+            ..Self::new(now, kind, address, window)
+        }
+    }
+
+    /// A path to an address that sent back what only it was told, so that it is known to work.
     pub(super) fn proven(
         now: Instant,
         kind: PathKind,
@@ -105,17 +126,30 @@ impl Path {
         }
     }
 
-    /// Tries it for another while, as it was announced again.
+    pub(super) fn kind(&self) -> PathKind {
+        self.kind
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether the peer's datagrams came from this address, with proof.
+    pub(super) fn is_heard(&self) -> bool {
+        self.heard
+    }
+
+    /// Tries the path for another `window`, because it was announced again.
     pub(super) fn renew(&mut self, now: Instant, window: Duration) {
         if !self.answered {
             self.began = now;
-            self.plain = Handshake::new(now, window, Duration::ZERO);
+            self.plain.restart(now, window, Duration::ZERO);
         }
         self.until = self.until.max(now + window);
     }
 
-    /// A datagram of ours came back from here, as from our own relay.
-    pub(super) fn reflects(&mut self) {
+    /// Notes that a datagram of ours came back from here, as from our own relay.
+    pub(super) fn note_reflection(&mut self) {
         self.mirror = !self.answered;
     }
 
@@ -128,16 +162,17 @@ impl Path {
         self.answered
     }
 
-    /// Whether the other side is known to take what comes this way.
+    /// Whether the peer is known to take the game's datagrams from this path.
     pub(super) fn is_confirmed(&self) -> bool {
         self.answered && self.confirmed
     }
 
-    /// Whether it neither works nor is being tried.
+    /// Whether the path neither works nor is being tried.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         !self.answered && now >= self.until
     }
 
+    /// Returns what is known of the path.
     pub(super) fn status(&self) -> Status {
         Status {
             read: self.heard,
@@ -145,7 +180,7 @@ impl Path {
         }
     }
 
-    /// When the next check is due; `None` when none is.
+    /// Returns when the next check is due, or `None` when none is.
     pub(super) fn due(&self, now: Instant, active: bool) -> Option<Instant> {
         if self.mirror || self.is_over(now) {
             return None;
@@ -154,7 +189,7 @@ impl Path {
             return Some(self.began);
         };
         let regular = last + self.interval(now, active);
-        // A late answer is noticed on time, and the way then checked more often.
+        // A late answer is noticed on time, and the path then checked more often.
         let late = self
             .unanswered_since
             .filter(|_| self.answered)
@@ -162,8 +197,8 @@ impl Path {
         Some(late.map_or(regular, |late| late.min(regular)))
     }
 
-    /// A question was put at `now`.
-    pub(super) fn asked(&mut self, now: Instant, number: u32) {
+    /// Notes that a question went out at `now`.
+    pub(super) fn note_question(&mut self, now: Instant, number: u32) {
         self.last_sent = Some(now);
         self.unanswered_since.get_or_insert(now);
         self.unanswered += 1;
@@ -175,18 +210,13 @@ impl Path {
         self.next_question = (self.next_question + 1) % QUESTIONS;
     }
 
-    /// A datagram without a question went out at `now`.
-    pub(super) fn sent(&mut self, now: Instant) {
-        self.last_sent = Some(now);
-    }
-
-    /// A datagram came with what the other side knows of the way.
+    /// Takes what the peer knows of the path.
     pub(super) fn hear_status(&mut self, status: Status) {
         self.heard = true;
         self.confirmed |= status.duplex;
     }
 
-    /// An answer came; whether it answers a question of ours, which opens the path.
+    /// Takes an answer. Returns whether it answers a question of ours, which opens the path.
     pub(super) fn hear_answer(&mut self, now: Instant, number: u32) -> bool {
         let question = self
             .questions
@@ -199,7 +229,7 @@ impl Path {
         question.answered = true;
         let (question, sample) = (*question, now.saturating_duration_since(question.asked));
         if !self.answered {
-            // What was asked before the way was open says nothing about it.
+            // What was asked before the path was open says nothing about it.
             self.questions = [None; QUESTIONS];
             self.questions[0] = Some(question);
             self.next_question = 1;
@@ -213,8 +243,8 @@ impl Path {
         true
     }
 
-    /// Closes the path when its answers stay away; whether that happened now. It is tried for
-    /// `window` more.
+    /// Closes the path when its answers stay away, and tries it for `window` more. Returns whether
+    /// it closed now.
     pub(super) fn expire(&mut self, now: Instant, window: Duration) -> bool {
         let dead = self.answered
             && self.unanswered >= MIN_UNANSWERED
@@ -232,17 +262,54 @@ impl Path {
     }
 
     /// Whether an answer is later than it should be.
-    pub(super) fn is_suspect(&self, now: Instant) -> bool {
+    fn is_suspect(&self, now: Instant) -> bool {
         self.unanswered_since
             .is_some_and(|since| now.saturating_duration_since(since) >= self.patience())
     }
 
-    pub(super) fn quality(&self) -> Quality {
+    /// Returns the path as the one that carries the game.
+    pub(super) fn report(&self) -> ActivePath {
+        ActivePath {
+            kind: self.kind,
+            address: self.address,
+            quality: self.quality(),
+        }
+    }
+
+    /// Takes a plain handshake datagram and returns its answer, if there is one.
+    pub(super) fn receive_plain(
+        &mut self,
+        now: Instant,
+        bytes: &[u8],
+    ) -> Option<[u8; STATUS_LENGTH]> {
+        self.plain.receive(now, bytes)
+    }
+
+    /// Returns the plain handshake datagram to send at `now`.
+    pub(super) fn send_plain(&mut self, now: Instant) -> [u8; STATUS_LENGTH] {
+        self.last_sent = Some(now);
+        self.plain.step(now).packet
+    }
+
+    /// When the plain handshake was done.
+    pub(super) fn plain_done(&self) -> Option<Instant> {
+        self.plain.done()
+    }
+
+    /// Whether it is the turn of a plain datagram, while it is not known what the peer speaks.
+    pub(super) fn take_plain_turn(&mut self) -> bool {
+        self.plain_turn = !self.plain_turn;
+        // Once the plain handshake is done, the only open question is whether the peer speaks
+        // checks.
+        !self.plain_turn && self.plain.done().is_none()
+    }
+
+    fn quality(&self) -> Quality {
         let recent = self.questions.iter().flatten();
         let (mut asked, mut lost) = (0_u16, 0_u16);
         let newest = recent.clone().map(|question| question.asked).max();
         for question in recent {
-            // The newest ones may yet be answered.
+            // The newest ones may still be answered.
             let settled = newest.is_some_and(|newest| {
                 newest.saturating_duration_since(question.asked) >= self.patience()
             });
@@ -258,7 +325,7 @@ impl Path {
     }
 
     fn interval(&self, now: Instant, active: bool) -> Duration {
-        // Until the other side knows that the way is open, it lets no game in.
+        // Until the peer knows that the path is open, it lets no game in.
         if self.answered && (self.confirmed || now >= self.until) {
             match (self.is_suspect(now), active) {
                 (true, _) => SUSPECT_INTERVAL,
@@ -272,13 +339,13 @@ impl Path {
         }
     }
 
-    /// How long an answer may take.
+    /// Returns how long an answer may take.
     fn patience(&self) -> Duration {
         let usual = self.quality.round_trip.unwrap_or_default();
         SUSPECT_AFTER.max(usual * 3)
     }
 
-    /// RFC 6298, section 2.
+    /// Smooths the round trip and its deviation: RFC 6298, section 2.
     fn measure(&mut self, sample: Duration) {
         let (round_trip, jitter) = match (self.quality.round_trip, self.quality.jitter) {
             (Some(round_trip), Some(jitter)) => {

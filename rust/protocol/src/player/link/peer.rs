@@ -1,65 +1,89 @@
-//! One other player: the paths to it, and which of them carries the game.
+//! One peer: the paths to it, and which of them carries the game.
 
 use std::{net::SocketAddr, time::Instant};
 
 use super::{
-    path::{Path, Quality},
+    path::{ActivePath, Path},
+    session::{Proof, Session},
     transmit::Transmit,
 };
-use crate::wire::check::{Check, Key, Note, PathKind, SessionId, Side};
 use crate::{
-    defaults::{CHECK_PACE, CHECK_WINDOW, MAX_CANDIDATES, PLAIN_PEER_GRACE, RELAY_WINDOW},
-    player::handshake::Outcome,
-    wire::handshake_status::Status,
+    defaults::{
+        CHECK_PACE, CHECK_WINDOW, HANDSHAKE_LAST_PACKETS, LINGER, MAX_PATHS, PLAIN_PEER_GRACE,
+        RELAY_WINDOW, SILENT_GAME_TIMEOUT, UNUSED_SESSION_TIMEOUT,
+    },
+    wire::{
+        check::{Check, Note, PathKind, SessionId, Side, UnprovenCheck},
+        handshake_status::Status,
+    },
 };
 
-/// What the other side speaks beside ENet.
+/// What a peer speaks beside ENet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum PeerProtocol {
-    /// Nothing has told yet.
+enum PeerProtocol {
+    /// Not known yet.
     Unknown,
-    /// The handshake alone, as today's clients do: it stays at the address that it has.
+    /// Only the handshake, as netfox.noray's players do: the peer stays at the address it has.
     Plain,
     /// Checks.
     Checks,
 }
 
-/// The paths to one other player.
+/// What a tick did to the paths of a peer.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Ticked {
+    /// The last path that worked has closed.
+    pub(super) is_lost: bool,
+    /// Paths were given up.
+    pub(super) gave_up_paths: bool,
+}
+
+/// The paths to one peer.
 #[derive(Debug)]
 pub(super) struct Peer {
-    /// Our side.
-    pub(super) side: Side,
-    key: Key,
-    pub(super) session: SessionId,
-    pub(super) protocol: PeerProtocol,
-    pub(super) paths: Vec<Path>,
-    /// Where the game goes.
+    /// `None` for a player that came to a host by the handshake alone.
+    session: Option<Session>,
+    protocol: PeerProtocol,
+    paths: Vec<Path>,
+    /// The address of the path that carries the game.
     active: Option<SocketAddr>,
-    next_number: u32,
+    /// The number of the last question.
+    last_number: u32,
     next_check: Instant,
-    pub(super) began: Instant,
-    /// When the game last sent something to the other player.
-    pub(super) used: Option<Instant>,
-    /// When it is removed.
-    pub(super) leaving: Option<Instant>,
+    began: Instant,
+    /// When the game last sent something to the peer.
+    used: Option<Instant>,
+    /// When the peer is removed.
+    leaving: Option<Instant>,
 }
 
 impl Peer {
-    pub(super) fn new(
-        now: Instant,
-        side: Side,
-        key: Key,
-        session: SessionId,
-        protocol: PeerProtocol,
-    ) -> Self {
+    /// The host that a joining player wants to reach.
+    pub(super) fn joined_host(now: Instant, session: Session) -> Self {
+        Self::new(now, Some(session), PeerProtocol::Unknown)
+    }
+
+    /// A player that came to a host with checks.
+    pub(super) fn admitted(now: Instant, session: Session) -> Self {
+        Self::new(now, Some(session), PeerProtocol::Checks)
+    }
+
+    /// A player that came to a host from `address` and speaks the handshake alone.
+    pub(super) fn admitted_plain(now: Instant, kind: PathKind, address: SocketAddr) -> Self {
         Self {
-            side,
-            key,
+            paths: vec![Path::plain(now, kind, address, CHECK_WINDOW)],
+            active: Some(address),
+            ..Self::new(now, None, PeerProtocol::Plain)
+        }
+    }
+
+    fn new(now: Instant, session: Option<Session>, protocol: PeerProtocol) -> Self {
+        Self {
             session,
             protocol,
             paths: Vec::new(),
             active: None,
-            next_number: 0,
+            last_number: 0,
             next_check: now,
             began: now,
             used: None,
@@ -67,40 +91,99 @@ impl Peer {
         }
     }
 
-    /// A host's entry for a player that knows the handshake alone, at `address`.
-    pub(super) fn plain(now: Instant, kind: PathKind, address: SocketAddr) -> Self {
-        let mut path = Path::new(now, kind, address, CHECK_WINDOW);
-        path.heard = true;
-        Self {
-            paths: vec![path],
-            active: Some(address),
-            ..Self::new(
-                now,
-                Side::Hosting,
-                Key::NONE,
-                SessionId::default(),
-                PeerProtocol::Plain,
-            )
+    pub(super) fn session(&self) -> Option<SessionId> {
+        self.session.map(|session| session.id)
+    }
+
+    /// Whether the peer came into our own game.
+    pub(super) fn is_hosted(&self) -> bool {
+        self.session
+            .is_none_or(|session| session.side == Side::Hosting)
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        self.protocol == PeerProtocol::Plain
+    }
+
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Returns the check and its session if the peer made it. Notes one of ours that came back.
+    pub(super) fn prove(
+        &mut self,
+        from: SocketAddr,
+        check: &UnprovenCheck,
+    ) -> Option<(Session, Check)> {
+        let session = self.session?;
+        match session.prove(check) {
+            Proof::Theirs(check) => Some((session, check)),
+            Proof::Reflected => {
+                if let Some(path) = self.find(from) {
+                    path.note_reflection();
+                }
+                None
+            }
+            Proof::Invalid => None,
         }
     }
 
-    pub(super) fn key(&self) -> Key {
-        self.key
+    /// Notes that the game sent something to the peer.
+    pub(super) fn note_use(&mut self, now: Instant) {
+        self.used = Some(now);
     }
 
-    /// The path that carries the game.
-    pub(super) fn active(&self) -> Option<&Path> {
+    /// Ends the peer once its last packets are out.
+    pub(super) fn release(&mut self, now: Instant) {
+        self.leaving.get_or_insert(now + LINGER);
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// Returns when a host removes the peer because its game does not use it.
+    fn unused_until(&self) -> Option<Instant> {
+        self.is_hosted().then(|| match self.used {
+            None => self.began + UNUSED_SESSION_TIMEOUT,
+            Some(used) => used + SILENT_GAME_TIMEOUT,
+        })
+    }
+
+    /// Whether the peer is over and to be removed at `now`.
+    pub(super) fn is_over(&mut self, now: Instant) -> bool {
+        if self.unused_until().is_some_and(|until| now >= until) {
+            self.leaving.get_or_insert(now);
+        }
+        self.leaving.is_some_and(|leaving| now >= leaving)
+    }
+
+    /// Returns the path that carries the game.
+    fn active(&self) -> Option<&Path> {
         let active = self.active?;
-        self.paths.iter().find(|path| path.address == active)
+        self.paths.iter().find(|path| path.address() == active)
     }
 
-    /// Whether a path of it works.
+    pub(super) fn active_path(&self) -> Option<ActivePath> {
+        self.active().map(Path::report)
+    }
+
+    pub(super) fn active_kind(&self) -> Option<PathKind> {
+        self.active().map(Path::kind)
+    }
+
+    pub(super) fn active_address(&self) -> Option<SocketAddr> {
+        self.active().map(Path::address)
+    }
+
+    /// Whether a path works.
     pub(super) fn is_open(&self) -> bool {
-        self.protocol == PeerProtocol::Plain || self.paths.iter().any(Path::is_open)
+        self.is_plain() || self.paths.iter().any(Path::is_open)
     }
 
-    pub(super) fn quality(&self) -> Quality {
-        self.active().map(Path::quality).unwrap_or_default()
+    /// Whether the peer has a path of this kind, open or not.
+    pub(super) fn has_path_of(&self, kind: PathKind) -> bool {
+        self.paths.iter().any(|path| path.kind() == kind)
     }
 
     /// Whether any address is still being tried.
@@ -108,14 +191,33 @@ impl Peer {
         self.paths.iter().any(|path| !path.is_over(now))
     }
 
-    /// Tries an address, or tries it again. Not for plain peers that a game goes to.
+    /// Returns the kind of the path that is being tried at exactly this address, or that works.
+    pub(super) fn kind_at(&self, now: Instant, address: SocketAddr) -> Option<PathKind> {
+        let mut paths = self.paths.iter().filter(|path| !path.is_over(now));
+        paths.find(|path| path.address() == address).map(Path::kind)
+    }
+
+    /// Returns the kind of a path to another port of this IP address, for a host that may answer
+    /// from there.
+    pub(super) fn kind_near(&self, now: Instant, address: SocketAddr) -> Option<PathKind> {
+        if self.is_hosted() || self.protocol != PeerProtocol::Unknown {
+            return None;
+        }
+        let mut paths = self.paths.iter().filter(|path| !path.is_over(now));
+        paths
+            .find(|path| path.address().ip() == address.ip())
+            .map(Path::kind)
+    }
+
+    /// Tries an address, or tries it again. A plain peer stays at the address that carries its game.
     pub(super) fn try_address(&mut self, now: Instant, kind: PathKind, address: SocketAddr) {
-        if self.protocol == PeerProtocol::Plain && self.active.is_some() {
+        if self.is_settled() {
             return;
         }
-        let window = match (kind, self.side) {
-            (PathKind::Relay, Side::Joining) => RELAY_WINDOW,
-            _ => CHECK_WINDOW,
+        let window = if kind == PathKind::Relay && !self.is_hosted() {
+            RELAY_WINDOW
+        } else {
+            CHECK_WINDOW
         };
         match self.find(address) {
             Some(path) => path.renew(now, window),
@@ -125,73 +227,69 @@ impl Peer {
         }
     }
 
-    /// A datagram of ours came back from this address.
-    pub(super) fn reflected(&mut self, from: SocketAddr) {
-        if let Some(path) = self.find(from) {
-            path.reflects();
-        }
-    }
-
-    /// Whether this address is tried or works.
+    /// Whether an address is tried or works.
     pub(super) fn knows(&self, address: SocketAddr) -> bool {
-        self.paths.iter().any(|path| path.address == address)
+        self.paths.iter().any(|path| path.address() == address)
     }
 
-    /// Gives up an address that is another session's now. Whether no way works any more.
+    /// Gives up an address that now belongs to another session. Returns whether no path works any
+    /// more.
     pub(super) fn forget(&mut self, address: SocketAddr) -> bool {
-        self.paths.retain(|path| path.address != address);
+        self.paths.retain(|path| path.address() != address);
         self.paths.is_empty() || !self.is_open()
     }
 
-    /// Takes in an address that has proven itself; whether there was room for it.
+    /// Adds an address that has proven itself. Returns whether there was room for it.
     pub(super) fn add_proven(&mut self, now: Instant, kind: PathKind, address: SocketAddr) -> bool {
         self.add(Path::proven(now, kind, address, CHECK_WINDOW))
     }
 
-    /// Takes a datagram with proof from an address that is known, and answers it. Whether the
-    /// way from there works.
-    pub(super) fn hear(
+    /// Takes a proven check from a known address, and answers it. Returns whether the path from
+    /// there works.
+    pub(super) fn receive_check(
         &mut self,
         now: Instant,
         from: SocketAddr,
-        datagram: &Check,
+        check: &Check,
         out: &mut Vec<Transmit>,
     ) -> bool {
         self.protocol = PeerProtocol::Checks;
-        let next_number = self.next_number.wrapping_add(1).max(1);
-        let (key, side, session) = (self.key, self.side, self.session);
+        let number = self.next_number();
+        let Some(session) = self.session else {
+            return false;
+        };
         let Some(path) = self.find(from) else {
             return false;
         };
-        path.hear_status(datagram.status);
-        if datagram.answer != 0 {
-            path.hear_answer(now, datagram.answer);
+        path.hear_status(check.status);
+        if check.answer != 0 {
+            path.hear_answer(now, check.answer);
         }
         let open = path.is_open();
-        if datagram.question == 0 {
+        if check.question == 0 {
             return open;
         }
-        let question = if open { 0 } else { next_number };
+        let question = if open { 0 } else { number };
         if question != 0 {
-            path.asked(now, question);
+            path.note_question(now, question);
         }
         let reply = Check {
             status: path.status(),
             note: Note::None,
-            kind: path.kind,
-            session,
+            kind: path.kind(),
+            session: session.id,
             question,
-            answer: datagram.question,
+            answer: check.question,
         };
-        out.push(Transmit::new(from, &reply.encode(&key, side)));
+        out.push(Transmit::new(from, &session.encode(&reply)));
         if question != 0 {
-            self.next_number = question;
+            self.last_number = question;
         }
         open
     }
 
-    /// Takes a plain handshake datagram from an address that is being tried.
-    pub(super) fn hear_plain(
+    /// Takes a plain handshake datagram from an address that is being tried, and answers it.
+    pub(super) fn receive_plain(
         &mut self,
         now: Instant,
         from: SocketAddr,
@@ -201,96 +299,80 @@ impl Peer {
         if self.protocol == PeerProtocol::Checks {
             return;
         }
-        let Some(path) = self.find(from) else {
+        let Some(path) = self.find(from).filter(|path| !path.is_mirror()) else {
             return;
         };
-        if path.is_mirror() {
-            return;
-        }
-        path.plain.receive(bytes);
-        let step = path.plain.step(now);
-        // One for one at most; done, it still answers who has missed the last packets.
-        let answers = match path.plain_done {
-            None => step.copies > 0,
-            Some(_) if path.plain_answers == 0 => false,
-            Some(_) => {
-                path.plain_answers -= 1;
-                true
-            }
-        };
-        if answers {
-            out.push(Transmit::new(from, &step.packet));
-        }
-        if step.outcome == Some(Outcome::Connected) {
-            path.plain_done.get_or_insert(now);
+        if let Some(answer) = path.receive_plain(now, bytes) {
+            out.push(Transmit::new(from, &answer));
         }
     }
 
-    /// Sends what is due and lets go of what is over. Whether the last path that worked has closed.
-    pub(super) fn tick(&mut self, now: Instant, out: &mut Vec<Transmit>) -> bool {
-        if self.protocol == PeerProtocol::Plain && self.active.is_some() {
-            return false;
+    /// Sends what is due, and gives up the paths that are over.
+    pub(super) fn tick(&mut self, now: Instant, out: &mut Vec<Transmit>) -> Ticked {
+        if self.is_settled() {
+            return Ticked::default();
         }
         let mut closed = false;
         for path in &mut self.paths {
             closed |= path.expire(now, CHECK_WINDOW);
         }
-        let active = self.active;
-        (self.paths).retain(|path| !path.is_over(now) || Some(path.address) == active);
-        self.check(now, out);
-        closed && !self.is_open()
+        let (active, paths) = (self.active, self.paths.len());
+        (self.paths).retain(|path| !path.is_over(now) || Some(path.address()) == active);
+        self.send_due_check(now, out);
+        Ticked {
+            is_lost: closed && !self.is_open(),
+            gave_up_paths: self.paths.len() < paths,
+        }
     }
 
     /// Sends the check that is due first.
-    fn check(&mut self, now: Instant, out: &mut Vec<Transmit>) {
+    fn send_due_check(&mut self, now: Instant, out: &mut Vec<Transmit>) {
         if now < self.next_check {
             return;
         }
+        let number = self.next_number();
         let active = self.active;
         let next = self
             .paths
             .iter_mut()
-            .filter_map(|path| Some((path.due(now, Some(path.address) == active)?, path)))
+            .filter_map(|path| Some((path.due(now, Some(path.address()) == active)?, path)))
             .filter(|(due, _)| *due <= now)
             .min_by_key(|(due, _)| *due);
         let Some((_, path)) = next else {
             return;
         };
         self.next_check = now + CHECK_PACE;
-        let plain = match self.protocol {
-            PeerProtocol::Unknown => {
-                path.plain_turn = !path.plain_turn;
-                // Once the plain handshake is done, all that is left to learn is whether the peer
-                // speaks checks.
-                !path.plain_turn && path.plain_done.is_none()
-            }
+        let is_plain = match self.protocol {
+            PeerProtocol::Unknown => path.take_plain_turn(),
             PeerProtocol::Plain => true,
             PeerProtocol::Checks => false,
         };
-        if plain {
-            let step = path.plain.step(now);
-            out.push(Transmit::new(path.address, &step.packet));
-            path.sent(now);
-        } else {
-            self.next_number = self.next_number.wrapping_add(1).max(1);
-            let check = Check {
-                status: path.status(),
-                note: Note::None,
-                kind: path.kind,
-                session: self.session,
-                question: self.next_number,
-                answer: 0,
-            };
-            out.push(Transmit::new(
-                path.address,
-                &check.encode(&self.key, self.side),
-            ));
-            path.asked(now, self.next_number);
+        match self.session {
+            Some(session) if !is_plain => {
+                let check = Check {
+                    status: path.status(),
+                    note: Note::None,
+                    kind: path.kind(),
+                    session: session.id,
+                    question: number,
+                    answer: 0,
+                };
+                out.push(Transmit::new(path.address(), &session.encode(&check)));
+                path.note_question(now, number);
+                self.last_number = number;
+            }
+            _ => {
+                let datagram = path.send_plain(now);
+                out.push(Transmit::new(path.address(), &datagram));
+            }
         }
     }
 
     /// Says goodbye on every path that works.
     pub(super) fn say_goodbye(&self, out: &mut Vec<Transmit>) {
+        let Some(session) = self.session else {
+            return;
+        };
         if self.protocol != PeerProtocol::Checks {
             return;
         }
@@ -298,44 +380,46 @@ impl Peer {
             let bye = Check {
                 status: Status::BLIND,
                 note: Note::Bye,
-                kind: path.kind,
-                session: self.session,
+                kind: path.kind(),
+                session: session.id,
                 question: 0,
                 answer: 0,
             };
-            let bytes = bye.encode(&self.key, self.side);
-            for _ in 0..crate::defaults::HANDSHAKE_LAST_PACKETS {
-                out.push(Transmit::new(path.address, &bytes));
-            }
+            let bye = Transmit::new(path.address(), &session.encode(&bye));
+            out.extend((0..HANDSHAKE_LAST_PACKETS).map(|_| bye.clone()));
         }
     }
 
-    /// When [`Self::tick`] has something to do.
+    /// Returns when the peer has something to send, or its time is over.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        if self.protocol == PeerProtocol::Plain && self.active.is_some() {
-            return None;
+        if self.leaving.is_some() {
+            return self.leaving;
+        }
+        let unused = self.unused_until();
+        if self.is_settled() {
+            return unused;
         }
         let check = self
             .paths
             .iter()
-            .filter_map(|path| path.due(now, Some(path.address) == self.active))
+            .filter_map(|path| path.due(now, Some(path.address()) == self.active))
             .min()
             .map(|due| due.max(self.next_check));
         let grace = match self.protocol {
             PeerProtocol::Unknown => (self.paths.iter())
                 .filter(|path| !path.is_mirror())
-                .filter_map(|path| path.plain_done)
+                .filter_map(Path::plain_done)
                 .map(|done| done + PLAIN_PEER_GRACE)
                 .min(),
-            _ => None,
+            PeerProtocol::Plain | PeerProtocol::Checks => None,
         };
-        check.into_iter().chain(grace).min()
+        [check, grace, unused].into_iter().flatten().min()
     }
 
-    /// Picks the path that carries the game: the best of those that work; the present one while
-    /// none does. Whether it is another than before.
-    pub(super) fn select(&mut self, now: Instant) -> bool {
-        if self.protocol == PeerProtocol::Plain && self.active.is_some() {
+    /// Picks the path that carries the game: the best of those that work, or the present one while
+    /// none does. Returns whether it changed.
+    pub(super) fn select_path(&mut self, now: Instant) -> bool {
+        if self.is_settled() {
             return false;
         }
         let current = self.active().filter(|path| path.is_open());
@@ -343,40 +427,50 @@ impl Peer {
             PeerProtocol::Unknown | PeerProtocol::Plain => self.paths.iter().find(|path| {
                 !path.is_mirror()
                     && path
-                        .plain_done
+                        .plain_done()
                         .is_some_and(|done| now.saturating_duration_since(done) >= PLAIN_PEER_GRACE)
             }),
-            // The other side lets the game in where it knows that the way is open, and a host only
-            // while it has a place.
+            // The peer lets the game in where it knows that the path is open, and a host only while
+            // it has a place.
             PeerProtocol::Checks => self
                 .paths
                 .iter()
                 .filter(|path| path.is_confirmed())
-                .min_by_key(|path| path.kind),
+                .min_by_key(|path| path.kind()),
         };
         let Some(best) = best else {
             return false;
         };
-        if current.is_some_and(|current| current.kind <= best.kind) {
+        if current.is_some_and(|current| current.kind() <= best.kind()) {
             return false;
         }
-        let changed = self.active != Some(best.address);
-        self.active = Some(best.address);
+        let changed = self.active != Some(best.address());
+        self.active = Some(best.address());
         if self.protocol == PeerProtocol::Unknown {
             self.protocol = PeerProtocol::Plain;
         }
         changed
     }
 
-    fn find(&mut self, address: SocketAddr) -> Option<&mut Path> {
-        self.paths.iter_mut().find(|path| path.address == address)
+    /// Whether the peer stays where it is: it knows no checks, and its game goes to one address.
+    fn is_settled(&self) -> bool {
+        self.is_plain() && self.active.is_some()
     }
 
-    /// Whether there was room, or a path that neither works nor was heard of gave way.
+    /// Returns the number of the next question, which is never 0.
+    fn next_number(&self) -> u32 {
+        self.last_number.wrapping_add(1).max(1)
+    }
+
+    fn find(&mut self, address: SocketAddr) -> Option<&mut Path> {
+        self.paths.iter_mut().find(|path| path.address() == address)
+    }
+
+    /// Returns whether there was room, or a path that neither works nor was heard made room.
     fn add(&mut self, path: Path) -> bool {
-        if self.paths.len() >= MAX_CANDIDATES {
+        if self.paths.len() >= MAX_PATHS {
             let Some(useless) = self.paths.iter().position(|path| {
-                !path.is_open() && !path.heard && Some(path.address) != self.active
+                !path.is_open() && !path.is_heard() && Some(path.address()) != self.active
             }) else {
                 return false;
             };

@@ -1,4 +1,4 @@
-//! Telling the registrar our address, and keeping the router's mapping of it.
+//! Registers our address at the registrar, and keeps the router's mapping of it.
 
 use std::{net::SocketAddr, time::Instant};
 
@@ -11,7 +11,7 @@ use crate::{
     wire::id::PrivateId,
 };
 
-/// What a registrar answers to a PrivateID that it knows.
+/// The registrar's answer to a PrivateID that it knows.
 pub const ACCEPTED: &[u8] = b"OK";
 
 /// Why an address was not registered.
@@ -23,14 +23,14 @@ pub enum RegistrationFailure {
     TimedOut,
 }
 
-/// What became of a registration.
+/// A change of a registration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
     Registered,
     Failed(RegistrationFailure),
-    /// Keepalives are not answered any more.
+    /// Keepalives are no longer answered.
     Lost,
-    /// They are again.
+    /// Keepalives are answered again.
     Back,
 }
 
@@ -43,7 +43,7 @@ enum State {
 
 #[derive(Debug)]
 pub(super) struct Registration {
-    pub(super) registrar: SocketAddr,
+    registrar: SocketAddr,
     pid: PrivateId,
     state: State,
     next: Instant,
@@ -59,7 +59,8 @@ impl Registration {
         }
     }
 
-    /// Takes over what was registered from the same port before; the mapping is refreshed at once.
+    /// Takes over an address that was registered from the same port before. The mapping is refreshed
+    /// at once.
     pub(super) fn adopt(now: Instant, registrar: SocketAddr, pid: PrivateId) -> Self {
         Self {
             registrar,
@@ -69,8 +70,12 @@ impl Registration {
         }
     }
 
+    pub(super) fn registrar(&self) -> SocketAddr {
+        self.registrar
+    }
+
     /// Takes a datagram from the registrar.
-    pub(super) fn hear(&mut self, now: Instant, bytes: &[u8]) -> Option<Change> {
+    pub(super) fn receive(&mut self, now: Instant, bytes: &[u8]) -> Option<Change> {
         match &mut self.state {
             State::Registering { .. } => {
                 if bytes != ACCEPTED {
@@ -82,7 +87,7 @@ impl Registration {
                 Some(Change::Registered)
             }
             State::Registered { unanswered } => {
-                // Whatever it says: UDP gets out, and back in.
+                // Whatever the answer says: UDP gets out, and back in.
                 let was_lost = *unanswered > KEEPALIVE_RETRIES;
                 *unanswered = 0;
                 self.next = now + KEEPALIVE_INTERVAL;

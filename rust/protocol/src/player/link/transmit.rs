@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 /// A datagram to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Transmit {
-    /// To whom.
+    /// Where it goes.
     pub to: SocketAddr,
     /// Its bytes.
     pub bytes: Vec<u8>,

@@ -1,7 +1,7 @@
 //! One open relay: what its player may send, and who may send to its player.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, btree_map::Entry},
     net::SocketAddrV4,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -78,7 +78,7 @@ pub(super) struct Common {
     sent: SharedMeter,
     /// The addresses that players proved, and how many proved each. Read for packets
     /// from unknown addresses only.
-    registered: RwLock<HashMap<SocketAddrV4, usize>>,
+    registered: RwLock<BTreeMap<SocketAddrV4, usize>>,
 }
 
 impl Common {

@@ -1,7 +1,7 @@
 //! Who may send to one relay port, and where each of them is answered.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, btree_map::Entry},
     net::{Ipv4Addr, SocketAddrV4},
     time::{Duration, Instant},
 };
@@ -15,12 +15,12 @@ use super::limits::RelayLimits;
 #[derive(Debug)]
 pub(super) struct Senders<R> {
     /// By the port of the sender's own relay.
-    by_port: HashMap<u16, Sender<R>>,
+    by_port: BTreeMap<u16, Sender<R>>,
     /// Every address that is known to be somebody's here: a registered one, or a
     /// learned one. Holds nothing else.
-    by_address: HashMap<SocketAddrV4, u16>,
+    by_address: BTreeMap<SocketAddrV4, u16>,
     /// By registered IP address, in the order of the first request. No list is empty.
-    by_ip: HashMap<Ipv4Addr, Vec<u16>>,
+    by_ip: BTreeMap<Ipv4Addr, Vec<u16>>,
 }
 
 #[derive(Debug)]
@@ -65,9 +65,9 @@ impl Destinations {
 impl<R> Default for Senders<R> {
     fn default() -> Self {
         Self {
-            by_port: HashMap::new(),
-            by_address: HashMap::new(),
-            by_ip: HashMap::new(),
+            by_port: BTreeMap::new(),
+            by_address: BTreeMap::new(),
+            by_ip: BTreeMap::new(),
         }
     }
 }
@@ -176,8 +176,8 @@ impl<R> Senders<R> {
     pub(super) fn clear(&mut self) -> Vec<R> {
         self.by_address.clear();
         self.by_ip.clear();
-        let senders = self.by_port.drain();
-        senders.map(|(_, sender)| sender.relay).collect()
+        let senders = std::mem::take(&mut self.by_port);
+        senders.into_values().map(|sender| sender.relay).collect()
     }
 
     /// The relays of all who may send here.
@@ -468,7 +468,7 @@ mod tests {
                         senders.clear();
                     }
                 }
-                let mut known = HashMap::new();
+                let mut known = BTreeMap::new();
                 for (port, sender) in &senders.by_port {
                     for learned in sender.learned.iter().flatten() {
                         prop_assert_eq!(learned.address.ip(), sender.registered.ip());

@@ -1,7 +1,7 @@
 //! The relays of a server: which ports are open, and whose they are.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddrV4,
     sync::Arc,
     time::{Duration, Instant},
@@ -44,17 +44,17 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct RelayTable<S> {
     common: Arc<Common>,
-    open: HashMap<u16, Entry<S>>,
-    players: HashMap<PlayerId, SocketAddrV4>,
-    by_owner: HashMap<PlayerId, u16>,
+    open: BTreeMap<u16, Entry<S>>,
+    players: BTreeMap<PlayerId, SocketAddrV4>,
+    by_owner: BTreeMap<PlayerId, u16>,
     /// Relays whose player is gone from the server, by registered address: its game may
     /// go on, and it may come back under a new id.
-    orphans: HashMap<SocketAddrV4, u16>,
+    orphans: BTreeMap<SocketAddrV4, u16>,
     /// The port that became free longest ago comes first.
     free: VecDeque<u16>,
     /// Ports of other programs, in the order of the time of their next try.
     aside: VecDeque<(Instant, u16)>,
-    taken: HashSet<u16>,
+    taken: BTreeSet<u16>,
     /// How long a port of another program's is left alone.
     aside_time: Duration,
 }
@@ -72,17 +72,17 @@ impl<S> RelayTable<S> {
     /// program has is tried again after `aside_time`.
     #[must_use]
     pub fn new(ports: &[u16], limits: RelayLimits, aside_time: Duration, now: Instant) -> Self {
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         let free = ports.iter().copied().filter(|port| seen.insert(*port));
         Self {
             common: Arc::new(Common::new(limits, now)),
-            open: HashMap::new(),
-            players: HashMap::new(),
-            by_owner: HashMap::new(),
-            orphans: HashMap::new(),
+            open: BTreeMap::new(),
+            players: BTreeMap::new(),
+            by_owner: BTreeMap::new(),
+            orphans: BTreeMap::new(),
             free: free.collect(),
             aside: VecDeque::new(),
-            taken: HashSet::new(),
+            taken: BTreeSet::new(),
             aside_time,
         }
     }
