@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::Deref, str::FromStr};
 
+use crate::values::digits;
+
 /// UDP ports for relays, one for each relayed player.
 ///
 /// As text: single ports, first and last (`49152-51200`), or first and how many more (`2048+3`),
@@ -33,21 +35,14 @@ impl FromStr for RelayPorts {
 
 fn range(part: &str) -> Option<(u16, u16)> {
     if let Some((first, last)) = part.split_once('-') {
-        Some((port(first)?, port(last)?))
+        Some((digits(first.trim_end())?, digits(last.trim_start())?))
     } else if let Some((first, more)) = part.split_once('+') {
-        let first = port(first)?;
-        Some((first, first.checked_add(port(more)?)?))
+        let first: u16 = digits(first.trim_end())?;
+        Some((first, first.checked_add(digits(more.trim_start())?)?))
     } else {
-        let port = port(part)?;
+        let port = digits(part)?;
         Some((port, port))
     }
-}
-
-/// Reads digits alone: Rust's own numbers may have a sign.
-fn port(text: &str) -> Option<u16> {
-    let text = text.trim();
-    let all_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| all_digits)
 }
 
 impl fmt::Display for RelayPorts {

@@ -153,6 +153,12 @@ impl ByteSize {
     }
 }
 
+/// Reads digits alone: Rust's own numbers may have a sign.
+pub(crate) fn digits<T: FromStr>(text: &str) -> Option<T> {
+    let all_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| all_digits)
+}
+
 /// Returns a number and the unit behind it.
 fn split_unit(text: &str) -> (&str, String) {
     let end = text
@@ -169,11 +175,11 @@ pub use cli::{count, host, host_v4, port};
 #[cfg(feature = "cli")]
 mod cli {
     use std::{
-        net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
+        net::{IpAddr, Ipv4Addr, ToSocketAddrs},
         str::FromStr,
     };
 
-    use super::ValueError;
+    use super::{ValueError, digits};
 
     /// Reads a port; 0 is one.
     ///
@@ -196,10 +202,8 @@ mod cli {
     /// # Errors
     /// See [`ValueError::Address`] and [`ValueError::NoAddress`].
     pub fn host(text: &str) -> Result<IpAddr, ValueError> {
-        addresses(text)?
-            .first()
-            .map(SocketAddr::ip)
-            .ok_or_else(|| ValueError::NoAddress(text.to_owned(), "IP"))
+        let first = addresses(text)?.next();
+        first.ok_or_else(|| ValueError::NoAddress(text.to_owned(), "IP"))
     }
 
     /// Reads an IPv4 address, or looks up the one of a host name, which can take seconds.
@@ -207,26 +211,18 @@ mod cli {
     /// # Errors
     /// See [`ValueError::Address`] and [`ValueError::NoAddress`].
     pub fn host_v4(text: &str) -> Result<Ipv4Addr, ValueError> {
-        addresses(text)?
-            .into_iter()
-            .find_map(|address| match address {
-                SocketAddr::V4(address) => Some(*address.ip()),
-                SocketAddr::V6(_) => None,
-            })
-            .ok_or_else(|| ValueError::NoAddress(text.to_owned(), "IPv4"))
+        let first = addresses(text)?.find_map(|address| match address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        });
+        first.ok_or_else(|| ValueError::NoAddress(text.to_owned(), "IPv4"))
     }
 
-    fn addresses(text: &str) -> Result<Vec<SocketAddr>, ValueError> {
+    fn addresses(text: &str) -> Result<impl Iterator<Item = IpAddr>, ValueError> {
         match (text, 0).to_socket_addrs() {
-            Ok(addresses) => Ok(addresses.collect()),
+            Ok(addresses) => Ok(addresses.map(|address| address.ip())),
             Err(error) => Err(ValueError::Address(text.to_owned(), error.to_string())),
         }
-    }
-
-    /// Reads digits alone: Rust's own numbers may have a sign.
-    fn digits<T: FromStr>(text: &str) -> Option<T> {
-        let all_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse().ok().filter(|_| all_digits)
     }
 }
 

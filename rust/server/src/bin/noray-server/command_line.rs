@@ -1,5 +1,4 @@
-//! What the program is told: by its command line, else by the environment, else by a file, else by
-//! default.
+//! Reads the settings: from the command line, else the environment, else a file, else the default.
 
 use std::{
     collections::HashMap,
@@ -29,11 +28,11 @@ use crate::{
 #[command(
     name = "noray-server",
     version,
-    after_help = "A flag comes before the environment, that before the file, that before the default.\n\
-        Times have a unit: us, ms, s, m, h, d, w; sizes too: b, kb, mb, gb, of 1,024 each.\n\
+    after_help = "A flag overrides the environment, the environment the file, the file the default.\n\
         An empty value counts as none.\n\
+        Times have a unit: us, ms, s, m, h, d, w. So do sizes: b, kb, mb, gb, 1,024 to the next.\n\
         Players must reach the TCP port, the registrar's UDP port and the relays' UDP ports.\n\
-        Exit codes: 0 stopped as asked, 1 failed, 2 settings that make no sense."
+        Exit codes: 0 stopped as asked, 1 failed, 2 bad settings."
 )]
 struct CommandLine {
     /// Read settings from a file: lines of NAME=value, by the names below.
@@ -44,7 +43,8 @@ struct CommandLine {
     #[arg(long)]
     check: bool,
 
-    /// Ask the server that runs here with these settings whether players can come: exit code 0 or 1.
+    /// Ask the server that runs here with these settings whether players can come; the exit code is
+    /// 0 or 1.
     #[arg(long, conflicts_with = "check")]
     probe: bool,
 
@@ -56,19 +56,11 @@ struct CommandLine {
 #[derive(Debug)]
 pub(crate) struct Orders {
     pub(crate) settings: Settings,
-    pub(crate) task: Task,
-    origins: Origins,
-}
-
-/// What the program shall do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Task {
-    /// Run a server.
-    Serve,
     /// Show the settings.
-    Check,
+    pub(crate) check: bool,
     /// Ask a running server whether players can come.
-    Probe,
+    pub(crate) probe: bool,
+    origins: Origins,
 }
 
 /// Where a setting's value comes from.
@@ -105,12 +97,8 @@ struct Given<'a> {
 pub(crate) enum SettingsError {
     #[error(transparent)]
     Unworkable(#[from] ConfigError),
-    #[error("{name} (--{flag}): {problem}")]
-    Value {
-        name: String,
-        flag: String,
-        problem: String,
-    },
+    #[error("{0}")]
+    Value(String),
     #[error("cannot read {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{}:{line}: {problem}", path.display())]
@@ -121,23 +109,13 @@ pub(crate) enum SettingsError {
     },
 }
 
-impl SettingsError {
-    fn value(arg: &Arg, problem: String) -> Self {
-        Self::Value {
-            name: name(arg).to_owned(),
-            flag: flag(arg).to_owned(),
-            problem,
-        }
-    }
-}
-
 impl Orders {
     /// Reads everything; ends the process when help is asked for or a flag is unknown.
     ///
     /// # Errors
     /// See [`SettingsError`].
     pub(crate) fn read() -> Result<Self, SettingsError> {
-        // The values are read once it is known which ones count.
+        // Flags are text at first: like other values they may be empty.
         let command = CommandLine::command().mut_args(|arg| match arg.get_env() {
             Some(_) => arg
                 .value_parser(value_parser!(OsString))
@@ -151,24 +129,21 @@ impl Orders {
         };
         for arg in settings(&command) {
             if let Some(value) = env::var_os(name(arg)) {
-                given.push(Given::new(arg, value, Origin::Environment)?);
+                given.push(Given::new(arg, &value, Origin::Environment)?);
             }
             let id = arg.get_id().as_str();
             if matches.value_source(id) == Some(ValueSource::CommandLine)
                 && let Some(value) = matches.get_one::<OsString>(id)
             {
                 let origin = Origin::Flag(flag(arg).to_owned());
-                given.push(Given::new(arg, value.clone(), origin)?);
+                given.push(Given::new(arg, value, origin)?);
             }
         }
         let (settings, origins) = read_settings(given)?;
         Ok(Self {
             settings,
-            task: match (matches.get_flag("check"), matches.get_flag("probe")) {
-                (true, _) => Task::Check,
-                (_, true) => Task::Probe,
-                _ => Task::Serve,
-            },
+            check: matches.get_flag("check"),
+            probe: matches.get_flag("probe"),
             origins,
         })
     }
@@ -222,7 +197,7 @@ fn from_file<'a>(command: &'a Command, path: &Path) -> Result<Vec<Given<'a>>, Se
         }
         given.push(Given {
             arg,
-            text: text.to_owned(),
+            text: text.trim().to_owned(),
             origin: Origin::File(path.to_owned(), line),
         });
     }
@@ -230,13 +205,18 @@ fn from_file<'a>(command: &'a Command, path: &Path) -> Result<Vec<Given<'a>>, Se
 }
 
 impl<'a> Given<'a> {
-    fn new(arg: &'a Arg, value: OsString, origin: Origin) -> Result<Self, SettingsError> {
-        let text = value.into_string().map_err(|_| {
-            let problem = format!("no UTF-8 text ({origin})");
-            SettingsError::value(arg, problem)
-        })?;
-        let text = text.trim().to_owned();
-        Ok(Self { arg, text, origin })
+    fn new(arg: &'a Arg, value: &OsStr, origin: Origin) -> Result<Self, SettingsError> {
+        match value.to_str() {
+            Some(text) => Ok(Self {
+                arg,
+                text: text.trim().to_owned(),
+                origin,
+            }),
+            None => Err(SettingsError::Value(format!(
+                "{} ({origin}) is no UTF-8 text",
+                name(arg)
+            ))),
+        }
     }
 
     /// Returns what is wrong with the value, by what clap says of it.
@@ -248,13 +228,13 @@ impl<'a> Given<'a> {
             }
             _ => error.to_string(),
         };
-        let error = SettingsError::value(self.arg, problem);
-        match &self.origin {
-            Origin::Flag(_) | Origin::Environment => error,
+        let problem = format!("{} (--{}): {problem}", name(self.arg), flag(self.arg));
+        match self.origin.clone() {
+            Origin::Flag(_) | Origin::Environment => SettingsError::Value(problem),
             Origin::File(path, line) => SettingsError::Line {
-                path: path.clone(),
-                line: *line,
-                problem: error.to_string(),
+                path,
+                line,
+                problem,
             },
         }
     }
@@ -311,7 +291,7 @@ mod tests {
         let command = CommandLine::command();
         let given = given.iter().map(|(known, text)| {
             let arg = settings(&command).find(|arg| name(arg) == *known);
-            Given::new(arg.expect(known), text.into(), Origin::Environment)
+            Given::new(arg.expect(known), text.as_ref(), Origin::Environment)
         });
         read_settings(given.collect::<Result<_, _>>()?).map(|(settings, _)| settings)
     }

@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use command_line::{Orders, SettingsError, Task};
+use command_line::{Orders, SettingsError};
 use noray_server::{Config, Server, StartError, defaults};
 use probe::ProbeError;
 use settings::{LogFormat, LogLevel, ProgramSettings, Settings};
@@ -65,13 +65,12 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let orders = Orders::read()?;
-    match orders.task {
-        Task::Serve => {}
-        Task::Probe => return Ok(probe::probe(&orders.settings.program)?),
-        Task::Check => {
-            say(io::stdout(), orders.show().trim_end());
-            return Ok(());
-        }
+    if orders.check {
+        say(io::stdout(), orders.show().trim_end());
+        return Ok(());
+    }
+    if orders.probe {
+        return Ok(probe::probe(&orders.settings.program)?);
     }
     let Settings { server, program } = orders.settings;
     start_log(program.log_level, program.log_format);
