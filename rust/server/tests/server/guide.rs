@@ -120,6 +120,26 @@ fn systemd_understands_the_unit() {
     }
 }
 
+/// The guide's table of settings says what the help says.
+#[test]
+fn all_settings_are_in_the_guide() {
+    let guide = read("docs/SERVER.md");
+    let mut table = "| setting | default | meaning |\n| --- | --- | --- |\n".to_owned();
+    for Setting {
+        name,
+        default,
+        help,
+        ..
+    } in Setting::all()
+    {
+        table += &format!("| `{name}` | `{default}` | {help} |\n");
+    }
+    assert!(
+        guide.contains(&format!("\n\n{table}\n")),
+        "docs/SERVER.md must have this table:\n{table}"
+    );
+}
+
 /// The ports, limits and times of the guide's tables.
 #[test]
 fn defaults_that_are_named_are_the_defaults() {
