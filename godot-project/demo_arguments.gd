@@ -1,6 +1,6 @@
 class_name DemoArguments
 extends RefCounted
-## What the command line asks of the demo, after a lone [code]--[/code].
+## The demo's command line, after a lone [code]--[/code].
 ##
 ## [codeblock lang=text]
 ## --host                       host a game at once
@@ -10,8 +10,8 @@ extends RefCounted
 ## --registrar-port <port>      its registrar's UDP port (8809)
 ## --run-server                 with --host: run the noray server in this game
 ## --noray-port <port>          with --run-server: its TCP port, 0 for any free one (8890)
-## --relay                      join by relay, without trying the direct way
-## --bot                        the figure moves around by itself
+## --relay                      join by relay, without trying a direct path
+## --bot                        let the figure walk around by itself
 ## --quit-when-met              quit with exit code 0 once this player and the others have seen
 ##                              each other move; with 1 on failure, or after 60 s
 ## --others <count>             with --quit-when-met: how many others to meet at least (1)
@@ -32,7 +32,7 @@ var others_to_meet: int = 1
 var shot_file: String = ""
 var shot_after: float = 4.0
 
-## What could not be understood, a sentence each.
+## What is wrong with the arguments, a sentence each.
 var mistakes: PackedStringArray = []
 
 
@@ -63,7 +63,7 @@ func _take(word: String, rest: Array[String]) -> void:
 		"--noray-port":
 			var port := _port(word, rest)
 			noray_address = "127.0.0.1:%d" % port
-			# A server on any free port must not stumble over the registrar of another.
+			# A server on any free port must not collide with the registrar of another.
 			if port == 0:
 				registrar_port = 0
 		"--relay":
@@ -79,7 +79,7 @@ func _take(word: String, rest: Array[String]) -> void:
 		"--shot-after":
 			shot_after = _value(word, rest).to_float()
 		_:
-			mistakes.append("'%s' is not known; see demo_arguments.gd for what is." % word)
+			mistakes.append("Unknown argument '%s'; demo_arguments.gd lists all of them." % word)
 
 
 func _value(word: String, rest: Array[String]) -> String:

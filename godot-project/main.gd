@@ -1,14 +1,14 @@
 extends Node
-## Puts the parts together: what the player asks on the screens goes to the session,
-## what happens in the session goes to the arena, the screens and standard output.
+## Connects the parts: what the player does on the screens goes to the session; what happens in the
+## session goes to the arena, the screens and standard output.
 
-## With --quit-when-met: give up after so many seconds.
+## With [code]--quit-when-met[/code], in seconds, until the player gives up.
 const MEET_TIMEOUT := 60.0
-## How long a game stays after it has met the others, so that they can finish too.
+## In seconds, how long a player stays after it has met the others, so that they can finish too.
 const MEET_GRACE := 1.5
-## One after the other: Godot's host prints an error when two players leave in the same frame.
+## In seconds, from player to player: Godot's host prints an error when two leave in the same frame.
 const LEAVE_INTERVAL := 0.2
-## The host stays until they have left, but not for longer than this.
+## In seconds: the host stays until the others have left, but no longer than this.
 const HOST_MEET_GRACE := 8.0
 
 const PATH_NAMES := {
@@ -28,7 +28,7 @@ var _has_met: bool = false
 
 @onready var _session: NoraySession = $Session
 @onready var _arena: Arena = $Arena
-@onready var _meeting: DemoMeeting = $Meeting
+@onready var _movement_watch: MovementWatch = $MovementWatch
 @onready var _screen: ConnectionScreen = $Ui/ConnectionScreen
 @onready var _panel: GamePanel = $Ui/GamePanel
 
@@ -36,8 +36,8 @@ var _has_met: bool = false
 func _ready() -> void:
 	_arguments = DemoArguments.parse(OS.get_cmdline_user_args())
 	_arena.is_bot = _arguments.is_bot
-	_meeting.arena = _arena
-	_meeting.wanted = _arguments.others_to_meet
+	_movement_watch.arena = _arena
+	_movement_watch.wanted = _arguments.others_to_meet
 	_screen.session = _session
 	_screen.show_arguments(_arguments)
 	_panel.session = _session
@@ -49,12 +49,12 @@ func _ready() -> void:
 	_session.peer_linked.connect(_on_peer_linked)
 	Noray.path_changed.connect(_on_path_changed)
 	_session.peer_left.connect(_arena.remove)
-	_session.peer_left.connect(_meeting.forget)
+	_session.peer_left.connect(_movement_watch.forget)
 	_session.ended.connect(_on_ended)
 	_arena.player_joined.connect(_on_player_joined)
 	_arena.player_left.connect(_on_player_left)
-	_meeting.saw.connect(_on_saw)
-	_meeting.met.connect(_on_met)
+	_movement_watch.saw.connect(_on_saw)
+	_movement_watch.met.connect(_on_met)
 	_screen.host_wanted.connect(_on_host_wanted)
 	_screen.join_wanted.connect(_on_join_wanted)
 	_show_arena(false)
@@ -100,7 +100,7 @@ func _on_started() -> void:
 
 func _on_ended(_reason: String) -> void:
 	_arena.clear()
-	_meeting.clear()
+	_movement_watch.clear()
 	_show_arena(false)
 	if _arguments.quit_when_met:
 		_finish(0 if _has_met else 1, "")
@@ -139,7 +139,7 @@ func _on_player_joined(player: Player) -> void:
 
 
 func _on_player_left(player: Player) -> void:
-	# Figures also go when this game itself ends, which is no news about the others.
+	# When this game ends, figures go as well, but nobody has left.
 	if _session.state == NoraySession.State.PLAYING and not player.is_mine() \
 			and not multiplayer.get_peers().has(player.peer_id):
 		_on_logged("%s has left." % player.player_name, false)
@@ -157,7 +157,7 @@ func _on_met() -> void:
 
 func _on_meet_timeout() -> void:
 	if not _has_met:
-		_finish(1, "The others were not met within %d s." % int(MEET_TIMEOUT))
+		_finish(1, "Gave up: did not meet the others within %d s." % int(MEET_TIMEOUT))
 
 
 func _finish_when_all_have_met() -> void:
@@ -182,10 +182,10 @@ func _save_shot() -> void:
 	var err := ERR_UNAVAILABLE
 	if DisplayServer.get_name() != "headless":
 		err = get_viewport().get_texture().get_image().save_png(_arguments.shot_file)
-	_on_logged("The picture is in %s." % _arguments.shot_file if err == OK
-			else "The picture could not be saved: %s." % error_string(err), err != OK)
+	_on_logged("Saved the picture to %s." % _arguments.shot_file if err == OK
+			else "Could not save the picture: %s." % error_string(err), err != OK)
 
 
-## A line for whoever runs this game automatically.
+## Prints a line for the program that runs this demo automatically.
 func _report(text: String) -> void:
 	print("[demo] ", text)

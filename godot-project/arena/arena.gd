@@ -1,21 +1,21 @@
 class_name Arena
 extends Node2D
-## Where the players are. The host decides who is in it; the spawner shows the
-## figures to everyone, to late comers too.
+## Where the players are. The host decides who is in it; the spawner shows the figures to everyone,
+## also to players who come later.
 
 signal player_joined(player: Player)
 signal player_left(player: Player)
 
 const PLAYER_SCENE := preload("res://arena/player.tscn")
 const MAX_NAME_LENGTH := 16
-## One for each place, told apart by colour-blind players too as far as eight can be.
+## One for each place; as easy for colour-blind players to tell apart as eight colours can be.
 const COLORS: Array[Color] = [
 	Color("f0616d"), Color("4d9df8"), Color("f5c542"), Color("4cc38a"),
 	Color("b083f0"), Color("f58a42"), Color("5fd4e6"), Color("f59ac8"),
 ]
 const WALKABLE := Rect2(50, 90, 788, 500)
 
-## Let a bot move this game's own figure.
+## A bot moves this game's own figure.
 var is_bot: bool = false
 
 @onready var _figures: Node2D = $Figures
@@ -37,14 +37,14 @@ func enter(player_name: String) -> void:
 		_introduce.rpc_id(MultiplayerPeer.TARGET_PEER_SERVER, player_name)
 
 
-## Takes a player out; on the host, and thereby everywhere.
+## Removes a player: on the host, and thereby everywhere.
 func remove(peer_id: int) -> void:
 	var player := player_of(peer_id)
 	if multiplayer.is_server() and player != null:
 		player.queue_free()
 
 
-## Takes everybody out.
+## Removes everybody.
 func clear() -> void:
 	for player in players():
 		player.queue_free()
@@ -100,7 +100,7 @@ func _free_place() -> int:
 	return -1
 
 
-## What a player calls itself comes from the network: cut to size, and told apart.
+## Names come from the network: this one is cut to size, and unlike all others.
 func _distinct_name(wanted: String) -> String:
 	var base := wanted.strip_escapes().strip_edges().left(MAX_NAME_LENGTH)
 	if base.is_empty():

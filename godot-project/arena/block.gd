@@ -1,17 +1,17 @@
 @tool
 class_name Block
 extends StaticBody2D
-## Something solid in the arena: a wall, a hedge or a crate.
+## A wall, a hedge or a crate in the arena.
 ##
-## Its position is the middle of its front edge on the floor, so that figures are
-## drawn behind or before it as they should.
+## Its position is the middle of its front edge on the floor, so that Godot draws figures behind or
+## in front of it correctly.
 
 ## Width and depth on the floor.
 @export var size := Vector2(64, 32):
 	set(value):
 		size = value
 		_refresh()
-## How high its front is.
+## The height of its front.
 @export var height: float = 22.0:
 	set(value):
 		height = value
@@ -20,7 +20,7 @@ extends StaticBody2D
 	set(value):
 		color = value
 		queue_redraw()
-## Planks for a crate.
+## Draws a crate's planks.
 @export var has_planks: bool = false:
 	set(value):
 		has_planks = value

@@ -8,9 +8,9 @@ const BODY_RADIUS := 15.0
 const BODY_HEIGHT := 15.0
 
 var color := Color.WHITE
-## Marks the figure that the keys of this game move.
+## True for the figure of this game's own player.
 var is_mine: bool = false
-## Where the figure goes; zero when it stands.
+## The figure's velocity; zero when it stands.
 var walk := Vector2.ZERO
 
 var _facing := Vector2.DOWN
@@ -53,7 +53,7 @@ func _draw_body(feet: Vector2, head: Vector2, radius: float, body_color: Color) 
 
 
 func _draw_eye(head: Vector2, side: float) -> void:
-	# Seen from behind, a figure shows no eyes; from the side, one hides behind the other.
+	# From behind, a figure shows no eyes; from the side, only one.
 	var across := _facing.x * 6.5 + side * 6.0 * (1.0 - absf(_facing.x) * 0.45)
 	var center := head + Vector2(across, 2.0 + _facing.y * 4.0)
 	if _facing.y < -0.5 or absf(across) > BODY_RADIUS - 2.0:

@@ -1,25 +1,25 @@
 class_name Player
 extends CharacterBody2D
-## One player's figure: moved by its owner, shown smoothly to everyone else.
+## A player's figure: its owner moves it, everyone else sees it move smoothly.
 
 const SPEED := 230.0
-## How fast a remote figure closes in on where it should be, per second.
+## How fast another player's figure approaches its target, per second.
 const CATCH_UP := 16.0
-## For so long a figure goes on as it was last heard to go, in seconds.
+## How long a figure keeps its last known velocity, in seconds.
 const MAX_GUESS := 0.15
-## A figure that is farther off than this is put into place at once.
+## In pixels: a figure that is farther from its target jumps there.
 const MAX_LAG_DISTANCE := 150.0
 
-## Where the owner's figure is and goes; the synchronizer carries both to the others.
+## Position and velocity on the owner's side; the synchronizer carries both to the others.
 var sent_position := Vector2.ZERO
 var sent_velocity := Vector2.ZERO
 
 var peer_id: int = 0
-## Which of the arena's places is this player's, from 0.
+## The index of this player's place in the arena.
 var place: int = 0
 var player_name: String = ""
 var color := Color.WHITE
-## Moves this figure in place of the keys, if there is one.
+## Moves this figure instead of the keys, if set.
 var bot: Bot = null
 
 var _heard: bool = false
@@ -30,7 +30,7 @@ var _since_heard: float = 0.0
 @onready var _synchronizer: MultiplayerSynchronizer = $Synchronizer
 
 
-## Must be called before the figure enters the tree, alike on every peer.
+## Call it before the figure enters the tree, with the same arguments on every peer.
 func setup(the_peer_id: int, the_name: String, the_place: int, the_color: Color,
 		at: Vector2) -> void:
 	peer_id = the_peer_id
@@ -48,7 +48,7 @@ func _ready() -> void:
 	_figure.is_mine = is_mine()
 	_name_label.text = player_name
 	_synchronizer.synchronized.connect(_on_synchronized)
-	# Others appear where they are by now, not where they once began.
+	# Others appear where they are now, not where they began.
 	visible = is_mine()
 
 
@@ -59,12 +59,12 @@ func _physics_process(delta: float) -> void:
 		_follow(delta)
 
 
-## True for the figure that this game moves.
+## Returns true for the figure of this game's own player.
 func is_mine() -> bool:
 	return is_multiplayer_authority()
 
 
-## True once it is known where the figure is.
+## Returns true once the figure's position is known.
 func is_placed() -> bool:
 	return is_mine() or _heard
 

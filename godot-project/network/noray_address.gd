@@ -1,6 +1,6 @@
 class_name NorayAddress
 extends RefCounted
-## Where a noray server listens: for commands on TCP, and for addresses on UDP.
+## The address of a noray server: its TCP port for commands, and its registrar's UDP port.
 
 const DEFAULT_PORT := 8890
 const DEFAULT_REGISTRAR_PORT := 8809
@@ -17,9 +17,8 @@ func _init(the_host: String, the_port: int = DEFAULT_PORT,
 	registrar_port = the_registrar_port
 
 
-## Understands [code]name[/code], [code]name:port[/code], [code]::1[/code] and
-## [code][::1]:port[/code]. Port 0 stands for any free one, for a server that runs here.
-## Null if [param text] is none of them.
+## Reads [code]name[/code], [code]name:port[/code], [code]::1[/code] or [code][::1]:port[/code].
+## Port 0 means any free one, for a server that runs here. Returns null for anything else.
 static func parse(text: String, the_registrar_port: int = DEFAULT_REGISTRAR_PORT) -> NorayAddress:
 	var name_part := text.strip_edges()
 	var port_part := str(DEFAULT_PORT)
@@ -42,12 +41,12 @@ static func parse(text: String, the_registrar_port: int = DEFAULT_REGISTRAR_PORT
 	return NorayAddress.new(name_part, port_part.to_int(), the_registrar_port)
 
 
-## True if only games on this computer can use the address.
+## Returns true if only this computer can reach the address.
 func is_loopback() -> bool:
 	return host == "localhost" or host == "::1" or host.begins_with("127.")
 
 
-## True if the address is one of this computer's own, where a server can run.
+## Returns true if the address is this computer's own, so that a server can run there.
 func is_local() -> bool:
 	return is_loopback() or IP.get_local_addresses().has(host)
 

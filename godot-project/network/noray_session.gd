@@ -1,44 +1,44 @@
 class_name NoraySession
 extends Node
-## Gets this game into play with others, and out again.
+## Hosts, joins and leaves a game.
 ##
-## [method Noray.host] and [method Noray.join] do the work; this adds what a game around them
-## needs: a server in the host's own game, one attempt at a time, good-byes with a reason.
-## Once players are connected, everything is Godot's own high-level multiplayer.
+## [method Noray.host] and [method Noray.join] do the work; this adds what a game needs around
+## them: a noray server in the host's game, one attempt at a time, goodbyes with a reason. Once
+## players are connected, everything else is Godot's high-level multiplayer.
 
-## Something happened that a player wants to read, a sentence each.
+## A sentence for the player to read.
 signal logged(text: String, is_problem: bool)
 signal state_changed()
-## A noray server runs in this game, on these ports.
+## A noray server has started in this game, on these ports.
 signal server_started(port: int, registrar_port: int)
-## The game is on: the host can be joined, or the client has joined.
+## The game has begun: others can join this host, or this player has joined.
 signal started()
-## A player is connected. On a client only the host, with id 1.
+## A peer is connected. For a joined player that is the host alone, with id 1.
 signal peer_linked(peer_id: int, connection: NorayConnection)
-## A player's connection has ended.
+## A peer has left.
 signal peer_left(peer_id: int)
-## Back to [constant State.IDLE]. [param reason] is empty if the player wanted it so.
+## The session is [constant State.IDLE] again. [param reason] is empty if the player chose to leave.
 signal ended(reason: String)
 
 enum State {
 	IDLE,
 	STARTING, ## Waiting for [method Noray.host] or [method Noray.join].
 	PLAYING,
-	LEAVING, ## The host is saying good-bye to its players.
+	LEAVING, ## The host says goodbye to its players.
 }
 
 const MAX_PLAYERS := 8
-## Between a good-bye and the end of the connection, in seconds: a player's game gets both,
-## and in this order, if more than one of its frames lies between them.
+## In seconds, between a goodbye and the end of the connection. A player gets both, in this order,
+## if more than one of its frames lies between them.
 const GOODBYE_TIME := 0.25
 
 var state := State.IDLE
 var is_host: bool = false
-## How far the attempt to get into a game is.
+## What an attempt to host or join is doing, as a sentence.
 var progress: String = ""
 
 var _is_cancelled: bool = false
-## Why the host ends the connection, once it has said so.
+## The host's reason for ending the connection, once it has said goodbye.
 var _goodbye: String = ""
 var _server := NorayServer.new()
 
@@ -58,7 +58,7 @@ func _exit_tree() -> void:
 	_close_everything()
 
 
-## Hosts a game: the noray server at [param address] leads the others here.
+## Hosts a game that others find through the noray server at [param address].
 func host_game(address: NorayAddress, run_server: bool) -> void:
 	if state != State.IDLE:
 		return
@@ -73,7 +73,7 @@ func host_game(address: NorayAddress, run_server: bool) -> void:
 		"registrar_port": address.registrar_port,
 	})
 	if _take(peer):
-		_say("Your game is open. Others join it with the OpenID %s." % Noray.oid)
+		_say("Your game is open. Others can join with the OpenID %s." % Noray.oid)
 		_play()
 
 
@@ -87,14 +87,14 @@ func join_game(address: NorayAddress, oid: String, force_relay: bool) -> void:
 		"registrar_port": address.registrar_port,
 		"force_relay": force_relay,
 	})
-	# Godot tells with connected_to_server when it is ready to play.
+	# connected_to_server tells when Godot is ready to play.
 	_take(peer)
 
 
-## Leaves the game, or cancels the attempt to get into one.
+## Leaves the game, or cancels the attempt to host or join one.
 func leave() -> void:
 	if state == State.STARTING:
-		# What is awaited then gives null.
+		# Ends the await with null.
 		_is_cancelled = true
 		Noray.cancel_join()
 		if is_host:
@@ -107,29 +107,29 @@ func leave() -> void:
 		_end("")
 
 
-## The host sends a player away and tells it why.
+## Sends a player away, as the host, and tells it why.
 func dismiss(peer_id: int, reason: String) -> void:
 	if multiplayer.get_peers().has(peer_id):
 		_say_goodbye.rpc_id(peer_id, reason)
 		get_tree().create_timer(GOODBYE_TIME).timeout.connect(_disconnect_peer.bind(peer_id))
 
 
-## Others can join: the noray server knows this host.
+## Returns true if others can join: the host is connected to the noray server.
 func is_open() -> bool:
 	return state == State.PLAYING and is_host and Noray.is_connected_to_host()
 
 
-## Runs a noray server in this game. Gives where it can be reached, null if it cannot start.
+## Starts a noray server in this game. Returns its address, or null if it cannot start.
 func _start_server(address: NorayAddress) -> NorayAddress:
 	var err := _server.start(address.port, address.registrar_port)
 	if err != OK:
-		_end("%s If another game on this computer runs a server, turn 'Run a server here' off and use that one."
+		_end("%s If another game on this computer already runs a server, turn off 'Run a server here' to use that one."
 				% _sentence(_server.last_error_message))
 		return null
 	_say("A noray server runs in this game, on TCP port %d and UDP port %d." % [
 		_server.port, _server.registrar_port])
 	if address.is_loopback():
-		_say("At %s only games on this computer find it. To play with others, use this computer's address in your network."
+		_say("Only games on this computer can reach it at %s. To play with others, enter this computer's address in your network."
 				% address.host)
 	server_started.emit(_server.port, _server.registrar_port)
 	return NorayAddress.new(address.host, _server.port, _server.registrar_port)
@@ -141,7 +141,7 @@ func _begin(text: String) -> void:
 	_set_state(State.STARTING)
 
 
-## Takes what [method Noray.host] or [method Noray.join] gave. False if there is nothing to play.
+## Takes what [method Noray.host] or [method Noray.join] returned. Returns false without a game.
 func _take(peer: ENetMultiplayerPeer) -> bool:
 	if _is_cancelled:
 		_end("")
@@ -158,11 +158,11 @@ func _play() -> void:
 	started.emit()
 
 
-## What a player can do about it when a game cannot be hosted or joined.
+## Returns what a player can do when a game cannot be hosted or joined.
 func _advice(error: Error) -> String:
 	match error:
 		ERR_DOES_NOT_EXIST:
-			return "Check the OpenID, and that the host's game is still open."
+			return "Check the OpenID, and whether the host's game is still open."
 		ERR_CANT_RESOLVE, ERR_CONNECTION_ERROR:
 			return "Check the noray server's address, or host with 'Run a server here'."
 		ERR_INVALID_PARAMETER:
@@ -173,11 +173,11 @@ func _advice(error: Error) -> String:
 func _disconnect_peer(peer_id: int) -> void:
 	if multiplayer.get_peers().has(peer_id):
 		(multiplayer as SceneMultiplayer).disconnect_peer(peer_id)
-		# Godot emits peer_disconnected only for those who go by themselves.
+		# Godot emits peer_disconnected only for peers that leave by themselves.
 		peer_left.emit(peer_id)
 
 
-## Goes back to where a game can be begun.
+## Returns to [constant State.IDLE].
 func _end(reason: String) -> void:
 	_close_everything()
 	if not reason.is_empty():
@@ -187,7 +187,7 @@ func _end(reason: String) -> void:
 
 
 func _close_everything() -> void:
-	# First, so that nothing of what follows counts as a loss.
+	# First, so that nothing below counts as a lost connection.
 	state = State.IDLE
 	_goodbye = ""
 	if multiplayer.multiplayer_peer is ENetMultiplayerPeer:
@@ -206,7 +206,7 @@ func _say(text: String, is_problem: bool = false) -> void:
 	logged.emit(text, is_problem)
 
 
-## A whole sentence from a message that is a part of one.
+## Makes a sentence of a message that is part of one.
 func _sentence(message: String) -> String:
 	if message.is_empty():
 		return ""
@@ -224,14 +224,14 @@ func _on_join_progressed(stage: Noray.JoinStage, message: String) -> void:
 
 
 func _on_oid_changed(oid: String) -> void:
-	_say("The noray server gave this game a new OpenID: %s. Those who join need this one." % oid, true)
+	_say("This game has a new OpenID: %s. Others now need this one to join." % oid, true)
 	state_changed.emit()
 
 
 func _on_noray_lost() -> void:
 	if state == State.PLAYING:
-		_say("The connection to the noray server was lost. The game goes on%s." % (
-				"; nobody new can join until it is back" if is_host else ""), true)
+		_say("Lost the connection to the noray server. The game goes on%s." % (
+				", but nobody new can join until it is back" if is_host else ""), true)
 
 
 func _on_noray_found() -> void:
@@ -240,7 +240,7 @@ func _on_noray_found() -> void:
 
 
 func _on_peer_connected(peer_id: int) -> void:
-	# On a client the others are told too, but only the host is connected to them.
+	# A joined player is told of the others too, but is connected to the host alone.
 	var connection := Noray.get_connection(peer_id)
 	if connection != null:
 		peer_linked.emit(peer_id, connection)
@@ -248,13 +248,13 @@ func _on_peer_connected(peer_id: int) -> void:
 
 func _on_host_lost() -> void:
 	if state == State.PLAYING:
-		_end(_goodbye if not _goodbye.is_empty() else "The connection to the host was lost.")
+		_end(_goodbye if not _goodbye.is_empty() else "Lost the connection to the host.")
 
 
 @rpc("authority", "call_remote", "reliable")
 func _say_goodbye(reason: String) -> void:
 	_goodbye = reason
-	# The news that the connection has ended can be lost on the way.
+	# The packet that ends the connection may be lost.
 	get_tree().create_timer(2.0 * GOODBYE_TIME).timeout.connect(_on_goodbye_over)
 
 

@@ -1,7 +1,7 @@
 @tool
 class_name ColorDot
 extends Control
-## A round spot of colour that stands for a player.
+## A dot in a player's colour.
 
 @export var color := Color.WHITE:
 	set(value):

@@ -1,15 +1,15 @@
 class_name ConnectionPlot
 extends Control
-## How a connection fares: round trip as a line, loss as bars, over the last minute.
+## Plots a connection over the last minute: round trip as a line, loss as bars.
 ##
-## Its left edge says what its top stands for, in the colours of the two; both scales grow with
-## what there is to show. An upright line marks a change of path, in the colour of the new one.
+## The labels at the left edge give the value of the top, in the colours of the two; both scales
+## grow with their values. A vertical line marks a change of path, in the colour of the new one.
 
 const SECONDS := 60.0
 const SAMPLES_PER_SECOND := 2
 const MAX_SAMPLES := int(SECONDS) * SAMPLES_PER_SECOND + 1
 
-## What the top of the plot can stand for: the lowest one that holds all samples is taken.
+## The values that the top of the plot can have: the lowest that holds all samples.
 const ROUND_TRIP_SCALES: PackedFloat32Array = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
 const LOSS_SCALES: PackedFloat32Array = [0.1, 0.2, 0.5, 1.0]
 
@@ -19,11 +19,11 @@ const SCALE_GAP := 4.0
 const LINE_WIDTH := 1.5
 const BAR_ALPHA := 0.55
 
-## Oldest first. A round trip is in seconds, negative where it was not known.
+## Oldest first. In seconds, negative where unknown.
 var _round_trips: PackedFloat32Array = []
 ## From 0 to 1.
 var _losses: PackedFloat32Array = []
-## The colour of the path that was taken from here on, transparent where it did not change.
+## The colour of a new path, transparent where the path did not change.
 var _changes: PackedColorArray = []
 var _next_change := Color.TRANSPARENT
 
@@ -44,8 +44,8 @@ func _draw() -> void:
 			else "%d ms" % roundi(top_round_trip * 1000.0), "%d %%" % roundi(top_loss * 100.0))
 
 
-## Adds what is known at this moment, [constant SAMPLES_PER_SECOND] times a second.
-## [param round_trip] is in seconds, negative if it is not known; [param loss] is from 0 to 1.
+## Adds a sample; call it [constant SAMPLES_PER_SECOND] times a second. [param round_trip] is in
+## seconds, negative if unknown; [param loss] is from 0 to 1.
 func add_sample(round_trip: float, loss: float) -> void:
 	_round_trips.append(round_trip)
 	_losses.append(clampf(loss, 0.0, 1.0))
@@ -58,7 +58,7 @@ func add_sample(round_trip: float, loss: float) -> void:
 	queue_redraw()
 
 
-## The path changes with the next sample to one that has this colour.
+## Marks a change of path with the next sample. [param color] is that of the new path.
 func mark_change(color: Color) -> void:
 	_next_change = color
 
@@ -69,7 +69,7 @@ func _draw_losses(area: Rect2, top: float) -> void:
 	for index in _losses.size():
 		if _losses[index] > 0.0:
 			var height := area.size.y * _losses[index] / top
-			# A sample tells of the time before it.
+			# A sample stands for the time before it.
 			var x := maxf(_x_of(index, area) - width, area.position.x)
 			draw_rect(Rect2(x, area.end.y - height, width, height), color)
 
@@ -101,7 +101,7 @@ func _draw_line_part(line: PackedVector2Array, color: Color) -> void:
 		draw_circle(line[0], LINE_WIDTH, color)
 
 
-## Writes beside the plot what its top and its bottom stand for.
+## Labels the top and the bottom of the plot.
 func _draw_scale(area: Rect2, top_round_trip: String, top_loss: String) -> void:
 	var font_size := get_theme_font_size(&"font_size", THEME_TYPE)
 	var ascent := get_theme_font(&"font", THEME_TYPE).get_ascent(font_size)

@@ -1,6 +1,6 @@
 class_name ConnectionScreen
 extends Control
-## Where a player says who it is and whom to play with, and reads what happens.
+## The screen where a player hosts or joins, and reads what happens.
 
 signal host_wanted(address: NorayAddress, run_server: bool, player_name: String)
 signal join_wanted(address: NorayAddress, oid: String, force_relay: bool, player_name: String)
@@ -43,7 +43,7 @@ func _ready() -> void:
 	_cancel_button.pressed.connect(_on_cancel_pressed)
 
 
-## Fills the fields with what the command line says.
+## Fills the fields from the command line.
 func show_arguments(arguments: DemoArguments) -> void:
 	_name_field.text = arguments.player_name if not arguments.player_name.is_empty() \
 			else NAMES[randi() % NAMES.size()]
@@ -57,7 +57,7 @@ func show_arguments(arguments: DemoArguments) -> void:
 	_refresh()
 
 
-## What the host button does.
+## Hosts a game with what the fields say.
 func host() -> void:
 	var address := _address()
 	if _is_idle() and address != null:
@@ -65,7 +65,7 @@ func host() -> void:
 		host_wanted.emit(address, _run_server_switch.button_pressed, _name_field.text)
 
 
-## What the join button does.
+## Joins a game with what the fields say.
 func join() -> void:
 	var address := _address()
 	if _is_idle() and address != null and not _oid().is_empty():
@@ -110,11 +110,11 @@ func _show_notice(text: String) -> void:
 	_notice_label.text = text
 	_notice.visible = not text.is_empty()
 	if text.is_empty():
-		add_line("You have left.", false)
+		add_line("You left the game.", false)
 
 
 func _on_address_changed(_text: String) -> void:
-	# A server can only run at an address of this computer.
+	# A server can run only at an address of this computer.
 	var address := _address()
 	var can_run := address != null and address.is_local()
 	if can_run != _can_run_server:

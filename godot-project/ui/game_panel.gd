@@ -1,11 +1,11 @@
 class_name GamePanel
 extends Control
-## Beside the arena: who plays, and how each is connected; the OpenID; the way out.
+## The panel beside the arena: the players and their connections, the OpenID, the leave button.
 
 const ROW_SCENE := preload("res://ui/player_row.tscn")
 const REFRESH_INTERVAL := 1.0 / ConnectionPlot.SAMPLES_PER_SECOND
 const COPIED_TIME := 1.5
-## Four players' rows; those of more are scrolled.
+## Holds four players' rows; more of them scroll.
 const MAX_ROWS_HEIGHT := 250.0
 
 var session: NoraySession:
@@ -42,7 +42,7 @@ func add_line(text: String, is_problem: bool) -> void:
 	_log_view.add_line(text, is_problem)
 
 
-## Lets it be seen that a player is connected by another path now.
+## Highlights a player's new path.
 func flash(peer_id: int, path: NorayConnection.Path) -> void:
 	for row: PlayerRow in _rows.get_children():
 		if row.player.peer_id == peer_id:
@@ -63,7 +63,7 @@ func _refresh() -> void:
 	if session.is_host:
 		_oid_field.text = Noray.oid
 		_copy_button.disabled = not session.is_open()
-		_invitation_hint.text = "Others join with this ID." if session.is_open() \
+		_invitation_hint.text = "Others join with this OpenID." if session.is_open() \
 				else "Nobody new can join until the noray server is back."
 	_count_label.text = "Players %d / %d" % [arena.players().size(), NoraySession.MAX_PLAYERS]
 

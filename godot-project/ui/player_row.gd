@@ -1,6 +1,6 @@
 class_name PlayerRow
 extends VBoxContainer
-## One player in the game panel, with the connection to it as it is and was.
+## A player in the game panel, with the connection to it now and over the last minute.
 
 const PATH_TEXTS := {
 	NorayConnection.LAN: "LAN",
@@ -13,7 +13,7 @@ const PATH_COLORS := {
 	NorayConnection.RELAY: &"relay",
 }
 const THEME_TYPE := &"PathLabel"
-## How long a change of path stays in the eye, in seconds.
+## How long a change of path is highlighted, in seconds.
 const FLASH_TIME := 2.0
 const FLASH_ALPHA := 0.45
 
@@ -47,7 +47,7 @@ func _ready() -> void:
 	refresh()
 
 
-## Shows how the player is connected at this moment, and adds it to the plot.
+## Shows how the player is connected now, and adds a sample to the plot.
 func refresh() -> void:
 	var connection := Noray.get_connection(player.peer_id)
 	_figures.visible = connection != null
@@ -58,11 +58,11 @@ func refresh() -> void:
 	elif player.is_mine():
 		_role_label.text = "you, host" if session.is_host else "you"
 	else:
-		# Only the host is connected to everyone; it passes on what the others do.
+		# Joined players are connected to the host alone; it passes on what they do.
 		_role_label.text = "via the host" if not session.is_host else ""
 
 
-## Lets a change of path be seen.
+## Highlights a new path.
 func flash(path: NorayConnection.Path) -> void:
 	var color := _path_color(path)
 	_show_path(path)

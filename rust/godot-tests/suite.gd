@@ -27,7 +27,7 @@ func after_each() -> void:
 	pass
 
 
-## Notes a failure unless [param condition] holds. Returns whether it does.
+## Notes a failure unless [param condition] holds. Returns [param condition].
 func check(condition: bool, message: String) -> bool:
 	_checks += 1
 	if not condition:
@@ -35,8 +35,8 @@ func check(condition: bool, message: String) -> bool:
 	return condition
 
 
-## Notes a failure unless [param got] has the value and the type of [param wanted].
-## Returns whether it does.
+## Notes a failure unless [param got] has the value and the type of [param wanted]. Returns whether
+## it does.
 func check_equal(got: Variant, wanted: Variant, message: String = "") -> bool:
 	_checks += 1
 	if typeof(got) == typeof(wanted) and got == wanted:
@@ -46,8 +46,7 @@ func check_equal(got: Variant, wanted: Variant, message: String = "") -> bool:
 	return false
 
 
-## Notes a failure unless [param got] is the [enum Error] [param wanted]; names both.
-## Returns whether it is.
+## Notes a failure unless [param got] is [param wanted], and names both. Returns whether it is.
 func check_error(got: Error, wanted: Error, message: String = "") -> bool:
 	_checks += 1
 	if got == wanted:
@@ -69,25 +68,25 @@ func skip(reason: String) -> void:
 	_skip_reason = reason
 
 
-## Announces that one error or warning whose line holds [param text] is to come to the log. It
-## is then no failure, and its absence is one. Announce each line, as often as it is to come.
+## Announces one error or warning in the log whose line contains [param text]: it is then no failure,
+## and its absence is one. Announce each line as often as it comes.
 func expect_in_log(text: String) -> void:
 	print("[expect] ", text)
 
 
-## Waits until so many frames have gone by.
+## Waits for [param count] frames.
 func wait_frames(count: int) -> void:
 	for frame in count:
 		await get_tree().process_frame
 
 
-## Waits for so many seconds.
+## Waits for real seconds, also in a paused or slowed game.
 func wait_seconds(seconds: float) -> void:
 	await get_tree().create_timer(seconds, true, false, true).timeout
 
 
-## Waits until [param condition], which returns a bool, holds, for so many seconds at the most.
-## Looks once a frame. Returns whether it holds.
+## Waits until [param condition], which returns a bool, holds, at most for [param seconds]. Looks
+## once a frame. Returns whether it holds.
 func wait_until(condition: Callable, seconds: float) -> bool:
 	var until := Time.get_ticks_msec() + int(seconds * 1000.0)
 	while not condition.call():
@@ -97,8 +96,8 @@ func wait_until(condition: Callable, seconds: float) -> bool:
 	return true
 
 
-## Waits for a signal for so many seconds at the most. Returns its arguments (up to five), or
-## [code]null[/code] when it did not come.
+## Waits for a signal at most for [param seconds]. Returns its arguments (up to five), or
+## [code]null[/code] when it does not come.
 func wait_signal(awaited: Signal, seconds: float) -> Variant:
 	var emissions := record(awaited)
 	var came: bool = await wait_until(func() -> bool: return not emissions.is_empty(), seconds)
@@ -107,8 +106,8 @@ func wait_signal(awaited: Signal, seconds: float) -> Variant:
 	return null
 
 
-## Returns an array that every emission of a signal from now on adds its arguments to (an array
-## of up to five), for as long as this suite lives.
+## Returns an array to which each emission from now on adds its arguments (an array of up to five),
+## for as long as this suite lives.
 func record(recorded: Signal) -> Array[Array]:
 	var emissions: Array[Array] = []
 	var count := _argument_count(recorded)
@@ -133,7 +132,7 @@ func _argument_count(counted: Signal) -> int:
 	return 0
 
 
-## With the type to be seen, but an object only by its name.
+## Shows the type as well; of an object, only its name.
 func _shown(value: Variant) -> String:
 	return str(value) if value is Object else var_to_str(value)
 
@@ -142,7 +141,7 @@ func _note(message: String) -> void:
 	_failures.append(_place() + message)
 
 
-## Where the check stands, as far as Godot tells.
+## Returns the file and line of the check, if Godot tells them.
 func _place() -> String:
 	for frame: Dictionary in get_stack():
 		if frame["source"] != "res://suite.gd":

@@ -1,16 +1,16 @@
 extends Control
-## The flow of noray's guide, each step by itself: connect, register, be announced to each
-## other, shake hands, let ENet connect.
+## The plain flow, as in noray's guide: connect, register, be announced to each other, shake hands,
+## let ENet connect.
 ##
-## A new game rather calls [method Noray.host] and [method Noray.join], which do all of this,
-## try every way at once and change to a better one in mid-game. This flow is for a game that
-## [br]- has this code already, from netfox.noray, and stays as it is;
+## A new game should call [method Noray.host] and [method Noray.join] instead, which do all of this,
+## try all paths at once, and change to a better one in mid-game. This flow is for a game that
+## [br]- has this code from netfox.noray, and does not want to change it;
 ## [br]- binds the registered port itself, for its own [ENetConnection] or another protocol;
-## [br]- decides itself whether a relay may be used, and when.
-## [br]It pays with one way at a time, which must last for the whole game, and with players whom
-## it reaches by relay at best: those in its own home, and many on mobile networks.
+## [br]- decides itself when to use a relay.
+## [br]Its price: it tries one path at a time, keeps that for the whole game, and reaches players in
+## its own home, and many on mobile networks, by relay at best.
 ##
-## It needs a noray server; the demo's host can run one. In a window, or by its arguments:
+## It needs a noray server; the demo's host can run one. It runs in a window, or by its arguments:
 ## [codeblock lang=text]
 ## godot --headless --path godot-project res://examples/plain_flow/plain_flow.tscn -- --host
 ##
@@ -26,7 +26,7 @@ extends Control
 var _registrar_port: int = NorayAddress.DEFAULT_REGISTRAR_PORT
 var _quits_when_met: bool = false
 var _is_host: bool = false
-## A joining player takes the first address that it is given.
+## A joining player uses the first address that the server announces.
 var _has_address: bool = false
 
 @onready var _address_field: LineEdit = %AddressField
@@ -61,16 +61,16 @@ func _host() -> void:
 		return
 	multiplayer.multiplayer_peer = peer
 	_is_host = true
-	# Without traffic, the router forgets after about 30 s where players are to be let in.
+	# Without traffic, the router drops the mapping after about 30 s.
 	Noray.keep_alive(peer.host)
 	_oid_field.text = Noray.oid
 	print("[plain_flow] oid ", Noray.oid)
-	_say("The game is open. Others join it with the OpenID above.")
+	_say("The game is open. Others can join with the OpenID above.")
 
 
-## Opens the way for a player that is about to connect.
+## Opens the path for a player that is about to connect.
 func _welcome(address: String, port: int) -> void:
-	_say("A player comes from %s:%d." % [address, port])
+	_say("A player is coming from %s:%d." % [address, port])
 	var peer := multiplayer.multiplayer_peer as ENetMultiplayerPeer
 	var err: Error = await PacketHandshake.over_enet(peer.host, address, port)
 	if err != OK:
@@ -89,7 +89,7 @@ func _join() -> void:
 		_fail(Noray.last_error_message)
 
 
-## Shakes hands with the host at the address that the noray server gave, then connects to it.
+## Shakes hands with the host at the announced address, then connects to it.
 func _connect(address: String, port: int) -> void:
 	_has_address = true
 	_say("The host is at %s:%d." % [address, port])
@@ -98,7 +98,7 @@ func _connect(address: String, port: int) -> void:
 	udp.set_dest_address(address, port)
 	var err: Error = await PacketHandshake.over_packet_peer(udp)
 	udp.close()
-	# Busy: the host was heard, but did not say that it heard us. Worth a try.
+	# Busy: we heard the host, but it has not confirmed that it heard us. Worth a try.
 	if err != OK and err != ERR_BUSY:
 		_fail("No handshake with the host: %s. Try the relay." % error_string(err))
 		return
@@ -110,7 +110,7 @@ func _connect(address: String, port: int) -> void:
 	multiplayer.multiplayer_peer = peer
 
 
-## The other player was announced: on both sides, with the address of the other.
+## The server announced the other player. This happens on both sides.
 func _on_connect(address: String, port: int) -> void:
 	if _is_host:
 		_welcome(address, port)
@@ -118,7 +118,7 @@ func _on_connect(address: String, port: int) -> void:
 		_connect(address, port)
 
 
-## What both kinds of players do first.
+## Connects and registers, which host and joining player do alike.
 func _register() -> bool:
 	var noray := NorayAddress.parse(_address_field.text, _registrar_port)
 	if noray == null:
@@ -171,7 +171,7 @@ func _on_host_left() -> void:
 
 
 func _on_noray_lost() -> void:
-	_say("The connection to the noray server has ended.")
+	_say("Lost the connection to the noray server.")
 
 
 func _on_connect_failed(_oid: String, _error: Error, message: String) -> void:

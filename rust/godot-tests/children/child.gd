@@ -1,5 +1,5 @@
 extends Node
-## Runs one of the scripts beside it, named by the first argument, in a process of its own.
+## Runs the script beside it that the first argument names.
 
 
 func _ready() -> void:
@@ -8,7 +8,7 @@ func _ready() -> void:
 	var arguments := OS.get_cmdline_user_args()
 	var script := load("res://children/%s.gd" % arguments[0]) as GDScript
 	var node: Node = script.new()
-	# The same in every process, for calls between them.
+	# The same path in every process, for calls between them.
 	node.name = "Script"
 	node.call(&"begin", arguments.slice(1))
 	add_child(node)

@@ -1,8 +1,8 @@
 extends Node
-## Quits while it awaits what its first argument names. Awaits nothing else: when a game quits,
-## Godot itself leaks what a coroutine holds that is not woken any more.
+## Quits while it awaits what its first argument names. It awaits nothing else: Godot leaks what a
+## coroutine holds that is not resumed before the end.
 
-## How many frames it waits before it quits.
+## Frames before it quits.
 const FRAMES := 20
 
 const HERE := "127.0.0.1"
@@ -116,7 +116,7 @@ func _lambdas() -> void:
 	Noray.connect_nat("somebody")
 
 
-## A game that tries again and again, also when the quitting wakes it.
+## Tries again and again, even when quitting resumes it.
 func _retries() -> void:
 	while await Noray.connect_to_host(HERE, _port) != OK:
 		pass
@@ -132,7 +132,7 @@ func _a_server() -> void:
 	Noray.connect_relay(Noray.oid)
 
 
-## [member _port] is a server that does not accept, or whose registrar does not answer.
+## The server at [member _port] accepts nobody, or its registrar does not answer.
 func _host() -> void:
 	var witness := Witness.new()
 	var peer: ENetMultiplayerPeer = await Noray.host(_here(), 8, _options())
@@ -156,7 +156,7 @@ func _hosts() -> void:
 	print("[child] ended ", _peer != null)
 
 
-## The peer is freed while the game quits, and only then.
+## The peer is freed only as the game quits.
 func _hosts_without_a_variable() -> void:
 	multiplayer.multiplayer_peer = await Noray.host(_here(), 8, _options())
 	print("[child] ended ", multiplayer.multiplayer_peer is ENetMultiplayerPeer)
@@ -182,7 +182,7 @@ func _refused() -> void:
 	print("[child] ended ", error_string(error))
 
 
-## Held by lambdas and coroutines: leaks when those are not ended.
+## Held by lambdas and coroutines: leaks if they are not released.
 class Witness:
 	extends RefCounted
 

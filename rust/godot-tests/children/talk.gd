@@ -1,7 +1,7 @@
 extends Node
-## Talk between a test and its child: both have this node at the same path.
+## Carries words between a test and its child: both have this node at the same path.
 
-## What came, and from whom.
+## Words have come from a peer.
 signal heard(from: int, words: String)
 
 const NODE_NAME := "Talk"

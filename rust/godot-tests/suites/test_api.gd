@@ -1,6 +1,6 @@
 extends "res://suite.gd"
-## What games written for today's client call and read, and what the extension adds: names,
-## types, defaults. Fails when one of them changes.
+## What games written for netfox.noray call and read, and what the extension adds: names, types,
+## defaults. Fails when one of them changes.
 
 const METHODS: Dictionary = {
 	"Noray": [
@@ -63,7 +63,7 @@ const ENUMS: Dictionary = {
 	},
 }
 
-## Those of `NorayConnection`, which only a game in progress has, with their types.
+## The properties of `NorayConnection`, with their types.
 const CONNECTION_PROPERTIES: Dictionary = {
 	"path": "NorayConnection.Path",
 	"address": "String",
@@ -115,7 +115,7 @@ func test_methods_with_their_defaults() -> void:
 		var found: Array = []
 		for method: Dictionary in ClassDB.class_get_method_list(type, true):
 			var method_name: String = method["name"]
-			# Underscored ones are the extension's own.
+			# Names with an underscore are internal.
 			if method_name not in getters and not method_name.begins_with("_"):
 				found.append(_method(method))
 		check_equal(found, wanted, type)
@@ -137,7 +137,7 @@ func test_properties_are_there_and_read_only() -> void:
 		check_equal(_property_names(type), wanted.keys(), type)
 		for property: String in wanted:
 			var value: Variant = object.get(property)
-			# Earlier tests leave a failure.
+			# Earlier tests leave a message there.
 			if property.begins_with("last_error"):
 				check_equal(typeof(value), typeof(wanted[property]), type + "." + property)
 			elif type == "NorayServer":
@@ -180,8 +180,8 @@ func test_enums() -> void:
 	check_equal(path as int, NorayConnection.RELAY as int)
 
 
-## Fails when a handshake has to be made an object first, or the internal class for awaits is
-## one that the editor offers.
+## Fails when a script must instantiate the handshake, or the editor offers the internal class of
+## awaits.
 func test_only_the_server_can_be_made() -> void:
 	check(not ClassDB.can_instantiate(&"PacketHandshake"), "a handshake can be made")
 	check(not ClassDB.can_instantiate(&"NorayConnection"), "a connection can be made")
@@ -197,8 +197,8 @@ func test_only_the_server_can_be_made() -> void:
 			)
 
 
-## Fails when an await of a method that gives its result at once is not resumed, or not with an
-## [enum Error]: each style in which games call.
+## Fails when an await of a method that ends at once does not resume, or not with an [enum Error],
+## in any style in which games call.
 func test_awaits_in_every_style() -> void:
 	expect_in_log("not connected")
 	var typed: Error = await Noray.register_remote()
@@ -211,7 +211,7 @@ func test_awaits_in_every_style() -> void:
 	expect_in_log("not connected")
 	var untyped: Variant = await Noray.register_remote()
 	check_equal(untyped, ERR_CONNECTION_ERROR as int, "untyped")
-	# Not awaited at all: must not end the game, and not hold anything.
+	# Not awaited at all: the game goes on, and nothing is held.
 	expect_in_log("not connected")
 	Noray.register_remote()
 	await wait_frames(2)

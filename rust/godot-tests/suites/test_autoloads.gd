@@ -35,12 +35,12 @@ const PATHS: Dictionary = {
 }
 
 
-## Fails when a game that forgot to turn the old addon off is not told, or told twice.
+## Fails when a game that still has the old addon on is not told, or told twice.
 func test_both() -> void:
 	await _check_warning(["Noray", "PacketHandshake"], "autoload Noray and PacketHandshake hides")
 
 
-## Fails when a game that has turned off only half of it is not told which half is left.
+## Fails when a game that has turned off half of it is not told which half is left.
 func test_one() -> void:
 	await _check_warning(["PacketHandshake", "Other"], "autoload PacketHandshake hides")
 

@@ -1,13 +1,12 @@
-extends "res://support/meeting_suite.gd"
-## The connection to the noray server breaks in the middle of a game, and the server, which is
-## still there, notices nothing of it.
+extends "res://support/host_join_suite.gd"
+## The connection to the noray server breaks in mid-game, and the server does not notice.
 
-const BreakableLine := preload("res://support/breakable_line.gd")
+const BreakableProxy := preload("res://support/breakable_proxy.gd")
 
-## Until a player has connected and registered again.
+## In seconds, until a player has connected and registered again.
 const AGAIN := 20.0
 
-var _line: BreakableLine
+var _proxy: BreakableProxy
 
 
 func _init() -> void:
@@ -16,22 +15,22 @@ func _init() -> void:
 
 func before_each() -> void:
 	await super()
-	_line = BreakableLine.new(server.port)
+	_proxy = BreakableProxy.new(server.port)
 
 
 func after_each() -> void:
-	_line.stop()
+	_proxy.stop()
 	super()
 
 
 ## Fails when the host comes back with another OpenID, its game ends, or a friend who was given the
 ## OpenID before cannot join with it afterwards.
 func test_a_host_keeps_its_openid() -> void:
-	if not await _host_by_the_line():
+	if not await _host_through_proxy():
 		return
 	var oid := Noray.oid
-	var guest := start_guest(oid)
-	await oid_of(guest)
+	var player := start_joining_player(oid)
+	await oid_of(player)
 	await wait_until(func() -> bool: return events.size() == 1, 5.0)
 	var id := multiplayer.get_peers()[0]
 	var changed := record(Noray.oid_changed)
@@ -42,21 +41,21 @@ func test_a_host_keeps_its_openid() -> void:
 	check_equal(server.player_count, 2, "players on the server")
 	talk.say.rpc_id(id, "ping")
 	await happens("%d said pong" % id)
-	var second := start_guest(oid)
+	var second := start_joining_player(oid)
 	await oid_of(second)
 	await wait_until(func() -> bool: return multiplayer.get_peers().size() == 2, 10.0)
 	check_equal(multiplayer.get_peers().size(), 2, "players in the game")
 	check("peer_disconnected %d" % id not in events, "the first was lost")
 
 
-## Fails when somebody who knows the OpenID alone is given it, or takes it away from the host.
+## Fails when knowing the OpenID is enough to get it, or to take it away from the host.
 func test_nobody_else_gets_the_openid() -> void:
-	if not await _host_by_the_line():
+	if not await _host_through_proxy():
 		return
 	var oid := Noray.oid
 	var identified := record(Noray.on_pid)
 	expect_in_log("the server closed the connection")
-	_line.break_lines()
+	_proxy.close_connections()
 	var thief := StreamPeerTCP.new()
 	thief.connect_to_host(HERE, server.port)
 	while thief.get_status() == StreamPeerTCP.STATUS_CONNECTING:
@@ -78,9 +77,9 @@ func test_nobody_else_gets_the_openid() -> void:
 	thief.disconnect_from_host()
 
 
-func _host_by_the_line() -> bool:
+func _host_through_proxy() -> bool:
 	var peer: ENetMultiplayerPeer = await Noray.host(
-			"%s:%d" % [HERE, _line.port], 8, options()
+			"%s:%d" % [HERE, _proxy.port], 8, options()
 	)
 	if not check(peer != null, "not hosted: " + Noray.last_error_message):
 		return false
@@ -92,6 +91,6 @@ func _break_and_wait() -> void:
 	var lost := record(Noray.on_disconnect_from_host)
 	var identified := record(Noray.on_pid)
 	expect_in_log("the server closed the connection")
-	_line.break_lines()
+	_proxy.close_connections()
 	check(await comes(lost), "on_disconnect_from_host came %d times" % lost.size())
 	check(await comes(identified, 1, AGAIN), "on_pid came %d times" % identified.size())

@@ -1,4 +1,4 @@
-extends "res://support/meeting_suite.gd"
+extends "res://support/host_join_suite.gd"
 ## [code]cancel_join[/code] at each stage of a join. Each test fails when the await does not end at
 ## once, with its own [enum Error], or the next join does not work.
 
@@ -20,7 +20,7 @@ func before_each() -> void:
 	_stages = record(Noray.join_progressed)
 
 
-## Fails when it does anything.
+## Fails when a cancel without a join does anything.
 func test_without_a_join() -> void:
 	Noray.cancel_join()
 	await wait_frames(2)
@@ -65,7 +65,7 @@ func test_while_registering() -> void:
 
 
 func test_while_asking() -> void:
-	# It does not answer the fences either.
+	# It does not answer the echoes around a request either.
 	var fake := FakeNoray.new()
 	var pending := record(_join_fake(fake))
 	await _cancel_at(Noray.JoinStage.ASKING)
@@ -74,7 +74,7 @@ func test_while_asking() -> void:
 
 func test_while_trying() -> void:
 	var fake := FakeNoray1.new()
-	fake.add_host("dead", DEAD)
+	fake.add_entry("dead", DEAD)
 	var pending := record(_join_fake(fake))
 	await _cancel_at(Noray.JoinStage.TRYING_DIRECT)
 	await _check_cancelled(pending)
@@ -99,7 +99,7 @@ func test_joining_at_once_after_it() -> void:
 		check_equal(pending, [[null]], "the cancelled one")
 
 
-## Fails when a cancelled join is only cancelled in name.
+## Fails when a cancelled join goes on unseen.
 func test_a_cancelled_join_enters_no_game() -> void:
 	var host := start_host()
 	var oid := await oid_of(host)
@@ -112,7 +112,7 @@ func test_a_cancelled_join_enters_no_game() -> void:
 		check(not line.begins_with("[child] peer_connected"), "it is in: " + line)
 
 
-## Waits for a stage, and cancels in its handler's frame.
+## Waits for a stage, and cancels in the frame of its handler.
 func _cancel_at(stage: Noray.JoinStage) -> void:
 	var reached := func() -> bool: return not _stages.is_empty() and _stages[-1][0] == stage
 	await wait_until(reached, 10.0)
@@ -125,7 +125,7 @@ func _check_cancelled(pending: Array[Array]) -> void:
 	check_equal(pending, [[null]], "the result")
 	check_error(Noray.last_error, ERR_SKIP)
 	check_message(["cancelled"])
-	# A second end, or a stage of a join that is over, would come soon.
+	# A second end, or a stage of the cancelled join, would come soon.
 	var stages := _stages.size()
 	await wait_seconds(0.5)
 	check_equal(pending.size(), 1, "ends")

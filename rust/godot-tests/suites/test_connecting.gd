@@ -4,7 +4,7 @@ extends "res://support/noray_suite.gd"
 const FullServer := preload("res://support/full_server.gd")
 const ProcessProbe := preload("res://support/process_probe.gd")
 
-## Longer than any frame of a game that waits for nothing, shorter than the wait itself.
+## In milliseconds: longer than any frame of a game that does not block, shorter than the wait.
 const LONG_FRAME := 0.15
 
 
@@ -23,7 +23,7 @@ func test_connects_and_tells() -> void:
 	check_equal(disconnected.size(), 0, "on_disconnect_from_host")
 
 
-## Fails when a name is not looked up, or an address that was pasted with spaces is.
+## Fails when a name is not looked up, or an address with spaces around it is.
 func test_names_and_pasted_addresses() -> void:
 	var server := start_server()
 	for address: String in ["localhost", " 127.0.0.1\n"]:
@@ -38,7 +38,7 @@ func test_name_without_address() -> void:
 	check(not Noray.is_connected_to_host(), "connected")
 
 
-## Fails when a refusal is waited out or is not told.
+## Fails when a refusal is not told at once.
 func test_refused_port() -> void:
 	var gone := FakeServer.new()
 	gone.stop()
@@ -51,7 +51,7 @@ func test_refused_port() -> void:
 	check_equal(disconnected.size(), 0, "on_disconnect_from_host")
 
 
-## Fails when the wait is not bounded by the setting, or the setting is read only once.
+## Fails when the setting does not bound the wait, or is read only once.
 func test_time_out_is_the_settings() -> void:
 	var full := FullServer.new()
 	await full.fill()
@@ -66,7 +66,7 @@ func test_time_out_is_the_settings() -> void:
 		check_message([HERE, message])
 
 
-## Fails when a hand-written project file makes the wait endless or nothing.
+## Fails when a value from a hand-written project file makes the wait endless, or zero.
 func test_nonsense_in_the_setting() -> void:
 	var server := start_server()
 	for nonsense: Variant in [-1.0, NAN, INF, "soon", [], 0]:
@@ -76,7 +76,7 @@ func test_nonsense_in_the_setting() -> void:
 		)
 
 
-## Fails when nonsense is tried, or crashes.
+## Fails when nonsense crashes, or is tried.
 func test_bad_addresses_and_ports() -> void:
 	for nonsense: Array in [
 		["", 8890], [" \t", 8890], [HERE, 0], [HERE, -1], [HERE, 65536], [HERE, 1 << 40],
@@ -108,7 +108,7 @@ func test_no_frame_is_held() -> void:
 	await check_ended(pending, ERR_TIMEOUT, "the call")
 
 
-## Fails when the greeting is not understood, or an old server's first line is taken for one.
+## Fails when a greeting is not understood, or an old server's first line is taken for one.
 func test_server_version() -> void:
 	var server := start_server()
 	await connect_to(server.port)
@@ -119,7 +119,7 @@ func test_server_version() -> void:
 			"our server's greeting: " + Noray.server_version
 	)
 
-	# A server of generation 1 says nothing, and the last one's version is not its own.
+	# A server of generation 1 does not greet: the last server's version must not stay.
 	var silent := FakeServer.new()
 	await connect_to_fake(silent)
 	check_equal(Noray.server_version, "", "of a server that did not greet")
@@ -134,7 +134,7 @@ func test_server_version() -> void:
 	check_equal(Noray.server_version, "noray v2.0.1")
 
 
-## Fails when ids of the last server are offered to the next one's players.
+## Fails when the identity at one server is offered to players of the next.
 func test_a_new_connection_begins_anew() -> void:
 	var server := start_server()
 	await join(server.port, server.registrar_port)
@@ -146,7 +146,7 @@ func test_a_new_connection_begins_anew() -> void:
 	check_equal([Noray.oid, Noray.pid, Noray.local_port], ["", "", -1])
 
 
-## Fails when the extension stands still with the game: a menu is open, a match is frozen.
+## Fails when the extension pauses with the game, or slows down with it.
 func test_a_paused_game_connects() -> void:
 	var server := start_server()
 	get_tree().paused = true
@@ -155,7 +155,7 @@ func test_a_paused_game_connects() -> void:
 	await check_ended(pending, OK, "paused")
 
 
-## Fails when an idle host is forgotten by its router after half a minute.
+## Fails when a router forgets an idle host after half a minute.
 func test_the_connection_is_kept_alive() -> void:
 	if not ProcessProbe.can_look():
 		skip("only Linux tells a socket's timers")
@@ -167,10 +167,10 @@ func test_the_connection_is_kept_alive() -> void:
 	check(seconds > 10.0 and seconds <= 20.0, "the next probe comes in %s s" % seconds)
 
 
-## Fails when a connection leaves an object, a thread or a link behind.
+## Fails when a connection leaves an object, a thread or a connection behind.
 func test_many_in_a_row_leave_nothing() -> void:
 	var server := start_server()
-	# The first use makes what stays.
+	# The first use makes objects that stay.
 	await connect_to(server.port)
 	await wait_frames(3)
 	var objects := Performance.get_monitor(Performance.OBJECT_COUNT)
@@ -183,5 +183,5 @@ func test_many_in_a_row_leave_nothing() -> void:
 	check_equal(ProcessProbe.thread_names(OS.get_process_id()).size(), threads, "threads")
 	check(
 			await wait_until(func() -> bool: return server.connection_count == 1, 5.0),
-			"%d links at the server" % server.connection_count
+			"%d connections at the server" % server.connection_count
 	)

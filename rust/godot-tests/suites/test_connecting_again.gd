@@ -5,7 +5,7 @@ extends "res://support/noray_suite.gd"
 const FullServer := preload("res://support/full_server.gd")
 
 
-## Fails when the first await hangs, or ends as if it were connected.
+## Fails when the first await hangs, or ends as if it had connected.
 func test_a_second_call_replaces_the_pending_one() -> void:
 	var full := FullServer.new()
 	await full.fill()
@@ -19,11 +19,11 @@ func test_a_second_call_replaces_the_pending_one() -> void:
 	await check_ended(second, OK, "the second call")
 	check(Noray.is_connected_to_host(), "not connected")
 	check_equal(connected.size(), 1, "on_connect_to_host")
-	# Nothing was connected that could end.
+	# No connection existed that could end.
 	check_equal(disconnected.size(), 0, "on_disconnect_from_host")
 
 
-## Fails when calls of one frame lose one of their awaits, or a connection that nobody holds.
+## Fails when one of several calls in a frame never ends, or leaves a connection behind.
 func test_many_calls_in_one_frame() -> void:
 	var server := start_server()
 	var calls: Array[Array] = []
@@ -40,7 +40,7 @@ func test_many_calls_in_one_frame() -> void:
 	)
 
 
-## Fails when the replaced connection is not told, or lives on at its server.
+## Fails when the end of the replaced connection is not told, or its server keeps it.
 func test_a_second_call_replaces_the_connection() -> void:
 	var first := start_server()
 	var second := start_server()
@@ -49,14 +49,14 @@ func test_a_second_call_replaces_the_connection() -> void:
 	await connect_to(second.port)
 	check_equal(disconnected.size(), 1, "on_disconnect_from_host")
 	check(Noray.is_connected_to_host(), "not connected")
-	check_equal(second.connection_count, 1, "links at the second server")
+	check_equal(second.connection_count, 1, "connections at the second server")
 	check(
 			await wait_until(func() -> bool: return first.connection_count == 0, 5.0),
 			"the first server still has the player"
 	)
 
 
-## Fails when giving up leaves the await hanging, or tells of a connection that never was.
+## Fails when giving up leaves the await hanging, or tells of a connection that never existed.
 func test_disconnect_while_pending() -> void:
 	var full := FullServer.new()
 	await full.fill()
@@ -70,7 +70,7 @@ func test_disconnect_while_pending() -> void:
 	check(not Noray.is_connected_to_host(), "connected")
 
 
-## Fails when an await of the very frame is forgotten.
+## Fails when an await that began in the same frame never ends.
 func test_disconnect_in_the_same_frame() -> void:
 	var server := start_server()
 	var connected := record(Noray.on_connect_to_host)
@@ -79,7 +79,7 @@ func test_disconnect_in_the_same_frame() -> void:
 	await check_ended(pending, ERR_CONNECTION_ERROR, "the call")
 	await wait_seconds(0.2)
 	check_equal(connected.size(), 0, "on_connect_to_host")
-	check_equal(server.connection_count, 0, "links at the server")
+	check_equal(server.connection_count, 0, "connections at the server")
 
 
 ## Fails when the signal comes twice, or without a connection.
@@ -97,7 +97,7 @@ func test_disconnect_tells_once() -> void:
 	check_equal(disconnected.size(), 1, "at the end")
 
 
-## Fails when a handler that connects elsewhere takes the first await along, or hangs it.
+## Fails when a handler that connects elsewhere ends the first await wrongly, or never.
 func test_connect_in_the_handler_of_on_connect_to_host() -> void:
 	var first := start_server()
 	var second := start_server()
@@ -111,10 +111,10 @@ func test_connect_in_the_handler_of_on_connect_to_host() -> void:
 	if check_equal(inner.size(), 1, "calls in the handler"):
 		var inner_call: Array[Array] = inner[0]
 		await check_ended(inner_call, OK, "the handler's call")
-	check_equal(second.connection_count, 1, "links at the second server")
+	check_equal(second.connection_count, 1, "connections at the second server")
 
 
-## Fails when leaving at once is told as a success, or not at all.
+## Fails when leaving in the handler counts as a success, or is not told.
 func test_disconnect_in_the_handler_of_on_connect_to_host() -> void:
 	var server := start_server()
 	var disconnected := record(Noray.on_disconnect_from_host)
@@ -125,7 +125,7 @@ func test_disconnect_in_the_handler_of_on_connect_to_host() -> void:
 	check(not Noray.is_connected_to_host(), "connected")
 
 
-## Fails when a game that reconnects by itself is left with a dead connection.
+## Fails when a game that reconnects by itself keeps a dead connection.
 func test_reconnect_in_the_handler_of_on_disconnect_from_host() -> void:
 	var first := start_server()
 	var second := start_server()
@@ -144,8 +144,8 @@ func test_reconnect_in_the_handler_of_on_disconnect_from_host() -> void:
 	check(Noray.is_connected_to_host(), "not connected")
 
 
-## Fails when a game that reconnects by itself fights with its own change of servers: one of the
-## two awaits then never ended.
+## Fails when a game that reconnects by itself also changes servers, and one of the two awaits never
+## ends.
 func test_reconnect_in_a_handler_while_another_server_is_called() -> void:
 	var first := start_server()
 	var second := start_server()
@@ -160,14 +160,14 @@ func test_reconnect_in_a_handler_while_another_server_is_called() -> void:
 	if check_equal(inner.size(), 1, "calls in the handler"):
 		var inner_call: Array[Array] = inner[0]
 		await check_ended(inner_call, ERR_CONNECTION_ERROR, "the handler's call")
-	check_equal(second.connection_count, 1, "links at the second server")
+	check_equal(second.connection_count, 1, "connections at the second server")
 	check(
 			await wait_until(func() -> bool: return first.connection_count == 0, 5.0),
 			"the first server still has the player"
 	)
 
 
-## Fails when the await's own continuation cannot go on at once.
+## Fails when the code behind the await cannot call on at once.
 func test_connect_after_an_await_in_the_same_frame() -> void:
 	var server := start_server()
 	for turn in 3:
@@ -176,7 +176,7 @@ func test_connect_after_an_await_in_the_same_frame() -> void:
 		check_error(await Noray.connect_to_host(HERE, server.port), OK)
 
 
-## Fails when a scene that is left while it awaits prints an error, or holds the connection up.
+## Fails when a scene that is freed while it awaits prints an error, or blocks the connection.
 func test_a_scene_that_is_left_while_it_awaits() -> void:
 	var server := start_server()
 	var menu := Menu.new()
@@ -185,10 +185,10 @@ func test_a_scene_that_is_left_while_it_awaits() -> void:
 	menu.free()
 	check(await wait_until(Noray.is_connected_to_host, 5.0), "not connected")
 	await wait_frames(3)
-	check_equal(server.connection_count, 1, "links at the server")
+	check_equal(server.connection_count, 1, "connections at the server")
 
 
-## Part of a game that awaits.
+## A part of a game that awaits.
 class Menu:
 	extends Node
 

@@ -23,7 +23,7 @@ version="1"
 script="probe.gd"
 """
 
-## Waits for a file, then acts as the test says; [code]%s[/code] is what it does.
+## Waits for a file, then does what the test puts in place of [code]%s[/code].
 const PROBE := """@tool
 extends EditorPlugin
 
@@ -35,7 +35,7 @@ var _step: int = 0
 
 func _process(_delta: float) -> void:
 	_frames += 1
-	# Behind the editor's first scan.
+	# After the editor's first scan.
 	if _frames == 30:
 		print("[child] ready")
 	if _frames > 30 and FileAccess.file_exists("res://step-%%d" %% (_step + 1)):
@@ -45,7 +45,7 @@ func _process(_delta: float) -> void:
 
 
 func _noray() -> Object:
-	# A reload makes another one, which GDScript's own 'Noray' does not follow.
+	# A reload makes a new singleton, which GDScript's own 'Noray' does not follow.
 	return Engine.get_singleton("Noray")
 
 
@@ -131,7 +131,7 @@ func _host(port: int, registrar_port: int) -> void:
 	print("[child] hosts ", _peer.get_connection_status())
 """
 
-## Opens the help pages and prints them, a line each.
+## Opens the help pages and prints them, one a line.
 const HELP := """
 const CLASSES: PackedStringArray = [
 	"Noray", "NorayConnection", "NorayServer", "PacketHandshake",
@@ -156,11 +156,11 @@ func _step_3() -> void:
 
 
 func _init() -> void:
-	# The first start of an editor makes its theme.
+	# An editor's first start creates its theme.
 	time_limit = 60.0
 
 
-## Fails when every editor with this addon opens sockets and runs threads of ours.
+## Fails when the addon opens sockets or starts threads in an editor.
 func test_opens_nothing() -> void:
 	if not _can_look():
 		return
@@ -176,7 +176,7 @@ func test_opens_nothing() -> void:
 	await check_good_end(editor)
 
 
-## Fails when a developer who builds the extension anew has to restart the editor.
+## Fails when a developer who rebuilds the extension must restart the editor.
 func test_reload_when_idle() -> void:
 	var project := make_project("editor", _files(PROBE % IDLE))
 	var editor := await _start(project)
@@ -187,8 +187,8 @@ func test_reload_when_idle() -> void:
 		check(("[child] " + words) in editor.output(), "it did not say: " + words)
 
 
-## Fails when a reload in the middle of an await crashes, hangs, leaks, or leaves a thread that
-## runs code which is gone.
+## Fails when a reload in the middle of an await crashes, hangs, leaks, or leaves a thread that runs
+## unloaded code.
 func test_reload_in_an_await() -> void:
 	var server := FakeNoray1.new()
 	server.registrar.answer = Callable()
@@ -201,17 +201,17 @@ func test_reload_in_an_await() -> void:
 	check(not server.registrar.datagrams.is_empty(), "it does not register")
 	if _can_look():
 		check(not ProcessProbe.our_threads(editor.pid).is_empty(), "no thread before")
-		# Runtime, connection, registration, and the handshake's own.
+		# Of the runtime, the connection, the registration and the handshake.
 		check(ProcessProbe.our_sockets(editor.pid).size() >= 4, "no sockets before")
 
 	await _take_step(editor, project, 2)
 	check(
-			await wait_until(func() -> bool: return not server.link().is_open(), 5.0),
+			await wait_until(func() -> bool: return not server.connection().is_open(), 5.0),
 			"the connection is open after the reload"
 	)
 	if _can_look():
 		check_equal(ProcessProbe.our_threads(editor.pid), PackedStringArray(), "our threads")
-		# The handshake's socket is the plugin's.
+		# The handshake's socket belongs to the plugin.
 		check_equal(ProcessProbe.our_sockets(editor.pid).size(), 1, "sockets after the reload")
 	var count := server.registrar.datagrams.size()
 	await wait_seconds(0.5)
@@ -229,8 +229,7 @@ func test_reload_in_an_await() -> void:
 		check(("[child] " + words) in editor.output(), "it did not say: " + words)
 
 
-## Fails when a reload while a game is hosted leaves a socket, a thread, or a call into code which
-## is gone.
+## Fails when a reload while a game is hosted leaves a socket or a thread, or calls unloaded code.
 func test_reload_while_hosting() -> void:
 	var server := FakeNoray1.new()
 	var project := make_project(
@@ -250,8 +249,8 @@ func test_reload_while_hosting() -> void:
 		check(("[child] " + words) in editor.output(), "it did not say: " + words)
 
 
-## Fails when a developer who presses F1 finds a class, a method, a signal, a property or a setting
-## without a word.
+## Fails when the editor's help has no text for a class, a method, a signal, a property or a
+## setting.
 func test_help() -> void:
 	var project := make_project("editor", _files(PROBE % HELP))
 	var editor := await _start(project)

@@ -1,5 +1,5 @@
 extends "res://support/noray_suite.gd"
-## A server like noray 1.4.x, which answers what it refuses with silence.
+## A server like noray 1.4.x, which refuses with silence.
 
 const FakeNoray1 := preload("res://support/fake_noray_1.gd")
 
@@ -12,8 +12,8 @@ var _commands: Array[Array]
 
 func before_each() -> void:
 	_server = FakeNoray1.new()
-	_server.add_host("host-a", "10.0.0.1:1001")
-	_server.add_host("host-b", "10.0.0.2:1002")
+	_server.add_entry("host-a", "10.0.0.1:1001")
+	_server.add_entry("host-b", "10.0.0.2:1002")
 	await join(_server.port, _server.registrar.port)
 	_direct = record(Noray.on_connect_nat)
 	_relayed = record(Noray.on_connect_relay)
@@ -21,7 +21,7 @@ func before_each() -> void:
 	_commands = record(Noray.on_command)
 
 
-## Fails when an answer between the fences is taken for none.
+## Fails when an answer between the echoes is missed.
 func test_direct() -> void:
 	Noray.connect_nat("host-a")
 	await _check(
@@ -29,13 +29,13 @@ func test_direct() -> void:
 	)
 
 
-## Fails when the port, which comes behind the fence, is too late to be an answer.
+## Fails when a relay's port, which comes after the second echo, counts as too late.
 func test_by_relay() -> void:
 	Noray.connect_relay("host-a")
 	await _check([], [[HERE, 50100]], [], [["connect-relay", "50100"]])
 
 
-## Fails when silence is waited out, or is never told: what today's client does.
+## Fails when a refusal by silence is not told, or only after the time-out.
 func test_unknown_players_are_told_soon() -> void:
 	var began := Time.get_ticks_msec()
 	expect_in_log("no direct connection to 'nobody': the server does not connect")
@@ -47,13 +47,13 @@ func test_unknown_players_are_told_soon() -> void:
 	check_equal(_failed[0].slice(0, 2), ["nobody", ERR_CANT_CONNECT as int])
 	check_equal(_failed[1].slice(0, 2), ["no-one", ERR_CANT_CONNECT as int])
 	check_message(["no relay to 'no-one'", "remote address"])
-	# The fences and their answers are nobody's business.
+	# The game does not see the echoes.
 	check_equal(_commands, [] as Array[Array], "commands")
 
 
-## Fails when a host without an address looks like one that is being connected.
+## Fails when a host that has not registered seems to be reachable.
 func test_hosts_without_address() -> void:
-	_server.add_host("mute", "")
+	_server.add_entry("mute", "")
 	expect_in_log("no direct connection to 'mute'")
 	expect_in_log("no relay to 'mute'")
 	Noray.connect_nat("mute")
@@ -61,7 +61,7 @@ func test_hosts_without_address() -> void:
 	check(await comes(_failed, 2), "connect_failed came %d times" % _failed.size())
 
 
-## Fails when answers are put down to the wrong request.
+## Fails when an answer counts for the wrong request.
 func test_many_at_once() -> void:
 	for oid: String in ["host-a", "nobody", "host-b", "no-one"]:
 		Noray.connect_nat(oid)
@@ -93,7 +93,7 @@ func test_a_slow_server() -> void:
 	])
 
 
-## Fails when another player's connect, before the request is read, is taken for its answer.
+## Fails when another player's connect, which comes first, is taken for the answer.
 func test_a_connect_that_nobody_asked_for() -> void:
 	_server.is_awake = false
 	Noray.connect_nat("nobody")
@@ -105,7 +105,7 @@ func test_a_connect_that_nobody_asked_for() -> void:
 	check_equal(_direct, [["10.9.9.9", 999]])
 
 
-## Fails when the player's own OpenID, whose line comes twice, confuses.
+## Fails when the player's own OpenID, whose line comes twice, is misread.
 func test_own_open_id() -> void:
 	Noray.connect_nat(Noray.oid)
 	var ours := [HERE, Noray.local_port]
@@ -113,14 +113,14 @@ func test_own_open_id() -> void:
 	await _check([ours, ours], [], [], [line, line])
 
 
-## Fails when an echo that the game's own server sends is swallowed with the fences.
+## Fails when an echo that is not one of ours is hidden from the game.
 func test_only_fences_are_hidden() -> void:
 	_server.say("echo hello\necho noray-godot-\necho noray-godot-x\n")
 	check(await comes(_commands, 3), "%d commands came" % _commands.size())
 	check_equal(_commands[0], ["echo", "hello"])
 
 
-## Fails when the extension says more to an old server than fences around a request.
+## Fails when the extension sends an old server more than the echoes around a request.
 func test_what_is_sent() -> void:
 	_server.lines.clear()
 	Noray.connect_nat("host-a")

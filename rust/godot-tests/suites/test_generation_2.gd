@@ -1,9 +1,9 @@
 extends "res://support/noray_suite.gd"
-## A server like noray 2.x, which greets, and says no with a text in place of an address.
+## A server like noray 2.x, which greets, and refuses with a text in place of an address.
 
 const FakeNoray2 := preload("res://support/fake_noray_2.gd")
 
-## What no server sends as another player's address or port.
+## Data that is no address or port of another player.
 const NO_ADDRESS: PackedStringArray = [
 	"connect Error: Unknown host oid: 1.2.3.4:80",
 	"connect 1.2.3.4",
@@ -38,15 +38,15 @@ var _failed: Array[Array]
 
 func before_each() -> void:
 	_server = FakeNoray2.new()
-	_server.add_host("host-a", "10.0.0.1:1001")
-	_server.add_host("host-b", "10.0.0.2:1002")
+	_server.add_entry("host-a", "10.0.0.1:1001")
+	_server.add_entry("host-b", "10.0.0.2:1002")
 	await join(_server.port, _server.registrar.port)
 	_direct = record(Noray.on_connect_nat)
 	_relayed = record(Noray.on_connect_relay)
 	_failed = record(Noray.connect_failed)
 
 
-## Fails when an answer without fences is not heard, or followed by a failure.
+## Fails when an answer without echoes around it is missed, or followed by a failure.
 func test_direct_and_by_relay() -> void:
 	Noray.connect_nat("host-a")
 	Noray.connect_relay("host-b")
@@ -56,8 +56,7 @@ func test_direct_and_by_relay() -> void:
 	check_equal([_direct, _relayed, _failed], [[["10.0.0.1", 1001]], [[HERE, 50100]], []])
 
 
-## Fails when the text is lost, shown with its quotes, or taken for an address as by today's
-## client.
+## Fails when the text is lost, shown with its quotes, or taken for an address.
 func test_refusals() -> void:
 	var commands := record(Noray.on_command)
 	expect_in_log("no direct connection to 'nobody': the server refused: Error: Unknown host oid")
@@ -75,9 +74,9 @@ func test_refusals() -> void:
 	])
 
 
-## Fails when a refusal is put down to the wrong request.
+## Fails when a refusal counts for the wrong request.
 func test_many_at_once() -> void:
-	_server.add_host("mute", "")
+	_server.add_entry("mute", "")
 	for oid: String in ["nobody", "host-a", "mute", "host-b", "no-one"]:
 		Noray.connect_nat(oid)
 	for oid: String in ["nobody", "mute", "no-one"]:
@@ -102,7 +101,7 @@ func test_a_player_without_address() -> void:
 
 ## Fails when a game is told to connect to something that is no address of one player.
 func test_what_is_no_address_is_an_error() -> void:
-	# Nothing is open that they could belong to.
+	# No request is open that they could answer.
 	for line in NO_ADDRESS:
 		_failed.clear()
 		var words := line.split(" ", true, 1)
@@ -115,7 +114,7 @@ func test_what_is_no_address_is_an_error() -> void:
 	check_equal([_direct, _relayed], [[], []], "connects")
 
 
-## Fails when a server's text breaks a line of a player's log, or fills it.
+## Fails when a server's text breaks a line of the log, or floods it.
 func test_texts_are_shown_as_one_short_line() -> void:
 	expect_in_log("no direct connection")
 	_server.say("connect \"Error:\nsecond\\nthird\tline \\\"quoted\\\" %s\"\n" % "x".repeat(5000))
@@ -133,7 +132,7 @@ func test_addresses_of_version_6() -> void:
 	check_equal(_direct, [["2001:db8::1", 4001], ["2001:db8::2", 4002], ["1.2.3.4", 4003]])
 
 
-## Fails when the extension sends a server that has no echo what it does not know, or quotes.
+## Fails when the extension sends echoes or quotes to a server that knows neither.
 func test_what_is_sent() -> void:
 	_server.lines.clear()
 	Noray.connect_nat("host-a")

@@ -2,7 +2,7 @@ extends "res://support/handshake_suite.gd"
 ## [code]PacketHandshake.over_packet_peer[/code]: packets, times, results.
 
 
-## Fails when two players of ours do not find each other, or not within a few frames.
+## Fails when two of our players do not finish within a few frames.
 func test_both_sides_ours() -> void:
 	var both := pair()
 	var first := record(PacketHandshake.over_packet_peer(both[0]))
@@ -13,7 +13,7 @@ func test_both_sides_ours() -> void:
 	await check_ended(second, OK, "the second side")
 
 
-## Fails when one side is waited for in vain because the other began earlier.
+## Fails when one side does not finish because the other began earlier.
 func test_one_side_begins_later() -> void:
 	var both := pair()
 	var first := record(PacketHandshake.over_packet_peer(both[0]))
@@ -23,8 +23,8 @@ func test_one_side_begins_later() -> void:
 	await check_ended(second, OK, "the second side")
 
 
-## Fails when a packet is another than today's clients understand, or news is not answered in the
-## next frame.
+## Fails when a packet is not what netfox.noray understands, or news is not answered in the next
+## frame.
 func test_packets_frame_by_frame() -> void:
 	var both := pair()
 	var other := both[1]
@@ -48,7 +48,7 @@ func test_packets_frame_by_frame() -> void:
 	check_equal(read(other), PackedStringArray(), "after the end")
 
 
-## Fails when repeats come faster or slower than was asked for.
+## Fails when packets repeat faster or slower than the game asked for.
 func test_repeats() -> void:
 	for frequency: float in [0.1, 0.25]:
 		var both := pair()
@@ -60,7 +60,7 @@ func test_repeats() -> void:
 		check(absi(count - wanted) <= 2, "%d packets each %s s in 0.6 s" % [count, frequency])
 
 
-## Fails when a pause of nothing is a loop without end: it is one packet a frame.
+## Fails when an interval of 0 is an endless loop: it means one packet a frame.
 func test_without_pause() -> void:
 	var both := pair()
 	var frame := Engine.get_process_frames()
@@ -70,7 +70,7 @@ func test_without_pause() -> void:
 	check(absi(count - frames) <= 2, "%d packets in %d frames" % [count, frames])
 
 
-## Fails when the wait has another length, or none at all hangs.
+## Fails when the time-out has another length, or 0 hangs.
 func test_nobody_there() -> void:
 	for timeout: float in [0.0, 0.3]:
 		var both := pair()
@@ -81,14 +81,14 @@ func test_nobody_there() -> void:
 		check_equal(read(both[1])[0], "$-w-", "what was sent")
 
 
-## Fails when games are not told that connecting is still worth a try.
+## Fails when a game is not told that it may still try to connect.
 func test_half_open_ways() -> void:
 	var cases: Dictionary = {
 		"$-w-": ERR_BUSY,
 		"$---": ERR_BUSY,
 		"$-wx": ERR_BUSY,
 		"hello": ERR_BUSY,
-		# The other side reads us: only its last packet is missing.
+		# The other side hears us: only its last packet is missing.
 		"$rw-": ERR_TIMEOUT,
 	}
 	for said: String in cases:
@@ -103,7 +103,7 @@ func test_half_open_ways() -> void:
 		await check_ended(pending, wanted, "having heard " + said)
 
 
-## Fails when what is no packet of the handshake ends it, or the game.
+## Fails when foreign packets end the handshake, or the game.
 func test_garbage_from_the_other_side() -> void:
 	var both := pair()
 	var random := RandomNumberGenerator.new()
@@ -158,7 +158,7 @@ func test_a_socket_that_is_not_bound() -> void:
 	check_error(await PacketHandshake.over_packet_peer(closed), ERR_UNCONFIGURED)
 
 
-## Fails when the game that gives up waits for the whole time.
+## Fails when a game that gives up must wait for the time-out.
 func test_closed_meanwhile() -> void:
 	var both := pair()
 	var pending := record(PacketHandshake.over_packet_peer(both[0]))
@@ -169,8 +169,8 @@ func test_closed_meanwhile() -> void:
 	await check_ended(pending, ERR_CONNECTION_ERROR, "the handshake")
 
 
-## Fails when the socket is still held when the await ends: the guide closes it and gives its
-## port to ENet in the same frame.
+## Fails when the socket is still held after the await: the guide closes it, and gives its port to
+## ENet in the same frame.
 func test_the_port_is_free_at_the_end() -> void:
 	var both := pair()
 	var port := both[0].get_local_port()
@@ -183,7 +183,7 @@ func test_the_port_is_free_at_the_end() -> void:
 	peer.close()
 
 
-## Fails when handshakes of one frame disturb each other.
+## Fails when handshakes of the same frame disturb each other.
 func test_many_at_once() -> void:
 	var pending: Array[Array] = []
 	var sockets: Array[PacketPeerUDP] = []
@@ -196,7 +196,7 @@ func test_many_at_once() -> void:
 		await check_ended(each, OK, "side %d" % index)
 
 
-## Fails when a handshake that begins in the end of another is lost.
+## Fails when a handshake that begins as another ends is lost.
 func test_one_begins_as_another_ends() -> void:
 	var first := pair()
 	var second := pair()
@@ -205,7 +205,7 @@ func test_one_begins_as_another_ends() -> void:
 	check_error(result, OK)
 
 
-## Fails when only UDP sockets work: today's client takes every kind.
+## Fails when only UDP sockets work: netfox.noray takes every kind.
 func test_another_kind_of_peer() -> void:
 	var listener := TCPServer.new()
 	listener.listen(0, HERE)

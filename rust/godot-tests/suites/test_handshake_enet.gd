@@ -25,7 +25,7 @@ func _process(_delta: float) -> void:
 			peer.poll()
 
 
-## Fails when the other side hears nothing, or something else than today's clients send.
+## Fails when the other side hears nothing, or other packets than netfox.noray sends.
 func test_packets() -> void:
 	var other := bound()
 	var pending := record(
@@ -38,18 +38,18 @@ func test_packets() -> void:
 	await wait_seconds(0.45)
 	var count := read(other).size()
 	check(count >= 2 and count <= 3, "%d packets in 0.45 s" % count)
-	# The way may open later, so this is no error.
+	# The path may open later, so this is no error.
 	await check_ended(pending, OK, "the handshake")
 
 
-## Fails when the host goes on for the whole time with a player who is connected already, which
-## is what today's client does.
+## Fails when the handshake goes on until its time-out although the player is connected, as in
+## netfox.noray.
 func test_ends_when_the_player_is_connected() -> void:
-	for way: String in ["over_enet", "over_enet_peer"]:
+	for method: String in ["over_enet", "over_enet_peer"]:
 		var port := _free_port()
-		var pending := _begin(way, port)
+		var pending := _begin(method, port)
 		await wait_frames(3)
-		check_equal(pending.size(), 0, way + " ended early")
+		check_equal(pending.size(), 0, method + " ended early")
 		var connected := record(_host.peer_connected)
 		var client := _connect_from(port)
 		check(
@@ -57,8 +57,8 @@ func test_ends_when_the_player_is_connected() -> void:
 				"ENet did not connect"
 		)
 		var frames := await frames_until_end(pending)
-		check(frames >= 0 and frames <= 2, "%s ended %d frames later" % [way, frames])
-		await check_ended(pending, OK, way)
+		check(frames >= 0 and frames <= 2, "%s ended %d frames later" % [method, frames])
+		await check_ended(pending, OK, method)
 		client.close()
 
 
@@ -77,12 +77,12 @@ func test_another_player_is_connected() -> void:
 	other.close()
 
 
-## Fails when a player who is there already is shot at.
+## Fails when the host sends handshakes to a player who is connected already.
 func test_a_player_who_is_connected_already() -> void:
 	var port := _free_port()
 	var client := _connect_from(port)
 	await _until_connected(client)
-	# The client's last word has to reach the host.
+	# The client's goodbye must reach the host.
 	await wait_frames(3)
 	var pending := _begin("over_enet_peer", port)
 	var frames := await frames_until_end(pending)
@@ -91,7 +91,7 @@ func test_a_player_who_is_connected_already() -> void:
 	client.close()
 
 
-## Fails when a host that closes its game waits on, or fills the log with errors.
+## Fails when a handshake goes on after the host has closed its game, or floods the log.
 func test_closed_meanwhile() -> void:
 	var connection := _host.host
 	var pending: Array[Array] = [
@@ -104,11 +104,11 @@ func test_closed_meanwhile() -> void:
 		var frames := await frames_until_end(each)
 		check(frames >= 0 and frames <= 3, "it took %d frames" % frames)
 		await check_ended(each, ERR_CONNECTION_ERROR, "the handshake")
-	# What was held back for that must be on again.
+	# The error messages that were held back must be on again.
 	check(Engine.print_error_messages, "Godot's errors are not printed any more")
 
 
-## Fails when a connection that was never part of a game is not seen to be destroyed.
+## Fails when the end of a connection without a game goes unnoticed.
 func test_destroyed_meanwhile() -> void:
 	var connection := ENetConnection.new()
 	connection.create_host_bound(HERE, 0)
@@ -120,7 +120,7 @@ func test_destroyed_meanwhile() -> void:
 	await check_ended(pending, ERR_CONNECTION_ERROR, "the handshake")
 
 
-## Fails when a handshake over what is not open crashes, hangs, or prints an error of Godot's.
+## Fails when a handshake over a closed connection crashes, hangs, or makes Godot print an error.
 func test_closed_before() -> void:
 	var connection := _host.host
 	_host.close()
@@ -139,7 +139,7 @@ func test_closed_before() -> void:
 	)
 
 
-## Fails when a client that has not reached its host counts as a host.
+## Fails when a client that is not connected counts as a host.
 func test_a_peer_that_is_still_connecting() -> void:
 	var client := ENetMultiplayerPeer.new()
 	client.create_client(HERE, _free_port())
@@ -148,7 +148,7 @@ func test_a_peer_that_is_still_connecting() -> void:
 	client.close()
 
 
-## Fails when nonsense crashes, hangs, or is sent somewhere.
+## Fails when nonsense crashes, hangs, or sends packets.
 func test_nonsense() -> void:
 	for nonsense: Array in [
 		["localhost", 9, 8.0, 0.1], ["", 9, 8.0, 0.1], ["1.2.3", 9, 8.0, 0.1],
@@ -178,7 +178,7 @@ func test_nonsense() -> void:
 	check_error(await PacketHandshake.over_enet_peer(null, HERE, 9), ERR_INVALID_PARAMETER)
 
 
-## Fails when players who join together hold each other up.
+## Fails when players who join at the same time delay each other.
 func test_several_players_at_once() -> void:
 	var ports: PackedInt32Array = []
 	var pending: Array[Array] = []
@@ -196,8 +196,8 @@ func test_several_players_at_once() -> void:
 		client.close()
 
 
-func _begin(way: String, port: int) -> Array[Array]:
-	if way == "over_enet":
+func _begin(method: String, port: int) -> Array[Array]:
+	if method == "over_enet":
 		return record(PacketHandshake.over_enet(_host.host, HERE, port))
 	return record(PacketHandshake.over_enet_peer(_host, HERE, port))
 

@@ -1,10 +1,10 @@
 extends "res://support/handshake_suite.gd"
-## Packets from any address but the other player's do not count.
+## Packets count only from the other player's address.
 
 const OtherPlayer := preload("res://support/other_player.gd")
 
 
-## Fails when anyone who sends a packet can end a handshake with a named target.
+## Fails when a stranger's packet ends a handshake with a named target.
 func test_with_a_named_target() -> void:
 	var both := pair()
 	var stranger := bound()
@@ -20,7 +20,7 @@ func test_with_a_named_target() -> void:
 	await check_ended(pending, OK, "the handshake")
 
 
-## Fails when a stranger alone turns a time-out into something else.
+## Fails when a stranger's packet changes the error of a time-out.
 func test_with_nobody_but_a_stranger() -> void:
 	var both := pair()
 	var stranger := bound()
@@ -31,8 +31,7 @@ func test_with_nobody_but_a_stranger() -> void:
 	check_error(error, ERR_TIMEOUT)
 
 
-## Fails when a connected socket, to which the system passes the target's packets alone, does not
-## work.
+## Fails when a connected socket, which receives from its target alone, does not work.
 func test_over_a_connected_socket() -> void:
 	var other := bound()
 	var peer := PacketPeerUDP.new()
@@ -46,8 +45,7 @@ func test_over_a_connected_socket() -> void:
 	await check_ended(pending, OK, "the handshake")
 
 
-## Fails when, with a target that nobody named, noise is taken for it, or a second one for the
-## first.
+## Fails when, without a named target, noise counts as one, or a second sender as the first.
 func test_the_first_that_speaks_the_handshake() -> void:
 	var both := pair()
 	var stranger := bound()
@@ -66,7 +64,7 @@ func test_the_first_that_speaks_the_handshake() -> void:
 	await check_ended(pending, OK, "the handshake")
 
 
-## Fails when, on the registered port, others than the announced players count.
+## Fails when, on the registered port, a packet from an address counts that was not announced.
 func test_on_the_registered_port() -> void:
 	var server := start_server()
 	var other := await _meet(server)
@@ -86,8 +84,8 @@ func test_on_the_registered_port() -> void:
 	other.leave()
 
 
-## Fails when, in the signal's handler, where the guide calls it, another announced player ends
-## this one's handshake.
+## Fails when, in the signal's handler, where the guide calls it, another announced player ends the
+## handshake.
 func test_in_the_handler_of_on_connect_nat() -> void:
 	var server := start_server()
 	var first := await _meet(server)
@@ -122,14 +120,14 @@ func test_in_the_handler_of_on_connect_nat() -> void:
 	second.leave()
 
 
-## Fails when what a server announced counts at the next one.
+## Fails when an address that one server announced counts at the next.
 func test_announced_addresses_are_forgotten() -> void:
 	var server := start_server()
 	var other := await _meet(server)
 	if other == null:
 		return
 	await join(server.port, server.registrar_port)
-	# Nobody is announced: the first that speaks counts.
+	# Nobody is announced: the first sender counts.
 	var udp := PacketPeerUDP.new()
 	udp.bind(Noray.local_port)
 	udp.set_dest_address(HERE, 9)
@@ -140,7 +138,7 @@ func test_announced_addresses_are_forgotten() -> void:
 	other.leave()
 
 
-## Another player whose address the server has announced; null, and a failure, when that fails.
+## Returns another player whose address the server has announced; null, and a failure, on error.
 func _meet(server: NorayServer) -> OtherPlayer:
 	await join(server.port, server.registrar_port)
 	var other := OtherPlayer.new()

@@ -1,4 +1,4 @@
-extends "res://support/meeting_suite.gd"
+extends "res://support/host_join_suite.gd"
 ## [code]host[/code], with the players in processes of their own.
 
 
@@ -18,8 +18,8 @@ func test_hosts_a_game() -> void:
 	check(Noray.local_port > 0, "no registered port")
 	check(Noray.is_connected_to_host(), "not connected")
 	check_equal(server.player_count, 1, "players")
-	var guest := start_guest(Noray.oid)
-	await oid_of(guest)
+	var player := start_joining_player(Noray.oid)
+	await oid_of(player)
 	if not check(
 			await wait_until(func() -> bool: return multiplayer.get_peers().size() == 1, 5.0),
 			"nobody came"
@@ -31,10 +31,10 @@ func test_hosts_a_game() -> void:
 	await happens("%d said pong" % id)
 	talk.say.rpc_id(id, "quit")
 	await happens("peer_disconnected %d" % id)
-	await check_good_end(guest)
+	await check_good_end(player)
 
 
-## Fails when anybody but the link reaches ENet.
+## Fails when anything but the link reaches ENet.
 func test_enet_is_not_reachable_from_outside() -> void:
 	var peer := await host_here()
 	var port := peer.host.get_local_port()
@@ -47,7 +47,7 @@ func test_enet_is_not_reachable_from_outside() -> void:
 			socket.close()
 
 
-## Fails when a handler cannot ask for the connection of the player who has just come in.
+## Fails when the handler of a new player cannot get its connection.
 func test_the_connection_of_a_player() -> void:
 	await host_here()
 	var seen: Array[NorayConnection] = []
@@ -55,8 +55,8 @@ func test_the_connection_of_a_player() -> void:
 			func(peer_id: int) -> void: seen.append(Noray.get_connection(peer_id)),
 			CONNECT_ONE_SHOT
 	)
-	var guest := start_guest(Noray.oid)
-	await oid_of(guest)
+	var player := start_joining_player(Noray.oid)
+	await oid_of(player)
 	await wait_until(func() -> bool: return not seen.is_empty(), 5.0)
 	var connection := seen[0]
 	if not check(connection != null, "no connection in the handler"):
@@ -75,7 +75,7 @@ func test_the_connection_of_a_player() -> void:
 	)
 
 
-## Fails when what one takes for a second game breaks the first.
+## Fails when a second call breaks the first game.
 func test_a_second_call() -> void:
 	await host_here()
 	var oid := Noray.oid
@@ -84,12 +84,12 @@ func test_a_second_call() -> void:
 	expect_in_log("cannot join: this player hosts a game")
 	check_refused(await Noray.join("a", here(), options()), ERR_ALREADY_IN_USE, ["hosts a game"])
 	check_equal(Noray.oid, oid, "the OpenID")
-	await oid_of(start_guest(oid))
+	await oid_of(start_joining_player(oid))
 	await wait_until(func() -> bool: return events.size() == 1, 5.0)
 	check_equal(events.size(), 1, "players")
 
 
-## Fails when two calls of one frame both begin, or one of the awaits hangs.
+## Fails when two calls of the same frame both begin, or one of the awaits hangs.
 func test_two_calls_at_once() -> void:
 	var first := record(Noray.host(here(), 8, options()))
 	expect_in_log("cannot host: this player hosts a game")
@@ -100,7 +100,7 @@ func test_two_calls_at_once() -> void:
 	check_equal(second[0][0], null, "the second")
 
 
-## Fails when a game cannot host anew in the very frame in which it closed the last.
+## Fails when a game cannot host again in the frame in which it closed the last.
 func test_hosting_again() -> void:
 	var peer := await host_here()
 	var oid := Noray.oid
@@ -110,24 +110,24 @@ func test_hosting_again() -> void:
 	await host_here()
 	check_equal(Noray.oid, oid, "the OpenID")
 	check_equal(Noray.local_port, port, "the registered port")
-	await oid_of(start_guest(oid))
+	await oid_of(start_joining_player(oid))
 	await wait_until(func() -> bool: return events.size() == 1, 5.0)
 	check_equal(events.size(), 1, "players")
 
 
-## Fails when one who let go of the game is still visited.
+## Fails when players still get into a game whose peer is freed.
 func test_letting_go() -> void:
 	await _host_for_nobody()
 	var id := multiplayer.multiplayer_peer.get_instance_id()
 	multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
 	await wait_frames(1)
 	check(not is_instance_id_valid(id), "somebody holds the peer")
-	var guest := start_guest(Noray.oid, {"timeout": 4.0})
-	var words := await guest.wait_for_line("[child] failed ")
+	var player := start_joining_player(Noray.oid, {"timeout": 4.0})
+	var words := await player.wait_for_line("[child] failed ")
 	check(not words.is_empty(), "it joined a game that is over")
 
 
-## Fails when nobody takes the peer, and it is hosted for ever.
+## Fails when a game whose peer nobody takes is hosted forever.
 func test_a_peer_that_nobody_takes() -> void:
 	# Not awaited.
 	Noray.host(here(), 8, options())
@@ -138,19 +138,19 @@ func test_a_peer_that_nobody_takes() -> void:
 	await host_here()
 
 
-## Fails when what a game did by the plain calls is done again.
+## Fails when host() repeats what the plain calls have done.
 func test_after_the_plain_flow() -> void:
 	await join(server.port, server.registrar_port)
 	var identity := "%s %d" % [Noray.oid, Noray.local_port]
 	await host_here()
 	check_equal("%s %d" % [Noray.oid, Noray.local_port], identity)
 	check_equal(server.connection_count, 1, "connections")
-	await oid_of(start_guest(Noray.oid))
+	await oid_of(start_joining_player(Noray.oid))
 	await wait_until(func() -> bool: return events.size() == 1, 5.0)
 	check_equal(events.size(), 1, "players")
 
 
-## Fails when the plain calls take the port away from a game, or never get it back.
+## Fails when the plain calls take the port from a game, or never get it back.
 func test_before_the_plain_flow() -> void:
 	await host_here()
 	expect_in_log("the port belongs to the game")
@@ -163,11 +163,11 @@ func test_before_the_plain_flow() -> void:
 	peer.close()
 
 
-## Fails when a game ends because its host leaves the noray server, or goes to another.
+## Fails when a game ends because its host leaves the noray server, or connects to another.
 func test_the_game_outlives_the_connection() -> void:
 	await host_here()
-	var guest := start_guest(Noray.oid)
-	await oid_of(guest)
+	var player := start_joining_player(Noray.oid)
+	await oid_of(player)
 	await wait_until(func() -> bool: return events.size() == 1, 5.0)
 	var id := multiplayer.get_peers()[0]
 	Noray.disconnect_from_host()
@@ -182,10 +182,10 @@ func test_the_game_outlives_the_connection() -> void:
 	await wait_seconds(1.0)
 	talk.say.rpc_id(id, "quit")
 	await happens("peer_disconnected %d" % id)
-	await check_good_end(guest)
+	await check_good_end(player)
 
 
-## Fails when a host's numbers are not checked.
+## Fails when the number of players is not checked.
 func test_how_many_players() -> void:
 	for count: int in [0, -1, 4096, 1 << 40]:
 		expect_in_log("cannot host: %d is no number of players" % count)

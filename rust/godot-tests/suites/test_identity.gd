@@ -1,11 +1,11 @@
 extends "res://support/noray_suite.gd"
-## [code]register_host[/code]: the ids, their signals, and what happens when none come.
+## [code]register_host[/code]: the identity, its signals, and what happens when none comes.
 
 const FakeNoray1 := preload("res://support/fake_noray_1.gd")
 const OtherPlayer := preload("res://support/other_player.gd")
 
 
-## Fails when a handler cannot rely on the properties, or the order changes.
+## Fails when the properties are not set in the handlers, or the order of the signals changes.
 func test_ids_come_in_order() -> void:
 	var server := FakeNoray1.new()
 	if not await connect_to_fake(server):
@@ -28,7 +28,7 @@ func test_ids_come_in_order() -> void:
 	] as Array[String])
 
 
-## Fails when one of two OpenIDs of a player does not lead to it.
+## Fails when either of a player's two OpenIDs does not lead to it.
 func test_two_ids_of_one_player() -> void:
 	var server := start_server()
 	var oids: PackedStringArray = []
@@ -50,7 +50,7 @@ func test_two_ids_of_one_player() -> void:
 	other.leave()
 
 
-## Fails when the guide's [code]await Noray.on_pid[/code] never ends on a server that is none.
+## Fails when the guide's [code]await Noray.on_pid[/code] never ends because the server is no noray.
 func test_no_answer() -> void:
 	var server := await _silent_server(0.3)
 	var oids := record(Noray.on_oid)
@@ -65,12 +65,12 @@ func test_no_answer() -> void:
 	check_equal(pids, [[""]], "on_pid")
 	check_message(["does not answer"])
 	check(Noray.is_connected_to_host(), "disconnected")
-	# What the guide calls next tells the game.
+	# The guide's next call tells the game.
 	expect_in_log("there is no PrivateID yet")
 	check_error(await Noray.register_remote(server.port), ERR_UNAUTHORIZED)
 
 
-## Fails when a slow answer is lost because it was given up.
+## Fails when an answer that comes after the time-out is lost.
 func test_an_answer_that_is_too_late() -> void:
 	var server := await _silent_server(0.2)
 	var pids := record(Noray.on_pid)
@@ -82,7 +82,7 @@ func test_an_answer_that_is_too_late() -> void:
 	check_equal([Noray.oid, Noray.pid], ["late", "later"])
 
 
-## Fails when one answer counts for two requests, or the other is never given up.
+## Fails when one answer counts for two requests, or the other request never ends.
 func test_two_requests_and_one_answer() -> void:
 	var server := await _silent_server(0.4)
 	var pids := record(Noray.on_pid)
@@ -120,7 +120,7 @@ func test_a_server_that_goes_meanwhile() -> void:
 	check_equal(pids, [[""]])
 
 
-## Fails when a connection that ends tells of ids that nobody asked for.
+## Fails when the end of a connection emits identities that nobody asked for.
 func test_nothing_asked_nothing_told() -> void:
 	var server := start_server()
 	await get_ids(server.port)

@@ -1,7 +1,7 @@
-extends "res://support/meeting_suite.gd"
+extends "res://support/host_join_suite.gd"
 ## [code]join[/code], with the host in a process of its own.
 
-## What plain ENet gives a joining player, in this order, when the host speaks in its own handler of
+## What a joining player gets by plain ENet, in this order, when the host calls it in its handler of
 ## [signal MultiplayerAPI.peer_connected].
 const ARRIVAL: Array[String] = [
 	"connected_to_server", "peer_connected 1", "1 said welcome 1", "1 said welcome 2",
@@ -32,8 +32,8 @@ func test_joins_a_host() -> void:
 	check_equal(events.count("peer_connected 1"), 1, "peer_connected")
 
 
-## Fails when what the host says first is lost, or comes before the host itself, because the game
-## takes its time with the peer. Each moment of a frame, since Godot polls in one of them.
+## Fails when the host's first calls are lost, or come before the host itself, because the game uses
+## the peer late. Tries each moment of a frame, since Godot polls in one of them.
 func test_the_peer_is_taken_later() -> void:
 	var host := start_host()
 	var oid := await oid_of(host)
@@ -57,7 +57,7 @@ func test_the_peer_is_taken_later() -> void:
 		await says(host, "peer_disconnected %d" % id, 5.0)
 
 
-## Fails when a game that listens to the peer itself keeps Godot's multiplayer from hearing.
+## Fails when Godot's multiplayer is not told because the game listens to the peer as well.
 func test_the_peers_own_signals() -> void:
 	var oid := await oid_of(start_host())
 	var peer: ENetMultiplayerPeer = await Noray.join(oid, here(), options())
@@ -70,7 +70,7 @@ func test_the_peers_own_signals() -> void:
 	check_equal(own, [[1]], "the peer's own signal")
 
 
-## Fails when a screen cannot show how far it is, or in the wrong order.
+## Fails when the stages of a join are not told, or in the wrong order.
 func test_progress() -> void:
 	var oid := await oid_of(start_host())
 	var progress := record(Noray.join_progressed)
@@ -91,7 +91,7 @@ func test_progress() -> void:
 	)
 
 
-## Fails when a panel cannot show what the connection is like, on either side.
+## Fails when either side cannot show how it is connected.
 func test_the_connection() -> void:
 	var host := start_host()
 	var oid := await oid_of(host)
@@ -138,8 +138,8 @@ func test_the_connection() -> void:
 	check_equal(connection.address, HERE, "the last address")
 
 
-## Fails when the host does not hear that a player left, or the player cannot come again: with the
-## same identity and registration.
+## Fails when the host is not told that a player left, or the player cannot come again with the same
+## identity and registration.
 func test_leaving_and_joining_again() -> void:
 	var host := start_host()
 	var oid := await oid_of(host)
@@ -158,7 +158,7 @@ func test_leaving_and_joining_again() -> void:
 	check_equal(server.player_count, 2, "players")
 
 
-## Fails when one game has to be over before the next one can be joined.
+## Fails when a player must close one game before it can join the next.
 func test_from_one_game_to_another() -> void:
 	var first := start_host()
 	var second := start_host()
@@ -173,7 +173,7 @@ func test_from_one_game_to_another() -> void:
 	check(Noray.get_connection(1).is_alive(), "the second is not alive")
 
 
-## Fails when a player whose game hangs cannot come again before it is over, or haunts the host.
+## Fails when a player whose game hangs cannot come again at once, or stays in the host's game.
 func test_joining_again_while_in() -> void:
 	var host := start_host()
 	var oid := await oid_of(host)
@@ -191,7 +191,7 @@ func test_joining_again_while_in() -> void:
 	await happens("1 said pong")
 
 
-## Fails when another server's host is reached later, or by a worse way, than the first's.
+## Fails when the host of a second server is reached later, or by a worse path, than the first's.
 func test_from_one_server_to_another() -> void:
 	var first := start_host()
 	await join_here(await oid_of(first))
@@ -212,7 +212,7 @@ func test_from_one_server_to_another() -> void:
 func test_three_players() -> void:
 	var host := start_host()
 	var oid := await oid_of(host)
-	var other := start_guest(oid)
+	var other := start_joining_player(oid)
 	await oid_of(other)
 	await says(other, "heard 1 welcome 3")
 	await join_here(oid)
@@ -222,7 +222,7 @@ func test_three_players() -> void:
 	check_equal(multiplayer.get_peers().size(), 2, "peers")
 	for peer in multiplayer.get_peers():
 		if peer != 1:
-			check(Noray.get_connection(peer) == null, "a connection to another guest")
+			check(Noray.get_connection(peer) == null, "a connection to another player")
 			talk.say.rpc_id(peer, "ping")
 			await happens("%d said pong" % peer)
 

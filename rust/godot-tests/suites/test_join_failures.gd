@@ -1,12 +1,12 @@
-extends "res://support/meeting_suite.gd"
-## Each way in which [code]join[/code] can fail has its own [enum Error] and its own sentence.
+extends "res://support/host_join_suite.gd"
+## Each failure of [code]join[/code] has its own [enum Error] and its own sentence.
 
 const FakeNoray1 := preload("res://support/fake_noray_1.gd")
 const FakeNoray2 := preload("res://support/fake_noray_2.gd")
 const FakeNoray := preload("res://support/fake_noray.gd")
 const FullServer := preload("res://support/full_server.gd")
 
-## Nobody is there.
+## An address where nobody listens.
 const DEAD := "127.0.0.1:9"
 
 
@@ -24,7 +24,7 @@ func test_no_such_host() -> void:
 	check(Time.get_ticks_msec() - began < 1500, "it took long")
 
 
-## Fails when that holds only with our own server: generation 1 says nothing at all.
+## Fails when that is so only with our own server: generation 1 refuses with silence.
 func test_no_such_host_at_generation_1() -> void:
 	await _check_no_such_host(FakeNoray1.new())
 
@@ -33,7 +33,7 @@ func test_no_such_host_at_generation_2() -> void:
 	await _check_no_such_host(FakeNoray2.new())
 
 
-## Fails when a host that went away looks like a wrong OpenID, or is waited for too long.
+## Fails when a host that has left looks like a wrong OpenID, or the join takes too long.
 func test_host_not_reachable_at_generation_1() -> void:
 	await _check_dead_host(FakeNoray1.new())
 
@@ -58,7 +58,7 @@ func test_no_server_there() -> void:
 	)
 
 
-## Fails when a server that does not answer is taken for a join that took too long.
+## Fails when a server that does not answer counts as a time-out of the join.
 func test_a_silent_server() -> void:
 	var full := FullServer.new()
 	await full.fill()
@@ -69,7 +69,7 @@ func test_a_silent_server() -> void:
 	)
 
 
-## Fails when something else than a noray server is waited for to the end.
+## Fails when the join waits until its time-out for a server that is no noray.
 func test_a_server_that_gives_no_identity() -> void:
 	ProjectSettings.set_setting(ANSWER_TIMEOUT, 0.5)
 	var fake := FakeServer.new()
@@ -77,7 +77,7 @@ func test_a_server_that_gives_no_identity() -> void:
 	check_refused(await Noray.join("a", _at(fake)), ERR_CONNECTION_ERROR, ["noray server"])
 
 
-## Fails when a server whose UDP port is shut is taken for a join that took too long.
+## Fails when a closed registrar counts as a time-out of the join.
 func test_a_silent_registrar() -> void:
 	var fake := FakeNoray1.new()
 	fake.registrar.answer = Callable()
@@ -113,20 +113,20 @@ func test_a_server_that_closes() -> void:
 	)
 
 
-## Fails when a player is let wait at a full game.
+## Fails when a player has to wait at a full game.
 func test_a_full_host() -> void:
 	var host := start_host(1)
 	var oid := await oid_of(host)
-	var guest := start_guest(oid)
-	await oid_of(guest)
-	await says(guest, "heard 1 welcome 3")
+	var player := start_joining_player(oid)
+	await oid_of(player)
+	await says(player, "heard 1 welcome 3")
 	expect_in_log("cannot join: the host's game is full")
 	check_refused(
 			await Noray.join(oid, here(), options()), ERR_CANT_ACQUIRE_RESOURCE, ["full"]
 	)
 
 
-## Fails when a host whose machine answers, but whose game hangs, looks like one that is not there.
+## Fails when a host whose link answers, but whose game hangs, looks like one that is not there.
 func test_a_game_that_does_not_answer() -> void:
 	var oid := await oid_of(start_player("idle", "8", {}))
 	expect_in_log("cannot join: the host is reached, but its game does not answer")
@@ -135,17 +135,17 @@ func test_a_game_that_does_not_answer() -> void:
 			await Noray.join(oid, here(), options()), ERR_UNAVAILABLE, ["its game does not answer"]
 	)
 	check(Time.get_ticks_msec() - began < 8000, "it took long")
-	# Not longer than the game allows.
+	# Not longer than the game's own time-out.
 	expect_in_log("cannot join: no way to the host within 2 s")
 	began = Time.get_ticks_msec()
 	check_refused(await Noray.join(oid, here(), options({"timeout": 2.0})), ERR_TIMEOUT, ["2 s"])
 	check(Time.get_ticks_msec() - began < 3000, "it took long")
 
 
-## Fails when the time that the game allows is not kept.
+## Fails when the game's own time-out is not kept.
 func test_timed_out() -> void:
 	var fake := FakeNoray1.new()
-	fake.add_host("dead", DEAD)
+	fake.add_entry("dead", DEAD)
 	expect_in_log("cannot join: no way to the host within 0.5 s")
 	var began := Time.get_ticks_msec()
 	check_refused(
@@ -193,7 +193,7 @@ func test_another_join_runs() -> void:
 	check(first[0][0] is ENetMultiplayerPeer, "the first: " + Noray.last_error_message)
 
 
-## Fails when one join that failed keeps the next from beginning.
+## Fails when a failed join blocks the next.
 func test_after_a_failure() -> void:
 	var oid := await oid_of(start_host())
 	for round_index in 2:
@@ -214,7 +214,7 @@ func _check_no_such_host(fake: FakeNoray) -> void:
 
 
 func _check_dead_host(fake: FakeNoray) -> void:
-	fake.add_host("dead", DEAD)
+	fake.add_entry("dead", DEAD)
 	expect_in_log("cannot join: the host cannot be reached")
 	var began := Time.get_ticks_msec()
 	check_refused(

@@ -24,8 +24,8 @@ func after_each() -> void:
 	super()
 
 
-## Fails when the datagrams come from another port, say something else, or come too often or not
-## at all.
+## Fails when the datagrams come from another port, hold something else, or come too often or not at
+## all.
 func test_it_comes_from_enets_port() -> void:
 	if not await _host():
 		return
@@ -55,7 +55,7 @@ func test_a_second_call() -> void:
 	check_equal(_fake.registrar.datagrams.size(), registered + 3, "datagrams after the pause")
 
 
-## Fails when it holds the connection, or goes on with one that is destroyed.
+## Fails when it holds the connection, or goes on after its end.
 func test_a_connection_that_ends() -> void:
 	if not await _host():
 		return
@@ -69,7 +69,7 @@ func test_a_connection_that_ends() -> void:
 	check_equal(_fake.registrar.datagrams.size(), registered + 1, "datagrams")
 
 
-## Fails when a PrivateID goes on being sent that counts no more.
+## Fails when it goes on sending a PrivateID that is no longer valid.
 func test_an_identity_that_ends() -> void:
 	if not await _host():
 		return
@@ -81,7 +81,7 @@ func test_an_identity_that_ends() -> void:
 	check_equal(_fake.registrar.datagrams.size(), registered + 1, "datagrams")
 
 
-## Fails when a call that can do nothing says that all is well.
+## Fails when a call that can do nothing returns OK.
 func test_without_what_it_needs() -> void:
 	expect_in_log("nothing to keep alive: no ENetConnection")
 	check_error(Noray.keep_alive(null), ERR_INVALID_PARAMETER)

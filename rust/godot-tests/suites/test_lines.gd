@@ -1,7 +1,7 @@
 extends "res://support/noray_suite.gd"
-## What a server, or whoever answers in its place, can send: cut anywhere, too much, garbage.
+## What a server, or whoever answers in its place, may send: cut anywhere, too much, garbage.
 
-## A frame that is longer is seen.
+## In milliseconds; a longer frame is visible.
 const LONG_FRAME := 0.25
 
 var _server: FakeServer
@@ -14,13 +14,13 @@ func before_each() -> void:
 	_commands = record(Noray.on_command)
 
 
-## Fails when a line is read only as it comes in one piece, or a letter is cut in two.
+## Fails when a line that comes in pieces is not read, or a letter is cut in two.
 func test_single_bytes() -> void:
 	var oid := "\u00dcbung-\u65e5-\U01f980"
 	var lines := "set-oid %s\nset-pid p\u00e4ss\nconnect 10.0.0.1:1001\r\n" % oid
 	var direct := record(Noray.on_connect_nat)
 	for byte in lines.to_utf8_buffer():
-		_server.link().say_bytes(PackedByteArray([byte]))
+		_server.connection().say_bytes(PackedByteArray([byte]))
 		await wait_frames(1)
 	check(await comes(direct), "on_connect_nat came %d times" % direct.size())
 	check_equal([Noray.oid, Noray.pid], [oid, "p\u00e4ss"])
@@ -28,7 +28,7 @@ func test_single_bytes() -> void:
 	check_equal(_commands.size(), 3, "commands")
 
 
-## Fails when lines that come together are not all handled.
+## Fails when only some of the lines that come together are handled.
 func test_many_lines_in_one_write() -> void:
 	var direct := record(Noray.on_connect_nat)
 	var relayed := record(Noray.on_connect_relay)
@@ -41,7 +41,7 @@ func test_many_lines_in_one_write() -> void:
 	check_equal([direct, relayed], [[["10.0.0.1", 1]], [[HERE, 2]]])
 
 
-## Fails when a server that greets is misread by its quotes.
+## Fails when the quotes of a server that greets are misread.
 func test_quoted_lines() -> void:
 	_server.say("hi \"noray v2.0.1\"\nfoo \"two\nlines \\\"quoted\\\" a\\nb\"\nbar plain \"quoted\"\n")
 	check(await comes(_commands, 3), "%d commands came" % _commands.size())
@@ -57,7 +57,7 @@ func test_quotes_of_an_old_server() -> void:
 	check_equal(_commands, [["foo", "\"half"], ["connect", "10.0.0.1:1"]])
 
 
-## Fails when a line without end fills the memory, or takes what follows with it.
+## Fails when an endless line fills the memory, or takes the next lines with it.
 func test_endless_lines() -> void:
 	for turn in 3:
 		expect_in_log("a line was longer than 16384 bytes and was skipped")
@@ -67,7 +67,7 @@ func test_endless_lines() -> void:
 	check_equal(_commands, [["after", "them"]])
 
 
-## Fails when bytes that are no text end the connection, the game, or the lines behind them.
+## Fails when bytes that are no text end the connection or the game, or hide the next lines.
 func test_garbage() -> void:
 	var random := RandomNumberGenerator.new()
 	random.seed = 1
@@ -75,26 +75,26 @@ func test_garbage() -> void:
 		var garbage: PackedByteArray = []
 		for index in 200:
 			garbage.append(random.randi() % 256)
-		_server.link().say_bytes(garbage)
-	# Whatever the garbage meant, it ends here.
+		_server.connection().say_bytes(garbage)
+	# Ends whatever line the garbage began.
 	_server.say("\"\n\"\nconnect 10.0.0.1:1\n")
 	var direct := record(Noray.on_connect_nat)
 	check(await comes(direct), "on_connect_nat came %d times" % direct.size())
 	check(Noray.is_connected_to_host(), "disconnected")
 
 
-## Fails when a zero byte, which Godot's texts cannot hold, prints an error or cuts a line.
+## Fails when a zero byte, which Godot's strings cannot hold, prints an error or cuts a line.
 func test_zero_bytes() -> void:
-	_server.link().say_bytes(PackedByteArray([0x61, 0, 0x62, 0x20, 0x63, 0, 0x0A]))
-	_server.link().say_bytes(PackedByteArray([0, 0x0A, 0x0A]))
+	_server.connection().say_bytes(PackedByteArray([0x61, 0, 0x62, 0x20, 0x63, 0, 0x0A]))
+	_server.connection().say_bytes(PackedByteArray([0, 0x0A, 0x0A]))
 	_server.say("set-oid a")
-	_server.link().say_bytes(PackedByteArray([0]))
+	_server.connection().say_bytes(PackedByteArray([0]))
 	_server.say("b\nconnect 10.0.0.1:1\n")
 	var direct := record(Noray.on_connect_nat)
 	check(await comes(direct), "on_connect_nat came %d times" % direct.size())
 
 
-## Fails when a flood holds the game, loses a line, or ends the connection.
+## Fails when a flood freezes the game, loses a line, or ends the connection.
 func test_a_flood_of_unknown_commands() -> void:
 	const COUNT := 6000
 	var flood: PackedStringArray = []
@@ -126,7 +126,7 @@ func test_a_flood_of_empty_lines() -> void:
 	check_equal(_commands, [["end", "now"]])
 
 
-## Fails when the game's own pause makes a busy server's lines vanish.
+## Fails when a busy server's lines are lost while the game does not run.
 func test_a_game_that_stands_still() -> void:
 	for index in 2000:
 		_server.say("line %d\n" % index)
@@ -134,7 +134,7 @@ func test_a_game_that_stands_still() -> void:
 	check(await comes(_commands, 2000), "%d commands came" % _commands.size())
 
 
-## Fails when ids that no registrar takes, or none at all, are given to the game as good ones.
+## Fails when an identity that no registrar would accept reaches the game.
 func test_wrong_ids() -> void:
 	var pids := record(Noray.on_pid)
 	_server.say("set-pid\nset-pid \nset-pid %s\nset-pid right\n" % "x".repeat(1300))

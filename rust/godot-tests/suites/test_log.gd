@@ -21,7 +21,7 @@ const SCENE := """[gd_scene load_steps=2 format=3]
 [node name="Main" type="Node"]
 script = ExtResource("1")
 """
-## Something happens at each level, a failure and a success. Prints the PrivateID backwards.
+## Makes something happen at each level, a failure and a success. Prints the PrivateID backwards.
 const SCRIPT := """extends Node
 
 var server: NorayServer = NorayServer.new()
@@ -41,7 +41,7 @@ func _ready() -> void:
 	print("[child] ", Noray.pid.reverse())
 	get_tree().quit()
 """
-## A registrar refuses it.
+## Registers at a registrar that refuses.
 const REFUSED_SCRIPT := """extends Node
 
 
@@ -56,7 +56,7 @@ func _ready() -> void:
 	get_tree().quit()
 """
 
-## By level: what is the first to be seen with it.
+## By level, what that level is the first to show.
 const FIRST_SEEN: Dictionary = {
 	2: "Noray: no direct connection to 'nobody'",
 	3: "Noray: connected server=127.0.0.1:",
@@ -64,28 +64,28 @@ const FIRST_SEEN: Dictionary = {
 }
 
 
-## Fails when a level shows more or less than it says: 0 nothing, 2 warnings, 3 what happens, 4
-## what helps to find a mistake.
+## Fails when a level shows more or less than documented: 0 nothing, 2 warnings, 3 what happens,
+## 4 what helps to find a mistake.
 func test_levels() -> void:
 	for level: int in 6:
 		await _check_level(level)
 
 
-## Fails when a setting that no editor writes breaks the game's log.
+## Fails when a value that no editor writes breaks the log.
 func test_a_wrong_level_is_the_default() -> void:
 	for nonsense: int in [-1, 6]:
 		var child := await _run(nonsense)
 		await check_good_end(child, [FIRST_SEEN[2]])
 
 
-## Fails when the PrivateID, a password, is in the log of a game that traces everything.
+## Fails when the PrivateID, a password, is in the log at any level.
 func test_no_private_id_at_any_level() -> void:
 	var child := await _run(5)
 	await check_good_end(child, [FIRST_SEEN[2]])
 	_check_no_secret(child, (await child.wait_for_line("[child] ")).reverse())
 
 
-## Fails when it is there because a registrar, as those of generation 2 do, repeats it.
+## Fails when it is there because the registrar repeats it, as generation 2 does.
 func test_no_private_id_of_a_registrar_that_repeats_it() -> void:
 	var server := FakeNoray2.new()
 	server.registrar.answer = func(pid: String) -> String: return "Error: Unknown host pid: " + pid

@@ -2,7 +2,7 @@ extends "res://support/noray_suite.gd"
 ## The server closes the connection, or dies.
 
 
-## Fails when a server that accepts and closes is taken for a good one, or the game is not told.
+## Fails when a server that accepts and closes counts as connected, or the game is not told.
 func test_a_server_that_closes_at_once() -> void:
 	var server := FakeServer.new()
 	server.is_awake = false
@@ -11,15 +11,14 @@ func test_a_server_that_closes_at_once() -> void:
 	var pending := record(Noray.connect_to_host(HERE, server.port))
 	await check_ended(pending, OK, "the call")
 	server.is_awake = true
-	await wait_until(func() -> bool: return not server.links.is_empty(), 5.0)
-	server.close_links()
+	await wait_until(func() -> bool: return not server.connections.is_empty(), 5.0)
+	server.close_connections()
 	check(await comes(disconnected), "on_disconnect_from_host came %d times" % disconnected.size())
 	check(not Noray.is_connected_to_host(), "still connected")
 	check_message(["the server closed the connection"])
 
 
-## Fails when a game goes on for ever with a server that has gone, which is what today's client
-## does.
+## Fails when a game never learns that its server is gone, as with netfox.noray.
 func test_a_server_that_stops_later() -> void:
 	var server := start_server()
 	await join(server.port, server.registrar_port)
@@ -33,7 +32,7 @@ func test_a_server_that_stops_later() -> void:
 	check_equal(disconnected.size(), 1, "on_disconnect_from_host, later")
 
 
-## Fails when the property is true inside the handler: games ask it there.
+## Fails when [code]is_connected_to_host[/code] is true in the handler, where games call it.
 func test_the_property_is_false_in_the_handler() -> void:
 	var server := start_server()
 	await connect_to(server.port)
@@ -47,7 +46,7 @@ func test_the_property_is_false_in_the_handler() -> void:
 	check_equal(seen, [false] as Array[bool])
 
 
-## Fails when one of the things that wait for the server waits on.
+## Fails when anything that waits for the server goes on waiting.
 func test_all_that_is_awaited_ends() -> void:
 	var server := FakeServer.new()
 	if not await connect_to_fake(server):
@@ -56,7 +55,7 @@ func test_all_that_is_awaited_ends() -> void:
 	await wait_until(func() -> bool: return Noray.pid == "p", 5.0)
 	var failed := record(Noray.connect_failed)
 	var pids := record(Noray.on_pid)
-	# Nothing answers at this port.
+	# Nothing answers on this port.
 	var registrars: Array[Array] = [
 		record(Noray.register_remote(server.port)), record(Noray.register_remote(server.port)),
 	]
@@ -64,8 +63,8 @@ func test_all_that_is_awaited_ends() -> void:
 	Noray.connect_nat("n")
 	Noray.connect_relay("r")
 	await wait_until(func() -> bool: return server.lines.size() >= 7, 5.0)
-	for way: String in ["no direct connection to 'n'", "no relay to 'r'"]:
-		expect_in_log(way)
+	for message: String in ["no direct connection to 'n'", "no relay to 'r'"]:
+		expect_in_log(message)
 	expect_in_log("Noray: the server closed the connection")
 	server.stop()
 	for registrar: Array[Array] in registrars:
@@ -76,7 +75,7 @@ func test_all_that_is_awaited_ends() -> void:
 	check_equal(pids, [[""]], "on_pid")
 
 
-## Fails when what came before the end is thrown away with the connection.
+## Fails when lines that came before the end are thrown away.
 func test_last_words_are_heard() -> void:
 	var server := FakeServer.new()
 	if not await connect_to_fake(server):
@@ -96,7 +95,7 @@ func test_last_words_are_heard() -> void:
 	check_equal(events, ["10.1.2.3 4567", "disconnected"] as Array[String])
 
 
-## Fails when a call without a connection does anything but say so.
+## Fails when a call without a connection does anything but fail.
 func test_calls_without_a_connection() -> void:
 	var server := start_server()
 	await join(server.port, server.registrar_port)

@@ -1,5 +1,5 @@
 extends "res://support/noray_suite.gd"
-## Servers that answer nothing, and connections that end while requests wait.
+## Servers that do not answer, and connections that end while requests wait.
 
 const FULL_TIMEOUT := 0.4
 
@@ -11,7 +11,7 @@ func before_each() -> void:
 	ProjectSettings.set_setting(ANSWER_TIMEOUT, FULL_TIMEOUT)
 
 
-## Fails when a request to a server without [code]echo[/code] waits for ever, or is told twice.
+## Fails when a request to a server without [code]echo[/code] waits forever, or ends twice.
 func test_each_request_times_out_once() -> void:
 	var server := FakeServer.new()
 	if not await connect_to_fake(server):
@@ -33,7 +33,7 @@ func test_each_request_times_out_once() -> void:
 	check_equal(_failed.size(), 4, "connect_failed, later")
 
 
-## Fails when a server's late answer is lost because it was given up.
+## Fails when an answer that comes after the time-out is lost.
 func test_an_answer_that_is_too_late() -> void:
 	var server := FakeServer.new()
 	if not await connect_to_fake(server):
@@ -47,7 +47,7 @@ func test_an_answer_that_is_too_late() -> void:
 	check_equal(_failed.size(), 1, "connect_failed, at the end")
 
 
-## Fails when the game that leaves is told of what it left.
+## Fails when a game that has left is told how its requests ended.
 func test_leaving_meanwhile() -> void:
 	var server := FakeServer.new()
 	if not await connect_to_fake(server):
@@ -58,9 +58,9 @@ func test_leaving_meanwhile() -> void:
 	check_equal(_failed, [] as Array[Array], "connect_failed")
 
 
-## Fails when requests without end take memory without end.
+## Fails when endless requests use endless memory.
 func test_too_many_at_once() -> void:
-	# Long enough that none is given up, and makes room, while a busy machine still asks.
+	# So long that on a busy machine no request ends, and makes room, before the last is sent.
 	ProjectSettings.set_setting(ANSWER_TIMEOUT, 2.5)
 	var server := FakeServer.new()
 	if not await connect_to_fake(server):

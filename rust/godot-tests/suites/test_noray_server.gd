@@ -4,11 +4,11 @@ extends "res://support/noray_suite.gd"
 const OtherPlayer := preload("res://support/other_player.gd")
 const ProcessProbe := preload("res://support/process_probe.gd")
 
-## An address that no machine has: it is kept for documentation.
+## An address reserved for documentation: no machine has it.
 const NOT_OURS := "192.0.2.1"
 
 
-## Fails when a game cannot ask for any free port, or is not told which it got.
+## Fails when a game cannot ask for free ports, or is not told which it got.
 func test_free_ports() -> void:
 	var server := NorayServer.new()
 	check(not server.is_running(), "it runs before")
@@ -38,7 +38,7 @@ func test_default_ports() -> void:
 	check_equal([server.port, server.registrar_port], [8890, 8809])
 
 
-## Fails when a second start ends, or doubles, the running server.
+## Fails when a second start ends or doubles the running server.
 func test_started_twice() -> void:
 	var server := start_server()
 	var ports := [server.port, server.registrar_port]
@@ -50,7 +50,7 @@ func test_started_twice() -> void:
 	check(Noray.is_connected_to_host(), "its player was disconnected")
 
 
-## Fails when a game cannot tell that its port is taken, or when half a server stays.
+## Fails when a taken port is not told, or half a server stays.
 func test_taken_ports() -> void:
 	var first := start_server()
 	var second := NorayServer.new()
@@ -70,7 +70,7 @@ func test_taken_ports() -> void:
 			second.last_error_message.contains(str(first.registrar_port)),
 			second.last_error_message
 	)
-	# What it had bound already is free again.
+	# The ports that it had bound are free again.
 	check_error(second.start(free_port, 0, RELAY_PORTS, HERE), OK, "the third try")
 	check_equal(second.last_error_message, "", "after a success")
 	check_equal(second.port, free_port)
@@ -94,7 +94,7 @@ func test_bad_arguments() -> void:
 		check(not server.is_running(), str(nonsense) + " runs")
 
 
-## Fails when it is taken for a port that is in use, or for bad writing.
+## Fails when it counts as a port in use, or as no address.
 func test_an_address_of_another_machine() -> void:
 	var server := NorayServer.new()
 	expect_in_log("no server: ")
@@ -102,8 +102,7 @@ func test_an_address_of_another_machine() -> void:
 	check(server.last_error_message.contains(NOT_OURS), server.last_error_message)
 
 
-## Fails when players stay connected to a server that the game has stopped, or the ports stay
-## taken.
+## Fails when players stay connected to a stopped server, or its ports stay taken.
 func test_stopping() -> void:
 	var server := start_server()
 	var port := server.port
@@ -136,7 +135,7 @@ func test_starting_again_in_the_same_frame() -> void:
 	check_error(await Noray.connect_to_host(HERE, port), OK, "connecting")
 
 
-## Fails when a game's lobby shows wrong numbers.
+## Fails when the counts of players and relays are wrong.
 func test_counts() -> void:
 	var server := start_server()
 	check_equal(_counts(server), [0, 0, 0], "at first")
@@ -175,7 +174,7 @@ func test_two_servers() -> void:
 	check(Noray.is_connected_to_host(), "the other server's player was disconnected")
 
 
-## Fails when a server that nobody holds any more goes on.
+## Fails when a server that nobody holds goes on.
 func test_a_dropped_server_stops() -> void:
 	var server := start_server()
 	var port := server.port

@@ -2,8 +2,8 @@ extends "res://support/noray_suite.gd"
 ## The OpenIDs that [code]connect_nat[/code] and [code]connect_relay[/code] accept.
 
 
-## Fails when what a player typed or pasted reaches the server as another command, or as a line
-## that it chokes on.
+## Fails when what a player typed or pasted reaches the server as another command, or as a broken
+## line.
 func test_wrong_ones_are_not_sent() -> void:
 	var server := FakeServer.new()
 	if not await connect_to_fake(server):
@@ -18,7 +18,7 @@ func test_wrong_ones_are_not_sent() -> void:
 			var error: Error = method.call(wrong)
 			check_error(error, ERR_INVALID_PARAMETER, method.get_method() + " " + wrong.c_escape())
 			check_message(["the OpenID"])
-	# What is sent after them tells that nothing was sent before.
+	# The next line shows that nothing was sent before it.
 	Noray.connect_nat("right")
 	await wait_until(func() -> bool: return "connect right" in server.lines, 5.0)
 	check_equal(server.lines, PackedStringArray([
@@ -26,7 +26,7 @@ func test_wrong_ones_are_not_sent() -> void:
 	]))
 
 
-## Fails when a server's own kind of OpenID is refused or changed.
+## Fails when another server's form of OpenID is refused or changed.
 func test_right_ones_are_sent_as_they_are() -> void:
 	var server := FakeServer.new()
 	if not await connect_to_fake(server):
@@ -41,14 +41,14 @@ func test_right_ones_are_sent_as_they_are() -> void:
 		check(("connect " + oid) in server.lines, oid.left(30) + " did not arrive")
 
 
-## Fails when the error depends on what else is wrong.
+## Fails when another fault hides this error.
 func test_wrong_ones_without_a_connection() -> void:
 	expect_in_log("the OpenID is empty")
 	check_error(Noray.connect_nat(""), ERR_INVALID_PARAMETER)
 	check_message(["the OpenID is empty"])
 
 
-## Fails when a game that takes the PrivateID for an OpenID shows it in its log.
+## Fails when a PrivateID that a game uses as an OpenID gets into the log.
 func test_a_private_id_by_mistake() -> void:
 	var server := start_server()
 	await join(server.port, server.registrar_port)

@@ -86,7 +86,7 @@ func test_join_while_connecting() -> void:
 
 func test_join_while_trying() -> void:
 	var server := FakeNoray1.new()
-	server.add_host("dead", "127.0.0.1:9")
+	server.add_entry("dead", "127.0.0.1:9")
 	await _check_quit("join", server.port, server.registrar.port, ["ended <null>"])
 
 

@@ -9,13 +9,13 @@ var _server: FakeServer
 var _registrar: FakeRegistrar
 
 
-## A server that says nothing more, and a registrar that is silent.
+## A server that sends no more, and a silent registrar.
 func before_each() -> void:
 	_server = FakeServer.new()
 	_registrar = FakeRegistrar.new()
 
 
-## Fails when the guide's flow does, or the port is not free when the await ends.
+## Fails when the guide's flow fails, or the port is not free after the await.
 func test_the_guides_flow() -> void:
 	var server := start_server()
 	if not await join(server.port, server.registrar_port):
@@ -27,7 +27,7 @@ func test_the_guides_flow() -> void:
 	peer.close()
 
 
-## Fails when a call too early goes to the registrar, or does not say what is missing.
+## Fails when a call that comes too early reaches the registrar, or does not say what is missing.
 func test_without_ids() -> void:
 	await connect_to_fake(_server)
 	expect_in_log("there is no PrivateID yet")
@@ -37,7 +37,7 @@ func test_without_ids() -> void:
 	check_equal(_registrar.datagrams.size(), 0, "datagrams")
 
 
-## Fails when a refusal is waited out, or the port counts as registered.
+## Fails when a refusal does not end the call, or the port counts as registered.
 func test_refused() -> void:
 	await _get_pid()
 	for text: String in ["Unknown host pid!", "OKAY", "ok", "O", "{}"]:

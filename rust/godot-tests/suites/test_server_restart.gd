@@ -1,4 +1,4 @@
-extends "res://support/meeting_suite.gd"
+extends "res://support/host_join_suite.gd"
 ## The noray server dies in the middle of a game that [code]host[/code] and [code]join[/code]
 ## began, and comes back.
 
@@ -14,8 +14,8 @@ func _init() -> void:
 ## joined with it.
 func test_a_host_whose_server_restarts() -> void:
 	await host_here()
-	var guest := start_guest(Noray.oid)
-	await oid_of(guest)
+	var player := start_joining_player(Noray.oid)
+	await oid_of(player)
 	await wait_until(func() -> bool: return events.size() == 1, 5.0)
 	var id := multiplayer.get_peers()[0]
 	var old := Noray.oid
@@ -39,7 +39,7 @@ func test_a_host_whose_server_restarts() -> void:
 	await wait_seconds(1.0)
 	check_equal(Noray.oid, old, "the OpenID")
 	check_equal(changed, [] as Array[Array], "oid_changed")
-	var second := start_guest(Noray.oid)
+	var second := start_joining_player(Noray.oid)
 	await oid_of(second)
 	await wait_until(func() -> bool: return multiplayer.get_peers().size() == 2, 10.0)
 	check_equal(multiplayer.get_peers().size(), 2, "players")
@@ -50,8 +50,8 @@ func test_a_host_whose_server_restarts() -> void:
 ## ENet gives up.
 func test_a_relayed_game_whose_server_restarts() -> void:
 	await host_here()
-	var guest := start_guest(Noray.oid, {"force_relay": true})
-	await oid_of(guest)
+	var player := start_joining_player(Noray.oid, {"force_relay": true})
+	await oid_of(player)
 	await wait_until(func() -> bool: return events.size() == 1, 5.0)
 	var id := multiplayer.get_peers()[0]
 	check_equal(Noray.get_connection(id).path, NorayConnection.RELAY, "the path")
@@ -79,7 +79,7 @@ func test_a_host_whose_server_is_another() -> void:
 	var port := Noray.local_port
 	var changed := record(Noray.oid_changed)
 	expect_in_log("the server closed the connection")
-	fake.close_links()
+	fake.close_connections()
 	check(await comes(changed, 1, AGAIN), "oid_changed came %d times" % changed.size())
 	check(Noray.oid != old, "the OpenID is the same")
 	check_equal(changed, [[Noray.oid]])

@@ -1,9 +1,9 @@
 extends RefCounted
-## A Godot process of the tests' own, with its output. Kill it, or wait for its end, before it is
-## let go.
+## A Godot process that a test starts, with its output. Kill it, or wait for its end, before dropping
+## it.
 
-## What stands in a line of a log only when something is wrong. The same as in the runner's own
-## scan, whose tests compare the two.
+## What stands in a line of a log only when something is wrong. The scan of this project's own log
+## has the same list; a test compares them.
 const SIGNS: PackedStringArray = [
 	"SCRIPT ERROR",
 	"SHADER ERROR",
@@ -17,14 +17,14 @@ const SIGNS: PackedStringArray = [
 	"handle_crash",
 	"Program crashed",
 ]
-## The exit code of one that was killed.
+## The exit code of a killed process.
 const KILLED := 137
-## Bytes that are read at once.
+## Bytes read at once.
 const CHUNK := 4096
 
-## The process's id; 0 when it did not start.
+## The process id; 0 when it did not start.
 var pid: int = 0
-## How it ended; -1 as long as it runs.
+## -1 while it runs.
 var exit_code: int = -1
 
 var _readers: Array[Thread] = []
@@ -34,8 +34,7 @@ var _errors: PackedByteArray = []
 
 
 func _init(arguments: PackedStringArray) -> void:
-	# The editor's own settings, and what it remembers, must not reach the test.
-	var all: PackedStringArray = ["--headless", "--verbose"]
+		var all: PackedStringArray = ["--headless", "--verbose"]
 	all.append_array(arguments)
 	var pipes := OS.execute_with_pipe(executable(), all)
 	if pipes.is_empty():
@@ -45,7 +44,7 @@ func _init(arguments: PackedStringArray) -> void:
 	_start_reader(pipes["stderr"] as FileAccess, _take_error)
 
 
-## The Godot that runs the tests. Its own path is that of a loader when it was started by one.
+## Returns the path of the Godot that runs the tests: of its loader, if it has one.
 static func executable() -> String:
 	var named := OS.get_environment("GODOT4_BIN")
 	return OS.get_executable_path() if named.is_empty() else named
@@ -55,7 +54,7 @@ func is_running() -> bool:
 	return pid != 0 and exit_code == -1 and OS.is_process_running(pid)
 
 
-## Waits for its end; kills it when that does not come. Returns whether it came.
+## Waits for its end; kills it after [param seconds]. Returns whether it ended by itself.
 func wait_for_end(seconds: float = 15.0) -> bool:
 	var until := Time.get_ticks_msec() + int(seconds * 1000.0)
 	while is_running() and Time.get_ticks_msec() < until:
@@ -65,8 +64,8 @@ func wait_for_end(seconds: float = 15.0) -> bool:
 	return ended
 
 
-## Waits for a line of its output that begins like this and returns the rest; empty when it does
-## not come.
+## Waits for a line of its output that begins with [param beginning]. Returns the rest of the line,
+## or an empty string if none comes.
 func wait_for_line(beginning: String, seconds: float = 15.0) -> String:
 	var until := Time.get_ticks_msec() + int(seconds * 1000.0)
 	while true:
@@ -80,10 +79,10 @@ func wait_for_line(beginning: String, seconds: float = 15.0) -> String:
 	return ""
 
 
-## Ends it, if it runs, and reads the rest of what it said.
+## Ends it if it runs, and reads the rest of its output.
 func kill() -> void:
 	if is_running():
-		# Godot knows nothing of it afterwards.
+		# Godot cannot tell its exit code afterwards.
 		OS.kill(pid)
 		exit_code = KILLED
 	elif pid != 0 and exit_code == -1:
@@ -93,22 +92,23 @@ func kill() -> void:
 	_readers.clear()
 
 
-## The lines of its standard output so far.
+## Returns the lines of its standard output so far.
 func output() -> PackedStringArray:
 	return _lines(_output)
 
 
-## The lines of its standard error so far.
+## Returns the lines of its standard error so far.
 func errors() -> PackedStringArray:
 	return _lines(_errors)
 
 
-## All lines so far.
+## Returns all lines so far.
 func log_lines() -> PackedStringArray:
 	return output() + errors()
 
 
-## The lines that tell of something wrong, and are not among these.
+## Returns the lines that tell of something wrong, less one for each of [param expected], whose
+## absence is a problem as well.
 func problems(expected: PackedStringArray = []) -> PackedStringArray:
 	var left := expected.duplicate()
 	var found: PackedStringArray = []

@@ -1,17 +1,18 @@
 extends "res://support/fake_server.gd"
-## What both generations of the public server have in common: ids, a registrar, connects.
+## What both generations of the public server have in common: identities, a registrar, requests.
 
 const FakeRegistrar := preload("res://support/fake_registrar.gd")
 
-## The first port that stands for a relayed player.
-const FIRST_RELAY := 50100
+## The port of the first relay.
+const FIRST_RELAY_PORT := 50100
 
 var registrar: FakeRegistrar = FakeRegistrar.new()
-var hosts: Array[Host] = []
+## A player in each, in the order in which they came.
+var entries: Array[Entry] = []
 
-## What is to be said in the next frame.
+## What the server says in the next frame.
 var _later: Array[Callable] = []
-var _last_relay: int = FIRST_RELAY - 1
+var _last_relay_port: int = FIRST_RELAY_PORT - 1
 
 
 func _init() -> void:
@@ -19,14 +20,14 @@ func _init() -> void:
 	registrar.answer = _register
 
 
-## Adds a player that is somewhere else.
-func add_host(oid: String, remote: String) -> Host:
-	var host := Host.new()
-	host.oid = oid
-	host.pid = "private-" + oid
-	host.remote = remote
-	hosts.append(host)
-	return host
+## Adds a player that is not connected. Its address is empty if it has not registered.
+func add_entry(oid: String, registered_address: String) -> Entry:
+	var entry := Entry.new()
+	entry.oid = oid
+	entry.pid = "private-" + oid
+	entry.registered_address = registered_address
+	entries.append(entry)
+	return entry
 
 
 func _begin_frame() -> void:
@@ -36,7 +37,7 @@ func _begin_frame() -> void:
 		each.call()
 
 
-func _take(from: Link, line: String) -> void:
+func _take(from: Connection, line: String) -> void:
 	var command := line.get_slice(" ", 0)
 	var data := line.trim_prefix(command).trim_prefix(" ")
 	match command:
@@ -50,102 +51,103 @@ func _take(from: Link, line: String) -> void:
 			_echo(from, data)
 
 
-## Two writes, which arrive apart.
-func _give_ids(to: Link) -> void:
-	var host := add_host("oid%d" % (hosts.size() + 1), "")
-	host.link = to
-	to.say("set-oid %s\n" % host.oid)
-	_later.append(func() -> void: to.say("set-pid %s\n" % host.pid))
+## In two writes, which arrive one after the other.
+func _give_ids(to: Connection) -> void:
+	var entry := add_entry("oid%d" % (entries.size() + 1), "")
+	entry.connection = to
+	to.say("set-oid %s\n" % entry.oid)
+	_later.append(func() -> void: to.say("set-pid %s\n" % entry.pid))
 
 
-func _connect(from: Link, oid: String) -> void:
+func _connect(from: Connection, oid: String) -> void:
 	var host := _find(oid)
-	var client := _find_by_link(from)
+	var player := _find_by_connection(from)
 	if host == null:
 		_refuse(from, "connect", "Error: Unknown host oid: " + oid)
-	elif host.remote.is_empty():
+	elif host.registered_address.is_empty():
 		_refuse(from, "connect", "Error: Host has no remote address registered!")
-	elif client == null or client.remote.is_empty():
+	elif player == null or player.registered_address.is_empty():
 		_refuse(from, "connect", "Error: Client has no remote address registered!")
 	else:
-		from.say("connect %s\n" % host.remote)
-		_tell(host, "connect %s\n" % client.remote)
+		from.say("connect %s\n" % host.registered_address)
+		_tell(host, "connect %s\n" % player.registered_address)
 
 
-func _ask_relay(from: Link, oid: String) -> void:
+func _ask_relay(from: Connection, oid: String) -> void:
 	_connect_relay(from, oid)
 
 
-func _connect_relay(from: Link, oid: String) -> void:
+func _connect_relay(from: Connection, oid: String) -> void:
 	var host := _find(oid)
-	var client := _find_by_link(from)
+	var player := _find_by_connection(from)
 	if host == null:
 		_refuse(from, "connect-relay", "Error: Unknown host oid: " + oid)
-	elif client == null:
+	elif player == null:
 		_refuse(from, "connect-relay", "Error: Unknown client from address")
-	elif not _can_relay(host, client):
+	elif not _can_relay(host, player):
 		_refuse(from, "connect-relay", "")
 	else:
 		from.say("connect-relay %d\n" % _relay_of(host))
-		_tell(host, "connect-relay %d\n" % _relay_of(client))
+		_tell(host, "connect-relay %d\n" % _relay_of(player))
 
 
-## Generation 2 gives a port also to those that it does not know the address of.
-func _can_relay(_host: Host, _client: Host) -> bool:
+## Generation 2 gives a relay even to players that have not registered.
+func _can_relay(_host: Entry, _player: Entry) -> bool:
 	return true
 
 
-func _echo(_from: Link, _text: String) -> void:
+func _echo(_from: Connection, _text: String) -> void:
 	pass
 
 
-func _refuse(_from: Link, _command: String, _text: String) -> void:
+func _refuse(_from: Connection, _command: String, _text: String) -> void:
 	pass
 
 
 func _register(pid: String) -> String:
-	for host in hosts:
-		if host.pid == pid and host.link != null:
-			if host.remote.is_empty():
-				host.remote = "127.0.0.1:%d" % registrar.datagrams[-1].port
+	for entry in entries:
+		if entry.pid == pid and entry.connection != null:
+			if entry.registered_address.is_empty():
+				entry.registered_address = "127.0.0.1:%d" % registrar.datagrams[-1].port
 			return "OK"
 	return "Unknown host pid!"
 
 
-func _tell(host: Host, text: String) -> void:
-	if host.link != null:
-		host.link.say(text)
+func _tell(player: Entry, text: String) -> void:
+	if player.connection != null:
+		player.connection.say(text)
 
 
-func _relay_of(host: Host) -> int:
-	if host.relay == 0:
-		_last_relay += 1
-		host.relay = _last_relay
-	return host.relay
+func _relay_of(player: Entry) -> int:
+	if player.relay_port == 0:
+		_last_relay_port += 1
+		player.relay_port = _last_relay_port
+	return player.relay_port
 
 
-func _find(oid: String) -> Host:
-	for host in hosts:
-		if host.oid == oid:
-			return host
+func _find(oid: String) -> Entry:
+	for entry in entries:
+		if entry.oid == oid:
+			return entry
 	return null
 
 
-## The first identity of a link, as the public server has it.
-func _find_by_link(from: Link) -> Host:
-	for host in hosts:
-		if host.link == from:
-			return host
+## The connection's first identity counts, as on the public server.
+func _find_by_connection(from: Connection) -> Entry:
+	for entry in entries:
+		if entry.connection == from:
+			return entry
 	return null
 
 
-class Host:
+## What the server knows of a player.
+class Entry:
 	extends RefCounted
 
 	var oid: String
 	var pid: String
-	## Null for a player that only stands in the directory.
-	var link: Link
-	## Empty until it is registered.
-	var remote: String = ""
-	var relay: int = 0
+	## Null for a player that [method add_entry] added.
+	var connection: Connection
+	## Empty until the player has registered.
+	var registered_address: String = ""
+	var relay_port: int = 0

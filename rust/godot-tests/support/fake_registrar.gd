@@ -1,12 +1,12 @@
 extends RefCounted
-## A registrar of the tests' own: it notes what comes and answers as it is told.
+## A registrar that records what arrives, and answers what a test tells it to.
 
 ## Where it listens.
 var port: int = 0
-## All datagrams that came, in their order.
+## All datagrams so far.
 var datagrams: Array[Datagram] = []
-## What is answered to a datagram's text, a [code]func(String) -> String[/code]; an empty text is
-## no answer. Nothing is answered without it.
+## Returns the answer to a datagram's text, as a [code]func(String) -> String[/code]; an empty text
+## is no answer. The registrar is silent without it.
 var answer: Callable
 
 var _socket: PacketPeerUDP = PacketPeerUDP.new()
@@ -37,7 +37,7 @@ func _poll() -> void:
 			_socket.put_packet(text.to_utf8_buffer())
 
 
-## A datagram and where it came from.
+## A datagram and its sender.
 class Datagram:
 	extends RefCounted
 

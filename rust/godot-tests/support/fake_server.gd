@@ -1,17 +1,17 @@
 extends RefCounted
-## A TCP server of the tests' own, on a free port of this machine. It notes what comes and says
-## only what a test, or a script that extends it, makes it say.
+## A TCP server on a free port of this machine. It records what arrives, and sends only what a test
+## or a derived script makes it send.
 
-## Most bytes that are taken from one link in a frame.
+## The most bytes read from a connection in a frame.
 const CHUNK := 65536
 
 ## Where it listens.
 var port: int = 0
-## All links that were ever accepted, in their order.
-var links: Array[Link] = []
-## All lines that came, without their LF, in their order.
+## All connections so far, in the order in which they were accepted.
+var connections: Array[Connection] = []
+## All lines so far, without their LF.
 var lines: PackedStringArray = []
-## Whether it accepts and reads; else what comes waits in the system.
+## While it is false, the server neither accepts nor reads.
 var is_awake: bool = true
 
 var _listener: TCPServer = TCPServer.new()
@@ -23,44 +23,44 @@ func _init() -> void:
 	_tree().process_frame.connect(_poll)
 
 
-## The link that was accepted last; null when there is none.
-func link() -> Link:
-	return null if links.is_empty() else links[-1]
+## The latest connection; null when there is none.
+func connection() -> Connection:
+	return null if connections.is_empty() else connections[-1]
 
 
-## Says something on the link that was accepted last.
+## Sends [param text] to the latest connection.
 func say(text: String) -> void:
-	link().say(text)
+	connection().say(text)
 
 
-## Closes all links and stops to listen.
+## Stops listening and closes all connections.
 func stop() -> void:
 	_listener.stop()
-	close_links()
+	close_connections()
 
 
-## Closes all links.
-func close_links() -> void:
-	for each in links:
+## Closes all connections.
+func close_connections() -> void:
+	for each in connections:
 		each.close()
 
 
-## A link was accepted.
-func _greet(_link: Link) -> void:
+## Called for each new connection.
+func _greet(_connection: Connection) -> void:
 	pass
 
 
-## A line came.
-func _take(_link: Link, _line: String) -> void:
+## Called for each line.
+func _take(_connection: Connection, _line: String) -> void:
 	pass
 
 
-## All lines were handled that came together.
-func _end_chunk(_link: Link) -> void:
+## Called after the lines that arrived together.
+func _end_chunk(_connection: Connection) -> void:
 	pass
 
 
-## Once a frame, before anything is read.
+## Called once a frame, before the server reads.
 func _begin_frame() -> void:
 	pass
 
@@ -70,16 +70,16 @@ func _poll() -> void:
 		return
 	_begin_frame()
 	while _listener.is_connection_available():
-		var accepted := Link.new()
+		var accepted := Connection.new()
 		accepted.stream = _listener.take_connection()
 		accepted.stream.set_no_delay(true)
-		links.append(accepted)
+		connections.append(accepted)
 		_greet(accepted)
-	for each in links:
+	for each in connections:
 		_read(each)
 
 
-func _read(from: Link) -> void:
+func _read(from: Connection) -> void:
 	from.stream.poll()
 	if not from.is_open():
 		return
@@ -103,17 +103,17 @@ func _tree() -> SceneTree:
 
 
 ## A player's connection, seen from the server.
-class Link:
+class Connection:
 	extends RefCounted
 
 	var stream: StreamPeerTCP
 	var unfinished: PackedByteArray = []
 
-	## Writes text as it stands.
+	## Sends [param text] unchanged.
 	func say(text: String) -> void:
 		say_bytes(text.to_utf8_buffer())
 
-	## Writes bytes as they stand.
+	## Sends [param bytes] unchanged.
 	func say_bytes(bytes: PackedByteArray) -> void:
 		stream.put_data(bytes)
 

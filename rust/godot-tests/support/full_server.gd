@@ -1,7 +1,7 @@
 extends RefCounted
-## A server that is there and answers nobody: it accepts none, and its queue is full.
+## A server that answers nobody: it accepts no connection, and its queue is full.
 
-## More than the queue of Godot's listener holds.
+## More connections than the queue of Godot's listener holds.
 const FILL := 16
 
 var port: int = 0

@@ -1,5 +1,5 @@
 extends "res://suite.gd"
-## Base of the suites that use [code]Noray[/code]: leaves it as it was found.
+## Base of the suites that use [code]Noray[/code]: resets it after each test.
 
 const FakeServer := preload("res://support/fake_server.gd")
 
@@ -12,7 +12,7 @@ const DEFAULT_ANSWER_TIMEOUT := 5.0
 
 const HERE := "127.0.0.1"
 
-## Not those of a public server that may run on this machine.
+## Not those of a noray server that may run on this machine.
 const RELAY_PORTS := "28100-28199"
 
 
@@ -26,7 +26,7 @@ func after_each() -> void:
 	ProjectSettings.set_setting(ANSWER_TIMEOUT, DEFAULT_ANSWER_TIMEOUT)
 
 
-## A server of the extension's on free ports; null, and a failure, when it does not start.
+## Starts one of our servers on free ports. Returns null, and notes a failure, on error.
 func start_server() -> NorayServer:
 	var server := NorayServer.new()
 	if check_error(server.start(0, 0, RELAY_PORTS, HERE), OK, "starting a server"):
@@ -34,24 +34,24 @@ func start_server() -> NorayServer:
 	return null
 
 
-## Connects this player, as the guide does. Returns whether that worked.
+## Connects this player, as the guide does. Returns whether it worked.
 func connect_to(port: int) -> bool:
 	return check_error(await Noray.connect_to_host(HERE, port), OK, "connecting")
 
 
-## Connects this player to a server of the tests' own, and waits until that has noticed. Returns
-## whether it worked.
+## Connects this player to a fake server, and waits until that has accepted. Returns whether it
+## worked.
 func connect_to_fake(server: FakeServer) -> bool:
-	var before := server.links.size()
+	var before := server.connections.size()
 	if not await connect_to(server.port):
 		return false
 	return check(
-			await wait_until(func() -> bool: return server.links.size() > before, 5.0),
+			await wait_until(func() -> bool: return server.connections.size() > before, 5.0),
 			"the server accepted nobody"
 	)
 
 
-## Connects this player and gets its ids. Returns whether that worked.
+## Connects this player and gets its identity. Returns whether it worked.
 func get_ids(port: int) -> bool:
 	if not await connect_to(port):
 		return false
@@ -60,15 +60,15 @@ func get_ids(port: int) -> bool:
 	return check(await wait_until(func() -> bool: return not came.is_empty(), 5.0), "no ids came")
 
 
-## Connects and registers this player, as the guide does. Returns whether that worked.
+## Connects and registers this player, as the guide does. Returns whether it worked.
 func join(port: int, registrar_port: int) -> bool:
 	if not await get_ids(port):
 		return false
 	return check_error(await Noray.register_remote(registrar_port), OK, "registering")
 
 
-## Waits for the end of a call, which [method record] watches, and checks that it ended soon, once,
-## and like this. Returns whether it did.
+## Waits for the end of a call that [method record] watches. Checks that it ends soon, once, and with
+## [param wanted]. Returns whether it did.
 func check_ended(pending: Array[Array], wanted: Error, message: String) -> bool:
 	if not await wait_until(func() -> bool: return not pending.is_empty(), 5.0):
 		check(false, message + ": it did not end")
@@ -81,7 +81,7 @@ func check_ended(pending: Array[Array], wanted: Error, message: String) -> bool:
 	return check_error(error, wanted, message)
 
 
-## Checks that the latest failure is told, and that its sentence holds all of these words.
+## Checks that the sentence of the latest failure contains all of [param words].
 func check_message(words: PackedStringArray) -> void:
 	for word in words:
 		check(
@@ -91,7 +91,7 @@ func check_message(words: PackedStringArray) -> void:
 	check(not words.is_empty(), "nothing to look for")
 
 
-## Waits until a recorded signal came this often. Returns whether it did, and not more often.
+## Waits until a recorded signal has come [param count] times. Returns whether it came just as often.
 func comes(emissions: Array[Array], count: int = 1, seconds: float = 5.0) -> bool:
 	await wait_until(func() -> bool: return emissions.size() >= count, seconds)
 	await wait_frames(2)

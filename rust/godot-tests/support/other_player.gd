@@ -1,12 +1,11 @@
 extends RefCounted
-## Another player, with a client as simple as today's: a line is a name and its data, and what
-## comes is noted.
+## Another player on a plain client, which records what it receives.
 
-## The lines that came, in their order.
+## The lines received so far, in order.
 var lines: PackedStringArray = []
 var oid: String = ""
 var pid: String = ""
-## The socket whose address is registered.
+## The registered socket.
 var udp: PacketPeerUDP = PacketPeerUDP.new()
 
 var _stream: StreamPeerTCP = StreamPeerTCP.new()
@@ -17,8 +16,7 @@ func _init() -> void:
 	_tree().process_frame.connect(_poll)
 
 
-## Connects to a server, gets its ids and registers [member udp]'s address. Returns whether it
-## worked.
+## Connects to a server, gets an identity, and registers [member udp]. Returns whether it worked.
 func join(port: int, registrar_port: int) -> bool:
 	if not await connect_to(port):
 		return false
@@ -55,7 +53,7 @@ func leave() -> void:
 	udp.close()
 
 
-## The data of the first line of this name; empty when there is none.
+## Returns the data of the first such command; empty when none has come.
 func data_of(command: String) -> String:
 	for line in lines:
 		if line.begins_with(command + " "):
@@ -63,7 +61,7 @@ func data_of(command: String) -> String:
 	return ""
 
 
-## Waits for a line of this name and returns its data; empty when none comes.
+## Waits for a command and returns its data; empty when it does not come.
 func wait_for(command: String) -> String:
 	await _until(func() -> bool: return not data_of(command).is_empty())
 	return data_of(command)

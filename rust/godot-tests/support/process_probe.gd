@@ -1,12 +1,12 @@
 extends RefCounted
-## What the system tells of a process. Only Linux does.
+## What Linux tells about a process. Other systems do not.
 
 
 static func can_look() -> bool:
 	return DirAccess.dir_exists_absolute("/proc/self/task")
 
 
-## The names of its threads.
+## Returns the names of its threads.
 static func thread_names(pid: int) -> PackedStringArray:
 	var names: PackedStringArray = []
 	for thread in DirAccess.get_directories_at("/proc/%d/task" % pid):
@@ -16,7 +16,7 @@ static func thread_names(pid: int) -> PackedStringArray:
 	return names
 
 
-## The names of its threads that are the extension's.
+## Returns the names of the extension's threads in it.
 static func our_threads(pid: int) -> PackedStringArray:
 	var ours: PackedStringArray = []
 	for name in thread_names(pid):
@@ -25,17 +25,17 @@ static func our_threads(pid: int) -> PackedStringArray:
 	return ours
 
 
-## How many sockets it has open.
+## Returns the number of its sockets.
 static func socket_count(pid: int) -> int:
 	var listing: Array[String] = []
 	OS.execute("ls", ["-l", "/proc/%d/fd" % pid], listing)
 	return "".join(listing).count("socket:")
 
 
-## In how many seconds the system asks whether the other end of this process's connection to a
-## port of this machine is still there; -1 when it never will.
+## Returns in how many seconds the system probes this process's connection to a port of this
+## machine; -1 when it never will.
 static func keepalive_in(port: int) -> float:
-	# What the kernel calls the timer of an idle connection.
+	# The kernel's number for the timer of an idle connection.
 	const KEEPALIVE_TIMER := "02"
 	const ESTABLISHED := "01"
 	const TICKS_PER_SECOND := 100.0
@@ -50,8 +50,8 @@ static func keepalive_in(port: int) -> float:
 	return -1.0
 
 
-## The sockets of a process that lead to the network, and what its background runtime waits on;
-## not those on which it only listens, as the editor does for other programs.
+## Returns the sockets of a process, and the runtime's event queue; without listening sockets, as
+## the editor itself has some.
 static func our_sockets(pid: int) -> PackedStringArray:
 	const LISTENS := "0A"
 	var found: PackedStringArray = []

@@ -1,12 +1,12 @@
 extends "res://support/noray_suite.gd"
-## Base of the suites that start processes and make projects: ends and deletes them.
+## Base of the suites that start processes and make projects: ends and deletes them after each test.
 
 const Child := preload("res://support/child.gd")
 const TempProject := preload("res://support/temp_project.gd")
 
 const CHILD_SCENE := "res://children/child.tscn"
 
-## From the start of a process to its end; most take about a second.
+## In seconds, from the start of a process to its end; most take about one.
 const LIMIT := 15.0
 
 var _children: Array[Child] = []
@@ -38,7 +38,7 @@ func start_godot(project: String, arguments: PackedStringArray = []) -> Child:
 	return child
 
 
-## Makes a project of these files, with a copy of the addon.
+## Makes a project with these files and a copy of the addon.
 func make_project(
 		project_name: String, files: Dictionary, with_addon: bool = true
 ) -> TempProject:
@@ -47,8 +47,8 @@ func make_project(
 	return project
 
 
-## Waits for a process's end and checks that it was a good one: with exit code 0, and a log that
-## tells of nothing wrong beside what is expected.
+## Waits for the end of a process and checks that it is a good one: exit code 0, and a log without
+## problems but those of [param expected].
 func check_good_end(child: Child, expected: PackedStringArray = []) -> bool:
 	if not check(await child.wait_for_end(LIMIT), "it did not end"):
 		return false

@@ -1,5 +1,5 @@
 extends RefCounted
-## A project of its own in the user's folder, with a copy of the addon. Delete it at the end.
+## A project in the user's folder, with a copy of the addon. Delete it at the end.
 
 const ADDON := "res://addons/noray"
 const EXTENSION := "res://addons/noray/noray.gdextension"
@@ -8,7 +8,7 @@ const EXTENSION := "res://addons/noray/noray.gdextension"
 var path: String = ""
 
 
-## [param files]: their content by their path in the project.
+## [param files] has the content of each file by its path in the project.
 func _init(project_name: String, files: Dictionary, with_addon: bool = true) -> void:
 	var folder := "user://test-projects/%s-%d" % [project_name, OS.get_process_id()]
 	path = ProjectSettings.globalize_path(folder)
@@ -34,7 +34,7 @@ func write(file: String, content: String) -> void:
 func _copy(from: String, to: String) -> void:
 	DirAccess.make_dir_recursive_absolute(to)
 	for file in DirAccess.get_files_at(from):
-		# Made by the editor for the project that it came from.
+		# The editor makes these for each project.
 		if file.get_extension() not in ["import", "uid"]:
 			DirAccess.copy_absolute(from.path_join(file), to.path_join(file))
 	for folder in DirAccess.get_directories_at(from):

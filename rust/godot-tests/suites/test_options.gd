@@ -1,4 +1,4 @@
-extends "res://support/meeting_suite.gd"
+extends "res://support/host_join_suite.gd"
 ## What [code]host[/code] and [code]join[/code] take: the server's address, and options.
 
 ## Values of another type, or out of range.
@@ -17,14 +17,14 @@ func _init() -> void:
 	time_limit = 60.0
 
 
-## Fails when a misspelled option is passed over.
+## Fails when a misspelled option is ignored.
 func test_unknown_options() -> void:
 	for key: Variant in ["relay", &"Lan", "LAN", " ", 1, null, Vector2.ZERO]:
 		await _check_refused_options({key: true}, ["no option", str(key)])
 	await _check_refused_options({"lan": false, "timeOut": 1.0}, ["timeOut"])
 
 
-## Fails when an option is taken for another type, or out of its range.
+## Fails when an option of a wrong type, or out of range, is accepted.
 func test_wrong_options() -> void:
 	for key: String in WRONG:
 		var values: Array = WRONG[key]
@@ -33,7 +33,7 @@ func test_wrong_options() -> void:
 	check_equal(server.connection_count, 0, "connections")
 
 
-## Fails when the sentence does not tell which type is wanted, and which came.
+## Fails when the sentence does not name the type it needs and the type it got.
 func test_wrong_types_are_named() -> void:
 	await _check_refused_options({"lan": "yes"}, ["'lan'", "bool", "String"])
 	await _check_refused_options({"timeout": []}, ["'timeout'", "float", "Array"])
@@ -41,7 +41,7 @@ func test_wrong_types_are_named() -> void:
 	await _check_refused_options({"channels": 300}, ["'channels'", "300"])
 
 
-## Fails when one of them does not work, under a String or a StringName.
+## Fails when an option does not work, as a String or as a StringName.
 func test_all_options() -> void:
 	var all: Dictionary = {
 		"force_relay": false,
@@ -52,8 +52,8 @@ func test_all_options() -> void:
 		"in_bandwidth": 0,
 		&"out_bandwidth": 1000000,
 	}
-	var guest := start_player("host", "8", all)
-	var oid := await oid_of(guest)
+	var host := start_player("host", "8", all)
+	var oid := await oid_of(host)
 	var peer: ENetMultiplayerPeer = await Noray.join(oid, here(), all)
 	if not check(peer != null, Noray.last_error_message):
 		return
@@ -63,7 +63,7 @@ func test_all_options() -> void:
 	await happens("1 said welcome 3")
 
 
-## Fails when a relay is only one of the ways, on either side.
+## Fails when, on either side, another path than the relay is used.
 func test_force_relay() -> void:
 	var oid := await oid_of(start_host(8))
 	await join_here(oid, {"force_relay": true})
@@ -81,7 +81,7 @@ func test_force_relay() -> void:
 	check_equal(Noray.get_connection(1).path as int, NorayConnection.Path.RELAY as int, "later")
 
 
-## Fails when a dictionary that the game keeps is changed.
+## Fails when the game's dictionary is changed.
 func test_the_dictionary_stays_as_it_was() -> void:
 	var mine := options({"lan": false})
 	var before := mine.duplicate()
@@ -90,7 +90,7 @@ func test_the_dictionary_stays_as_it_was() -> void:
 	check(not mine.is_read_only(), "it is read-only now")
 
 
-## Fails when a usual way to write an address is not understood.
+## Fails when a usual notation of an address is not understood.
 func test_addresses() -> void:
 	for address: String in ["127.0.0.1:%d", " 127.0.0.1:%d ", "localhost:%d"]:
 		var peer: ENetMultiplayerPeer = await Noray.host(address % server.port, 8, options())
@@ -99,13 +99,13 @@ func test_addresses() -> void:
 			peer.close()
 
 
-## Fails when IPv6 is not.
+## Fails when an IPv6 address is not understood.
 func test_ipv6_addresses() -> void:
 	var six := NorayServer.new()
 	if six.start(0, 0, RELAY_PORTS, "::1") != OK:
 		skip("this machine has no IPv6")
 		return
-	# Its registrar speaks IPv4 alone.
+	# Its registrar has IPv4 only.
 	expect_in_log("cannot host: not ready within 1 s")
 	check_refused(
 			await Noray.host("[::1]:%d" % six.port, 8, {"timeout": 1.0}), ERR_TIMEOUT, ["1 s"]
@@ -113,7 +113,7 @@ func test_ipv6_addresses() -> void:
 	check_equal(six.player_count, 1, "players")
 
 
-## Fails when nonsense is looked up, or not named.
+## Fails when nonsense is looked up, or the sentence does not name it.
 func test_no_addresses() -> void:
 	for address: String in [
 		":1", "a:", "a:0", "a:65536", "a:-1", "a:+1", "a:b", "a b", "[::1", "[::1]x", "[]:1",
@@ -122,7 +122,7 @@ func test_no_addresses() -> void:
 		await _check_refused_address(address, [address])
 
 
-## Fails when the project cannot name its server once and for all.
+## Fails when the project's setting does not name the server.
 func test_the_projects_server() -> void:
 	await _check_refused_address("", [SERVER])
 	await _check_refused_address("  ", [SERVER])

@@ -1,17 +1,17 @@
 extends RefCounted
-## The handshake as today's clients conduct it: each 0.1 s they look at what came, then send one
-## packet; who is done sends a last one, once. Written anew from the protocol's description.
+## The handshake of netfox.noray: every 0.1 s it reads what has arrived, then sends one packet; when
+## done, it sends a last one, once. Written from the protocol's description.
 
 const PAUSE := 0.1
 
-## The packets that went out, in their order.
+## The packets sent so far, in order.
 var sent: PackedStringArray = []
-## How it ended.
+## The result, once it is over.
 var result: Error = ERR_BUSY
 var is_over: bool = false
 
 
-## A joining player's side.
+## The joining player's side.
 func over_packet_peer(peer: PacketPeerUDP, timeout: float = 8.0) -> void:
 	var has_read := false
 	var is_duplex := false
@@ -34,7 +34,7 @@ func over_packet_peer(peer: PacketPeerUDP, timeout: float = 8.0) -> void:
 	is_over = true
 
 
-## A host's side: it sends blindly, and always for the whole time.
+## The host's side: it sends blindly, and always until the time-out.
 func over_enet(
 		connection: ENetConnection, address: String, port: int, timeout: float = 8.0
 ) -> void:

@@ -1,15 +1,15 @@
 extends "res://support/process_suite.gd"
-## Base of the suites of [code]host[/code] and [code]join[/code]: a noray server, other players in
-## processes of their own, and talk with them.
+## Base of the suites of [code]host[/code] and [code]join[/code]: a noray server, and other players
+## in processes of their own with which a test talks.
 
 const Talk := preload("res://children/talk.gd")
 
-## From the start of a process to its game.
+## In seconds, from the start of a process until it plays.
 const START_LIMIT := 20.0
 
 var server: NorayServer
 var talk: Talk
-## All that happened in this player's game, in order.
+## The events of this player's game, in order.
 var events: Array[String] = []
 
 
@@ -31,40 +31,40 @@ func after_each() -> void:
 	super()
 
 
-## Where [member server] is.
+## Returns the address of [member server].
 func here() -> String:
 	return "%s:%d" % [HERE, server.port]
 
 
-## The options that [member server] needs, and these.
+## Returns the options that [member server] needs, and [param more].
 func options(more: Dictionary = {}) -> Dictionary:
 	var all: Dictionary = {"registrar_port": server.registrar_port}
 	all.merge(more, true)
 	return all
 
 
-## Another player who hosts.
+## Starts another player who hosts.
 func start_host(max_clients: int = 8, more: Dictionary = {}) -> Child:
 	return start_player("host", str(max_clients), more)
 
 
-## Another player who joins.
-func start_guest(oid: String, more: Dictionary = {}) -> Child:
+## Starts another player who joins.
+func start_joining_player(oid: String, more: Dictionary = {}) -> Child:
 	return start_player("join", oid, more)
 
 
 func start_player(role: String, subject: String, more: Dictionary) -> Child:
-	return start_child("meeting", [role, here(), var_to_str(options(more)), subject])
+	return start_child("player", [role, here(), var_to_str(options(more)), subject])
 
 
-## Waits until another player is in, and gives its OpenID.
+## Waits until another player is in a game, and returns its OpenID.
 func oid_of(player: Child) -> String:
 	var oid := await player.wait_for_line("[child] oid ", START_LIMIT)
 	check(not oid.is_empty(), "no OpenID:\n" + "\n".join(player.log_lines()))
 	return oid
 
 
-## Hosts in this process. Null, and a failure, when it does not work.
+## Hosts in this process. Returns null, and notes a failure, on error.
 func host_here(max_clients: int = 8, more: Dictionary = {}) -> ENetMultiplayerPeer:
 	var peer: ENetMultiplayerPeer = await Noray.host(here(), max_clients, options(more))
 	if not check(peer != null, "not hosted: " + Noray.last_error_message):
@@ -73,7 +73,7 @@ func host_here(max_clients: int = 8, more: Dictionary = {}) -> ENetMultiplayerPe
 	return peer
 
 
-## Joins in this process. Null, and a failure, when it does not work.
+## Joins in this process. Returns null, and notes a failure, on error.
 func join_here(oid: String, more: Dictionary = {}) -> ENetMultiplayerPeer:
 	var peer: ENetMultiplayerPeer = await Noray.join(oid, here(), options(more))
 	if not check(peer != null, "not joined: " + Noray.last_error_message):
@@ -82,13 +82,13 @@ func join_here(oid: String, more: Dictionary = {}) -> ENetMultiplayerPeer:
 	return peer
 
 
-## Waits until this has happened in this player's game.
+## Waits for an event of this player's game.
 func happens(event: String, seconds: float = 5.0) -> bool:
 	await wait_until(func() -> bool: return event in events, seconds)
 	return check(event in events, "'%s' is not among %s" % [event, events])
 
 
-## Waits until another player has said that.
+## Waits until another player has printed [param line].
 func says(player: Child, line: String, seconds: float = START_LIMIT) -> bool:
 	line = "[child] " + line
 	await wait_until(func() -> bool: return line in player.output(), seconds)
@@ -97,8 +97,8 @@ func says(player: Child, line: String, seconds: float = START_LIMIT) -> bool:
 	)
 
 
-## Checks how a call of [code]host[/code] or [code]join[/code] failed, and that its sentence holds
-## these words.
+## Checks the error of a failed [code]host[/code] or [code]join[/code], and that its sentence contains
+## [param words].
 func check_refused(peer: ENetMultiplayerPeer, wanted: Error, words: PackedStringArray) -> void:
 	check(peer == null, "it gave a peer")
 	check_error(Noray.last_error, wanted)

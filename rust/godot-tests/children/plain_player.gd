@@ -1,19 +1,19 @@
 extends Node
-## A game as the guide has it: a host, or a player who joins it and talks to it all the time.
-## Arguments: the server's two ports, after how many rounds it quits (0: when the other one does),
-## and for a player the host's OpenID and "nat" or "relay".
+## The plain flow as in the guide: a host, or a player who joins and calls it in every frame.
+## Arguments: the server's two ports, the number of rounds before it quits (0: when the other does),
+## and for a joining player the host's OpenID and "nat" or "relay".
 
 const SERVER := "127.0.0.1"
 
-## What a player hears in a round: half a second's worth.
+## Calls in a round: half a second.
 const ANSWERS := 30
 
 var _port: int = 0
 var _registrar_port: int = 0
 var _rounds: int = 0
 var _oid: String = ""
-var _way: String = ""
-## Questions that a host, answers that a player got.
+var _path: String = ""
+## Calls received so far.
 var _heard: int = 0
 
 
@@ -23,7 +23,7 @@ func begin(arguments: PackedStringArray) -> void:
 	_rounds = arguments[2].to_int()
 	if arguments.size() > 3:
 		_oid = arguments[3]
-		_way = arguments[4]
+		_path = arguments[4]
 
 
 func _ready() -> void:
@@ -67,7 +67,7 @@ func _host() -> void:
 func _join() -> void:
 	Noray.on_connect_nat.connect(_handle_host)
 	Noray.on_connect_relay.connect(_handle_host)
-	if _way == "relay":
+	if _path == "relay":
 		Noray.connect_relay(_oid)
 	else:
 		Noray.connect_nat(_oid)

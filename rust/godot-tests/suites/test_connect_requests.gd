@@ -12,7 +12,7 @@ func before_each() -> void:
 	_failed = record(Noray.connect_failed)
 
 
-## Fails when one of the two sides is not told, or told wrong.
+## Fails when either side is not told the other's address.
 func test_direct() -> void:
 	var other := await _join_with_other()
 	var came := record(Noray.on_connect_nat)
@@ -30,23 +30,23 @@ func test_by_relay() -> void:
 	check_error(Noray.connect_relay(other.oid), OK)
 	if not check(await comes(came), "on_connect_relay came %d times" % came.size()):
 		return
-	var our_way: int = came[0][1]
-	var their_way := (await other.wait_for("connect-relay")).to_int()
+	var our_port: int = came[0][1]
+	var their_port := (await other.wait_for("connect-relay")).to_int()
 	check_equal(came[0][0], HERE, "the address")
 	check_equal(_server.relay_count, 2, "relays")
 
 	var udp := PacketPeerUDP.new()
 	udp.bind(Noray.local_port)
-	udp.set_dest_address(HERE, our_way)
+	udp.set_dest_address(HERE, our_port)
 	udp.put_packet("over the relay".to_utf8_buffer())
 	await wait_until(func() -> bool: return other.udp.get_available_packet_count() > 0, 5.0)
 	check_equal(other.udp.get_packet().get_string_from_utf8(), "over the relay")
-	check_equal(other.udp.get_packet_port(), their_way, "the port it came from")
+	check_equal(other.udp.get_packet_port(), their_port, "the port it came from")
 	udp.close()
 	await _no_failure()
 
 
-## Fails when a host does not hear of the players who come: its whole life.
+## Fails when a host is not told of the players who come.
 func test_connects_that_nobody_asked_for() -> void:
 	var other := await _join_with_other()
 	var direct := record(Noray.on_connect_nat)
@@ -62,7 +62,7 @@ func test_connects_that_nobody_asked_for() -> void:
 	await _no_failure()
 
 
-## Fails when the second of the two lines is taken for something else.
+## Fails when the second of the two lines is misread.
 func test_own_open_id() -> void:
 	await join(_server.port, _server.registrar_port)
 	var came := record(Noray.on_connect_nat)
@@ -72,7 +72,7 @@ func test_own_open_id() -> void:
 	await _no_failure()
 
 
-## Fails when requests in flight are mixed up.
+## Fails when open requests are mixed up.
 func test_many_at_once() -> void:
 	await join(_server.port, _server.registrar_port)
 	var others: Array[OtherPlayer] = []
@@ -113,7 +113,7 @@ func test_refused_no_such_player() -> void:
 	await _check_refusal(Noray.connect_relay, "nobody", ERR_DOES_NOT_EXIST, "no player")
 
 
-## Fails when the game cannot tell a host that is not ready yet from one that is not there.
+## Fails when a host that has not registered looks like one that is not there.
 func test_refused_host_without_address() -> void:
 	await join(_server.port, _server.registrar_port)
 	var other := OtherPlayer.new()
@@ -124,7 +124,7 @@ func test_refused_host_without_address() -> void:
 	await _check_refusal(Noray.connect_relay, oid, ERR_UNAVAILABLE, "the host has not registered")
 
 
-## Fails when a player who forgot to register is told to blame the host.
+## Fails when the error of a player who has not registered blames the host.
 func test_refused_player_without_address() -> void:
 	var other := OtherPlayer.new()
 	await other.join(_server.port, _server.registrar_port)
@@ -133,7 +133,7 @@ func test_refused_player_without_address() -> void:
 		await _check_refusal(method, other.oid, ERR_UNAUTHORIZED, "this player has not registered")
 
 
-## Fails when a player who asked for no ids waits for an answer.
+## Fails when a player without an identity waits for an answer.
 func test_refused_player_without_ids() -> void:
 	var other := OtherPlayer.new()
 	await other.join(_server.port, _server.registrar_port)
@@ -142,7 +142,7 @@ func test_refused_player_without_ids() -> void:
 		await _check_refusal(method, other.oid, ERR_UNAUTHORIZED, "has not asked for an OpenID")
 
 
-## Fails when a full server looks like a broken one.
+## Fails when a server without a free relay looks like a broken one.
 func test_refused_no_relay_left() -> void:
 	var server := NorayServer.new()
 	check_error(server.start(0, 0, "28200", HERE), OK)
@@ -167,7 +167,7 @@ func test_refused_too_many() -> void:
 	check_message(["asks too often"])
 
 
-## Fails when a host that left is still offered.
+## Fails when a host that has left is still announced.
 func test_a_host_that_left() -> void:
 	var other := await _join_with_other()
 	var count := _server.player_count
@@ -176,7 +176,7 @@ func test_a_host_that_left() -> void:
 	await _check_refusal(Noray.connect_nat, other.oid, ERR_DOES_NOT_EXIST, "no player")
 
 
-## Fails when a handler cannot act at once.
+## Fails when a handler cannot call back at once.
 func test_calls_in_handlers() -> void:
 	var other := await _join_with_other()
 	var relayed := record(Noray.on_connect_relay)
@@ -192,7 +192,7 @@ func test_calls_in_handlers() -> void:
 	check_equal(result, [OK] as Array[Error])
 
 
-## Fails when a handler that leaves is followed by news of the connection that it left.
+## Fails when events of a connection are told after a handler has left it.
 func test_leaving_in_a_handler() -> void:
 	var other := await _join_with_other()
 	var commands := record(Noray.on_command)

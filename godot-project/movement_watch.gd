@@ -1,23 +1,23 @@
-class_name DemoMeeting
+class_name MovementWatch
 extends Node
-## Notices when players see each other move: what an automatic run of the demo waits for.
+## Notices when players see each other move, which an automatic run of the demo waits for.
 
 ## The figure of this player has visibly moved.
 signal saw(player_name: String)
-## This game has met as many others as it wanted to, and everyone who is here: each saw
+## This player has met as many others as it wanted to, and everyone who is here: each has seen
 ## the other's figure move.
 signal met()
 
-## In pixels from where the figure was first seen.
+## In pixels, from where the figure was first seen.
 const VISIBLE_MOVE := 50.0
 
 var arena: Arena = null
-## How many others are to be met.
+## How many others to meet.
 var wanted: int = 1
 
 var _first_seen: Dictionary = {} # peer id -> Vector2
 var _seen: Dictionary = {} # peer ids whose figure moved
-var _seen_by: Dictionary = {} # peer ids that saw this game's figure move
+var _seen_by: Dictionary = {} # peer ids that saw this player's figure move
 var _met_count: int = 0
 var _is_done: bool = false
 

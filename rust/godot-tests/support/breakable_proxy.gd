@@ -1,8 +1,8 @@
 extends "res://support/fake_server.gd"
-## A line to a noray server that can break, as in a network that is gone for a moment: the player
-## notices, the server does not.
+## A proxy in front of a noray server. When its connections break, as when a network is gone for a
+## moment, the player notices and the server does not.
 
-## Towards the server, one for each of [member links].
+## The server's side of each of [member connections].
 var _upstream: Array[StreamPeerTCP] = []
 var _server_port: int
 
@@ -12,26 +12,21 @@ func _init(server_port: int) -> void:
 	_server_port = server_port
 
 
-## Breaks the line of each player who has one now.
-func break_lines() -> void:
-	close_links()
-
-
-## Lets the server know too.
+## Also closes the server's side.
 func stop() -> void:
 	super()
 	for stream in _upstream:
 		stream.disconnect_from_host()
 
 
-func _greet(_link: Link) -> void:
+func _greet(_connection: Connection) -> void:
 	var stream := StreamPeerTCP.new()
 	stream.connect_to_host("127.0.0.1", _server_port)
 	_upstream.append(stream)
 
 
-func _take(from: Link, line: String) -> void:
-	var stream := _upstream[links.find(from)]
+func _take(from: Connection, line: String) -> void:
+	var stream := _upstream[connections.find(from)]
 	while stream.get_status() == StreamPeerTCP.STATUS_CONNECTING:
 		stream.poll()
 	stream.put_data((line + "\n").to_utf8_buffer())
@@ -42,5 +37,5 @@ func _begin_frame() -> void:
 		var stream := _upstream[index]
 		stream.poll()
 		var available := stream.get_available_bytes()
-		if available > 0 and links[index].is_open():
-			links[index].say_bytes(stream.get_data(available)[1])
+		if available > 0 and connections[index].is_open():
+			connections[index].say_bytes(stream.get_data(available)[1])

@@ -1,11 +1,12 @@
 extends Node
-## Hosts or joins a game, prints all that happens, and does what the others tell it.
-## Arguments: "host", "join", or "idle" for a host whose game does nothing; the noray server, the options as [method @GlobalScope.var_to_str]
-## writes them, and the host's OpenID or how many players may come.
+## Hosts or joins a game, prints its events, and does what the others tell it.
+## Arguments: "host", "join", or "idle" for a host whose game does not run; the noray server; the
+## options as [method @GlobalScope.var_to_str] writes them; the host's OpenID, or how many players
+## may come.
 
 const Talk := preload("res://children/talk.gd")
 
-## What a host says to each player in its own handler of [signal MultiplayerAPI.peer_connected].
+## What a host says to each player in its handler of [signal MultiplayerAPI.peer_connected].
 const WELCOME: PackedStringArray = ["welcome 1", "welcome 2", "welcome 3"]
 
 var _role: String = ""
@@ -13,7 +14,7 @@ var _noray: String = ""
 var _options: Dictionary = {}
 var _subject: String = ""
 var _talk: Talk
-## Held, but not polled.
+## Held, but not polled, by an idle host.
 var _idle_peer: ENetMultiplayerPeer
 
 
