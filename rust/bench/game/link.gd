@@ -1,8 +1,8 @@
 extends Node
-## One process of the link's benchmark: ENet's datagrams go to the other process through the
-## link, or straight. It prints `[bench] <name> <value>`.
+## A process of [code]cargo xtask bench[/code] that measures the link: ENet's datagrams go to the
+## other process through the link, or straight. It prints [code][bench] <name> <value>[/code].
 ##
-## Nothing here waits for frames: ENet is asked in a loop that sleeps until something comes.
+## It does not wait for frames, but services ENet in a loop that sleeps until something arrives.
 
 const ADDRESS: String = "127.0.0.1"
 const PAYLOAD_BYTES: int = 100
@@ -10,9 +10,9 @@ const CHANNEL: int = 1
 const CHANNELS: int = 4
 const WARM_UP: int = 200
 const PINGS: int = 3000
-## The longest wait for a packet, in ms.
+## The longest wait for a packet, in milliseconds.
 const PATIENCE: int = 2000
-## Sent and received together, a thousand packets a second.
+## From packet to packet. With the answers, a thousand packets a second.
 const LOAD_PAUSE_USEC: int = 2000
 const LOAD_SECONDS: float = 4.0
 
@@ -93,7 +93,7 @@ func _ping() -> void:
 	_end()
 
 
-## Sends and receives at a steady pace, and says how much processor time this process took.
+## Sends and receives at a steady pace, and prints how much processor time this process takes.
 func _load(connection: ENetConnection, other: ENetPacketPeer, payload: PackedByteArray) -> void:
 	var before: float = _processor_usec()
 	var begun: int = Time.get_ticks_usec()
@@ -121,7 +121,8 @@ func _receive(connection: ENetConnection, patience: int) -> bool:
 	return false
 
 
-## What all threads of this process have taken so far; negative where the system does not say.
+## Returns the processor time of all threads of this process so far; negative where the system does
+## not tell.
 func _processor_usec() -> float:
 	var output: Array = []
 	var command: String = "cat /proc/%d/task/*/schedstat" % OS.get_process_id()
@@ -135,7 +136,7 @@ func _processor_usec() -> float:
 
 
 func _is_linked() -> bool:
-	return _arguments.get("way", "") == "link"
+	return _arguments.get("through", "") == "link"
 
 
 func _server() -> String:

@@ -1,6 +1,6 @@
 extends RefCounted
-## A Godot process that a test starts, with its output. Kill it, or wait for its end, before dropping
-## it.
+## A Godot process that a test starts, with its output. Kill it, or wait for its end, before you
+## drop it.
 
 ## What stands in a line of a log only when something is wrong. The scan of this project's own log
 ## has the same list; a test compares them.
@@ -34,7 +34,7 @@ var _errors: PackedByteArray = []
 
 
 func _init(arguments: PackedStringArray) -> void:
-		var all: PackedStringArray = ["--headless", "--verbose"]
+	var all: PackedStringArray = ["--headless", "--verbose"]
 	all.append_array(arguments)
 	var pipes := OS.execute_with_pipe(executable(), all)
 	if pipes.is_empty():
@@ -44,7 +44,8 @@ func _init(arguments: PackedStringArray) -> void:
 	_start_reader(pipes["stderr"] as FileAccess, _take_error)
 
 
-## Returns the path of the Godot that runs the tests: of its loader, if it has one.
+## Returns the path of the Godot that runs the tests. The environment names it, since the path of
+## this process may be that of a loader.
 static func executable() -> String:
 	var named := OS.get_environment("GODOT4_BIN")
 	return OS.get_executable_path() if named.is_empty() else named

@@ -58,10 +58,6 @@ pub(crate) const DEMO: Duration = Duration::from_secs(90);
 /// suite says otherwise: silence for longer than this means that the runner itself hangs.
 pub(crate) const TEST_SILENCE: Duration = Duration::from_secs(90);
 
-/// One process of the benchmark: 20 rounds of a few frames and a quarter of a second's pause,
-/// or one look-up that takes 8 s.
-pub(crate) const BENCHMARK: Duration = Duration::from_secs(120);
-
 /// From asking a process to end until it is killed.
 pub(crate) const POLITE_END: Duration = Duration::from_secs(5);
 
@@ -100,44 +96,8 @@ pub(crate) const LAB_HUNDRED_JOINS: Duration = Duration::from_secs(200);
 /// How long the soak lasts by itself, and among the tests.
 pub(crate) const SOAK_MINUTES: u32 = 10;
 
-/// How many players it has.
+/// How many players the soak has.
 pub(crate) const SOAK_PLAYERS: u32 = 500;
 
-/// How much it lets others have the processor first: tests that run beside it look at the time.
-pub(crate) const SOAK_NICE: i32 = 5;
-
-/// In which its players come for the first time.
-pub(crate) const SOAK_ARRIVAL: Duration = Duration::from_secs(15);
-
-/// How often one of its players sends, [`SOAK_PACKETS`] at once. Games send many times as often:
-/// 1,250 packets a second in all are few enough that no buffer fills up, and that both, built for
-/// debugging, take about an eighth of one core from the other tests.
-pub(crate) const SOAK_PACKET_INTERVAL: Duration = Duration::from_millis(800);
-
-/// Packets that are sent one right after the other.
-pub(crate) const SOAK_PACKETS: u32 = 2;
-
-/// How long two of its players play. Short, so that many come and go, and longer than relays
-/// without packets live.
-pub(crate) const SOAK_SHORTEST_GAME: Duration = Duration::from_secs(30);
-/// See [`SOAK_SHORTEST_GAME`].
-pub(crate) const SOAK_LONGEST_GAME: Duration = Duration::from_secs(90);
-
-/// From leaving to coming back, at the most.
-pub(crate) const SOAK_LONGEST_ABSENCE: Duration = Duration::from_secs(10);
-
-/// What its server may take for one thing. Milliseconds, but both wait for other tests.
-pub(crate) const SOAK_ANSWER: Duration = Duration::from_secs(20);
-
-/// From repeat to repeat of a registration.
-pub(crate) const SOAK_REPEAT: Duration = Duration::from_millis(500);
-
-/// How often its server is looked at; a part of a minute without rest.
-pub(crate) const SOAK_SAMPLE: Duration = Duration::from_secs(5);
-
-/// From its last player's leaving until nothing of them is left: relays live for 30 s without
-/// packets, and are looked for every 30 s.
-pub(crate) const SOAK_EMPTY: Duration = Duration::from_secs(80);
-
-/// Beyond its minutes: the last games' ends, [`SOAK_EMPTY`], and a look at the log.
+/// Beyond its minutes: the last games' ends, 80 s until the relays expire, and a look at the log.
 pub(crate) const SOAK_OVERTIME: Duration = Duration::from_secs(200);

@@ -113,8 +113,8 @@ enum Command {
         #[command(subcommand)]
         what: Option<Bench>,
     },
-    /// Lets hundreds of players come, play by relay and leave for some minutes, and looks whether
-    /// the server delivers everything and grows by nothing: for Linux
+    /// Lets hundreds of players come, play by relay and leave for some minutes, and fails unless
+    /// the server delivers everything and keeps nothing: for Linux
     Soak {
         /// How long
         #[arg(long, value_name = "N", default_value_t = defaults::SOAK_MINUTES,
@@ -124,12 +124,6 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = defaults::SOAK_PLAYERS,
               value_parser = clap::value_parser!(u32).range(2..=8000))]
         players: u32,
-        /// The server's executable; else it is built
-        #[arg(long, value_name = "FILE", hide = true)]
-        server: Option<PathBuf>,
-        /// Let others have the processor first
-        #[arg(long, hide = true)]
-        nice: bool,
     },
     /// Lets players behind every kind of router join each other, and prints who gets in, by
     /// which way and how fast
@@ -215,26 +209,16 @@ fn run(command: Command) -> Result<bool> {
             eprintln!("Godot {}", godot.version);
             println!("{}", godot.executable.display());
         }
-        Command::Bench { what: None } => bench::game::run()?,
+        Command::Bench { what: None } => bench::in_godot()?,
         Command::Bench {
             what: Some(Bench::Server { noray, filter }),
-        } => bench::server::run(noray.as_deref(), filter)?,
+        } => bench::server(noray.as_deref(), filter.as_deref())?,
         Command::Fuzz {
             target,
             seconds,
             keep,
         } => fuzz::run(target.as_deref(), seconds, keep)?,
-        Command::Soak {
-            minutes,
-            players,
-            server,
-            nice,
-        } => soak::run(soak::Options {
-            minutes,
-            players,
-            server,
-            nice,
-        })?,
+        Command::Soak { minutes, players } => soak::run(minutes, players)?,
         Command::Natlab {
             netfox,
             noray,

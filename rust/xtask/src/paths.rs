@@ -40,11 +40,6 @@ pub(crate) fn godot_tests() -> PathBuf {
     root().join("rust").join("godot-tests")
 }
 
-/// The Godot project with the scenes that the benchmarks measure.
-pub(crate) fn bench_game() -> PathBuf {
-    root().join("rust").join("bench").join("game")
-}
-
 /// The crate with what is fuzzed, and the kept inputs.
 pub(crate) fn fuzz() -> PathBuf {
     root().join("rust").join("fuzz")

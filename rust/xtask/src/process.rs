@@ -29,17 +29,6 @@ static WHEN_INTERRUPTED: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
 /// What the times in logs count from.
 static FIRST_LOG: OnceLock<Instant> = OnceLock::new();
 
-/// Lets this process and what it starts open as many files as the system allows: each of
-/// thousands of players has two sockets.
-#[cfg(target_os = "linux")]
-pub(crate) fn allow_many_files() -> Result<()> {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).context("cannot open more files")
-}
-
 /// Also calls `hook` when this process is interrupted, after all others were ended.
 pub(crate) fn when_interrupted(hook: fn()) {
     lock(&WHEN_INTERRUPTED).push(hook);

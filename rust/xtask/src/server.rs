@@ -92,13 +92,6 @@ impl Server {
         Ok(())
     }
 
-    /// The id of its process.
-    // What asks for it needs Linux.
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-    pub(crate) fn process(&self) -> u32 {
-        self.game.id()
-    }
-
     /// Whether its process is gone.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.game.has_ended()

@@ -58,7 +58,7 @@ pub(crate) fn run(
         // What does not build is told by `cargo test` itself.
         let built = process::run_tool(cargo::command("test")?.args(["--workspace", "--no-run"]));
         if built.is_ok() {
-            soak = soak::background::begin(&mut report, soak_minutes);
+            soak = soak::begin(&mut report, soak_minutes);
         }
         rust(&mut report, others)?;
     }

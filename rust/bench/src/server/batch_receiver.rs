@@ -1,4 +1,4 @@
-//! Receives many datagrams with one call, so that receiving costs the machine little.
+//! Receives many datagrams with one call, which costs the machine little.
 
 use std::io::{self, IoSliceMut};
 use std::net::UdpSocket;
@@ -8,27 +8,28 @@ use anyhow::Result;
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
 use socket2::SockRef;
 
-/// What the system holds for us at most: the most that Linux allows by default on servers.
+/// Bytes that the system holds for a socket: the most that Linux allows by default on servers.
 pub(super) const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
-/// Room for the datagrams that the system joins.
+/// Bytes for the datagrams that the system joins.
 const DATAGRAM: usize = 16 * 1024;
 
-/// Buffers, and what the system can do.
-pub(super) struct Receiver {
+/// Receives many datagrams with one call.
+pub(super) struct BatchReceiver {
     system: UdpSocketState,
     buffer: Vec<u8>,
 }
 
-impl Receiver {
-    /// Prepares a socket whose datagrams come one by one.
+impl BatchReceiver {
+    /// Prepares a socket whose datagrams the system does not join.
     pub(super) fn plain(socket: &UdpSocket) -> Result<Self> {
         socket.set_nonblocking(true)?;
-        // It sets options on its socket, but works with any: without them nothing is joined.
+        // `UdpSocketState` sets options on its own socket, but receives from any: without the
+        // options, the system joins nothing.
         let other = UdpSocket::bind("127.0.0.1:0")?;
         Self::new(socket, &other)
     }
 
-    /// Prepares a socket of whose datagrams the system tells when they came.
+    /// Prepares a socket whose datagrams the system stamps with their time.
     pub(super) fn stamped(socket: &UdpSocket) -> Result<Self> {
         Self::new(socket, socket)
     }
@@ -41,8 +42,8 @@ impl Receiver {
         })
     }
 
-    /// Takes all datagrams that are there, each with the time since 1970 at which it came, where
-    /// the system tells it.
+    /// Takes all datagrams that have arrived, each with its time since 1970 if the system stamps
+    /// them.
     pub(super) fn take(
         &mut self,
         socket: &UdpSocket,

@@ -1,18 +1,20 @@
 extends Node
-## One process of the benchmark. `cargo xtask bench` starts it with `--role`, and reads
-## what it prints: `[bench] <name> <value>`.
+## A process of [code]cargo xtask bench[/code], whose [code]--role[/code] says what it measures:
+## waits as a host or as a player, the idle singleton, or a look-up. It prints
+## [code][bench] <name> <value>[/code].
 
 const FRAMES_PER_SECOND: int = 60
-## Emissions of the frame signal that are timed together, and how often.
+## Emissions of the frame signal that are timed together.
 const EMISSIONS: int = 20000
+## How often they are timed.
 const SAMPLES: int = 21
-## How long each look-up may hang, and how many there are.
+## How long each look-up hangs.
 const LOOK_UP_SECONDS: float = 2.0
 const LOOK_UPS: int = 9
 
 var _arguments: Dictionary = {}
 var _host_peer: ENetMultiplayerPeer
-## Frame in which each player was connected on the host, by its address's port.
+## The frame in which the latest player was connected on the host; -1 while it is not.
 var _connected_frame: int = -1
 var _longest_frame_usec: int = 0
 var _last_frame_usec: int = 0
@@ -21,7 +23,7 @@ var _last_frame_usec: int = 0
 func _ready() -> void:
 	Engine.max_fps = FRAMES_PER_SECOND
 	_read_arguments()
-	# The first frames of a process are slow and say nothing.
+	# The first frames of a process are slow.
 	for _frame: int in 30:
 		await get_tree().process_frame
 	match _arguments.get("role", ""):
@@ -108,33 +110,33 @@ func _join(oid: String) -> bool:
 		return false
 	_say("join_frames", str(Engine.get_process_frames() - frame))
 	_say("join_msec", str((Time.get_ticks_usec() - begun) / 1000.0))
-	# Long enough for the host to see it, and to send its values.
+	# Long enough for the host to notice, and to print its value.
 	await get_tree().create_timer(0.2).timeout
 	peer.close()
 	return true
 
 
-## What one emission of the frame signal costs with the pump and a connected server,
-## less what it costs without the pump.
+## Measures what one emission of the frame signal costs with the extension's handler, connected to a
+## server, less what it costs without.
 func _idle() -> void:
 	if not await _register():
 		return
 	Engine.max_fps = 0
 	var tree: SceneTree = get_tree()
-	var pump: Callable
+	var handler: Callable
 	for connection: Dictionary in tree.process_frame.get_connections():
 		var callable: Callable = connection["callable"]
 		if str(callable).contains("noray"):
-			pump = callable
-	if not pump.is_valid():
-		_end("the pump is not connected to the frame signal")
+			handler = callable
+	if not handler.is_valid():
+		_end("the extension is not connected to the frame signal")
 		return
 	for _sample: int in SAMPLES:
-		var with_pump: float = _time_emissions(tree)
-		tree.process_frame.disconnect(pump)
-		var without_pump: float = _time_emissions(tree)
-		tree.process_frame.connect(pump)
-		_say("idle_nsec", str((with_pump - without_pump) * 1000.0 / EMISSIONS))
+		var with_handler: float = _time_emissions(tree)
+		tree.process_frame.disconnect(handler)
+		var without_handler: float = _time_emissions(tree)
+		tree.process_frame.connect(handler)
+		_say("idle_nsec", str((with_handler - without_handler) * 1000.0 / EMISSIONS))
 	_end()
 
 
@@ -145,8 +147,8 @@ func _time_emissions(tree: SceneTree) -> float:
 	return Time.get_ticks_usec() - begun
 
 
-## Looks names up with a DNS server that never answers, which is this process itself; and
-## does nothing for as long, since a busy machine has long frames of its own.
+## Looks names up at a DNS server that never answers, which is this process itself; and does nothing
+## for as long, since a busy machine has long frames of its own.
 func _look_up() -> void:
 	var silent := PacketPeerUDP.new()
 	var error: Error = silent.bind(53, "127.0.0.53")

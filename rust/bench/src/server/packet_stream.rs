@@ -1,4 +1,4 @@
-//! A stream of packets from one socket to another, of any rate.
+//! A stream of packets from one socket to another, at any rate.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
@@ -8,37 +8,37 @@ use anyhow::Result;
 use quinn_udp::{Transmit, UdpSocketState};
 use socket2::SockRef;
 
-use super::receiving::{Receiver, SOCKET_BUFFER};
+use super::batch_receiver::{BatchReceiver, SOCKET_BUFFER};
 
-/// Bytes of a packet: what a game of some players sends.
+/// Bytes of a packet, as a game of some players sends them.
 pub(super) const PAYLOAD: usize = 200;
-/// Faster than any system, in packets a second.
+/// More than any system sends, in packets a second.
 pub(super) const FLAT_OUT: f64 = 1e9;
-/// The sender wakes up so often.
+/// How often the sender wakes up.
 const TICK: Duration = Duration::from_micros(500);
-/// The receiver looks so often: it is not woken for each packet.
+/// How often the receiver looks: it is not woken for each packet.
 const PAUSE: Duration = Duration::from_micros(200);
-/// What is on its way before counting begins.
+/// From the first packet until counting begins.
 const WARM_UP: Duration = Duration::from_millis(100);
-/// Nothing more comes after so long.
+/// From the last packet until no more comes.
 const REST: Duration = Duration::from_millis(100);
 
-/// Packets from one socket to another.
-pub(super) struct Load<'a> {
+/// A stream of packets from one socket to another.
+pub(super) struct PacketStream<'a> {
     from: &'a UdpSocket,
     to: &'a UdpSocket,
     address: SocketAddr,
     sender: UdpSocketState,
-    receiver: Receiver,
+    receiver: BatchReceiver,
 }
 
-/// What came of a rate. All rates are in packets a second.
-pub(super) struct Try {
-    /// That was asked for.
+/// What came of a rate. Rates are in packets a second.
+pub(super) struct Trial {
+    /// The rate that was asked for.
     pub rate: f64,
-    /// That was sent.
+    /// The rate that was sent.
     pub offered: f64,
-    /// That arrived.
+    /// The rate that arrived.
     pub delivered: f64,
     /// Packets sent in all.
     pub sent: u64,
@@ -46,8 +46,8 @@ pub(super) struct Try {
     pub received: u64,
 }
 
-impl<'a> Load<'a> {
-    /// `to` receives what `from` sends to `address`.
+impl<'a> PacketStream<'a> {
+    /// Prepares a stream whose packets `from` sends to `address`, and `to` receives.
     pub(super) fn new(from: &'a UdpSocket, to: &'a UdpSocket, address: SocketAddr) -> Result<Self> {
         SockRef::from(from).set_send_buffer_size(SOCKET_BUFFER)?;
         Ok(Self {
@@ -55,12 +55,12 @@ impl<'a> Load<'a> {
             to,
             address,
             sender: UdpSocketState::new(from.into())?,
-            receiver: Receiver::plain(to)?,
+            receiver: BatchReceiver::plain(to)?,
         })
     }
 
-    /// Sends at this rate for so long, and then waits until nothing more comes.
-    pub(super) fn offer(&mut self, rate: f64, time: Duration) -> Result<Try> {
+    /// Sends at `rate` for `time`, then waits until no more comes.
+    pub(super) fn offer(&mut self, rate: f64, time: Duration) -> Result<Trial> {
         let (from, to, address) = (self.from, self.to, self.address);
         let (sender, receiver) = (&self.sender, &mut self.receiver);
         let mut received = 0;
@@ -81,7 +81,7 @@ impl<'a> Load<'a> {
                 Err(panic) => std::panic::resume_unwind(panic),
             };
             let all = take_until(start.elapsed() + REST)?;
-            Ok(Try {
+            Ok(Trial {
                 rate,
                 sent,
                 offered: sent as f64 / time.as_secs_f64(),
@@ -92,7 +92,7 @@ impl<'a> Load<'a> {
     }
 }
 
-/// Sends at this rate for so long; says how many packets.
+/// Sends at `rate` for `time`, and returns the number of packets.
 fn send(
     system: &UdpSocketState,
     socket: &UdpSocket,

@@ -1,10 +1,10 @@
 //! The table of results.
 
-/// The rows of a measurement, and what is to be known about them.
+/// The rows of a measurement, and notes about it.
 #[derive(Default)]
 pub(super) struct Part {
     pub rows: Vec<Row>,
-    /// A sentence each.
+    /// A few sentences each.
     pub notes: Vec<String>,
 }
 
@@ -14,45 +14,42 @@ pub(super) struct Row {
     ours: String,
     other: String,
     ratio: String,
-    to_reach: &'static str,
+    target: &'static str,
 }
 
 impl Row {
-    /// Ours and the other server's value, each with its unit, and ours for each of the other's.
+    /// Returns a row with our value, the other server's, and their ratio.
     pub(super) fn new(
         what: &str,
         ours: f64,
-        other: Option<Result<f64, String>>,
+        other: Option<Result<f64, &str>>,
         show: impl Fn(f64) -> String,
-        to_reach: &'static str,
+        target: &'static str,
     ) -> Self {
-        let (text, ratio) = match other {
-            None => ("not measured".to_owned(), String::new()),
-            Some(Ok(other)) => (show(other), show_ratio(ours / other)),
-            Some(Err(why)) => (one_line(&why), String::new()),
+        let (shown, ratio) = match other {
+            None => (None, String::new()),
+            Some(Ok(other)) => (Some(show(other)), ratio(ours / other)),
+            Some(Err(why)) => (Some(why.to_owned()), String::new()),
         };
         Self {
-            what: what.to_owned(),
-            ours: show(ours),
-            other: text,
             ratio,
-            to_reach,
+            ..Self::of_words(what, &show(ours), shown.as_deref(), target)
         }
     }
 
-    /// What cannot be compared by a number.
+    /// Returns a row whose values have no ratio.
     pub(super) fn of_words(
         what: &str,
         ours: &str,
         other: Option<&str>,
-        to_reach: &'static str,
+        target: &'static str,
     ) -> Self {
         Self {
             what: what.to_owned(),
             ours: one_line(ours),
             other: one_line(other.unwrap_or("not measured")),
             ratio: String::new(),
-            to_reach,
+            target,
         }
     }
 }
@@ -67,9 +64,9 @@ pub(super) fn print(parts: &[Part]) {
             ours,
             other,
             ratio,
-            to_reach,
+            target,
         } = row;
-        println!("| {what} | {ours} | {other} | {ratio} | {to_reach} |");
+        println!("| {what} | {ours} | {other} | {ratio} | {target} |");
     }
     println!();
     for note in parts.iter().flat_map(|part| &part.notes) {
@@ -77,24 +74,32 @@ pub(super) fn print(parts: &[Part]) {
     }
 }
 
-fn show_ratio(ratio: f64) -> String {
-    if !ratio.is_finite() {
+fn ratio(ratio: f64) -> String {
+    match ratio {
         // Nothing of nothing.
-        String::new()
-    } else if ratio >= 2.0 {
-        format!("{ratio:.1}")
-    } else {
-        format!("{ratio:.2}")
+        ratio if !ratio.is_finite() => String::new(),
+        ratio if ratio >= 2.0 => format!("{ratio:.1}"),
+        ratio => format!("{ratio:.2}"),
     }
 }
 
-/// The first line, short, without what would end a cell.
+/// Returns the first line, cut short, without what would end a cell.
 fn one_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     line.chars().take(120).collect::<String>().replace('|', "/")
 }
 
-/// A whole number with its thousands apart.
+/// Shows milliseconds.
+pub(super) fn milliseconds(value: f64) -> String {
+    format!("{value:.2} ms")
+}
+
+/// Shows whole microseconds.
+pub(super) fn microseconds(value: f64) -> String {
+    format!("{value:.0} µs")
+}
+
+/// Shows a whole number with its thousands apart.
 pub(super) fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
@@ -116,13 +121,13 @@ mod tests {
         assert_eq!(thousands(5.0), "5");
         assert_eq!(thousands(999.6), "1,000");
         assert_eq!(thousands(1_234_567.0), "1,234,567");
-        assert_eq!(show_ratio(0.305), "0.30");
-        assert_eq!(show_ratio(12.34), "12.3");
+        assert_eq!(ratio(0.305), "0.30");
+        assert_eq!(ratio(12.34), "12.3");
     }
 
     #[test]
     fn what_failed_fits_a_cell() {
-        let row = Row::new("x", 1.0, Some(Err("a | b\nc".to_owned())), thousands, "");
+        let row = Row::new("x", 1.0, Some(Err("a | b\nc")), thousands, "");
         assert_eq!(row.other, "a / b");
     }
 }

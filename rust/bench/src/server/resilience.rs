@@ -1,0 +1,296 @@
+//! What a server with its default limits does under a flood and under garbage, and what other
+//! players notice of it.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, UdpSocket};
+use std::ops::AddAssign;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use noray_testkit::paths;
+use noray_testkit::player::{AcceptsPlayers as _, Player, address_of, dial};
+use noray_testkit::server::{ServerPorts, ServerProcess, ServerProgram};
+
+use super::comparison::{DEFAULT_RELAYS, launch};
+use super::packet_stream::{PAYLOAD, PacketStream};
+use super::table::{Part, Row, thousands};
+
+/// Packets of a flood.
+const FLOOD: u64 = 1_000_000;
+/// Packets of a flood a second: 150 times what is allowed, and less than any server here takes in.
+const FLOOD_RATE: f64 = 100_000.0;
+/// From one look at a flooded server to the next.
+const FLOOD_PART: Duration = Duration::from_millis(250);
+/// From packet to packet of each bystander: a sixth of what is allowed.
+const PACE: Duration = Duration::from_millis(10);
+/// From a bystander's last packet until no more comes.
+const REST: Duration = Duration::from_millis(500);
+/// A server that ends does so within this time after its reason.
+const END: Duration = Duration::from_millis(100);
+/// How long a server may take to read an input and close the connection behind it.
+const READ: Duration = Duration::from_secs(2);
+/// A server that ends more often is not started again.
+const MOST_ENDS: usize = 5;
+/// What the bystanders send, and nobody else.
+const PACKET: [u8; PAYLOAD] = [9; PAYLOAD];
+/// The fuzz targets whose kept inputs are sent.
+const TARGETS: [&str; 5] = ["framing", "commands", "datagrams", "registrar", "relay"];
+/// The largest UDP payload over IPv4.
+const MAX_DATAGRAM: usize = 65_507;
+
+const STILL_UP: &str = "still up";
+
+/// Measures all programs, one after the other.
+pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
+    let inputs = corpus()?;
+    let of_each = |attack: &dyn Fn(&ServerProgram) -> Result<Outcome>| {
+        programs.iter().map(attack).collect::<Result<Vec<_>>>()
+    };
+    let floods = of_each(&flood)?;
+    let garbage = of_each(&|program| send_garbage(program, &inputs))?;
+    let row = |what, outcomes: &[Outcome], show: fn(&Outcome) -> String, target| {
+        let other = outcomes.get(1).map(show);
+        Row::of_words(what, &show(&outcomes[0]), other.as_deref(), target)
+    };
+    let end = |outcome: &Outcome| outcome.end.clone();
+    let arrived = |outcome: &Outcome| outcome.bystanders.to_string();
+    let fed = format!(
+        "{} inputs of the fuzz corpus, by TCP and UDP",
+        thousands(inputs.len() as f64)
+    );
+    let bystanders = "- packets of another pair that arrived";
+    Ok(Part {
+        rows: vec![
+            row("1,000,000 packets over the limit", &floods, end, STILL_UP),
+            row(bystanders, &floods, arrived, "all"),
+            row(&fed, &garbage, end, STILL_UP),
+            row(bystanders, &garbage, arrived, "all"),
+        ],
+        notes: vec![format!(
+            "Abuse: the limits are the default ones; {} packets a second of {PAYLOAD} bytes \
+             through one relay, 128 KiB a second being allowed; the other pair sends 100 packets \
+             a second each way.",
+            thousands(FLOOD_RATE)
+        )],
+    })
+}
+
+/// What became of an attacked server and of the bystanders' packets.
+struct Outcome {
+    end: String,
+    bystanders: Packets,
+}
+
+/// Returns the kept inputs of the fuzz targets.
+fn corpus() -> Result<Vec<Vec<u8>>> {
+    let mut inputs = Vec::new();
+    for target in TARGETS {
+        let folder = paths::root().join("rust/fuzz/corpus").join(target);
+        let before = inputs.len();
+        for file in fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))? {
+            inputs.push(fs::read(file?.path())?);
+        }
+        ensure!(inputs.len() > before, "{} is empty", folder.display());
+    }
+    Ok(inputs)
+}
+
+/// One player of a relayed pair sends far more than it may.
+fn flood(program: &ServerProgram) -> Result<Outcome> {
+    let mut attacked = Attacked::start(program)?;
+    let mut from = Player::registered_from(address_of(1), &attacked.server)?;
+    let mut to = Player::registered_from(address_of(2), &attacked.server)?;
+    let [relay, _] = from.try_relay_with(&mut to)?;
+    let mut stream = PacketStream::new(&from.udp, &to.udp, relay)?;
+    let mut sent = 0;
+    let server = &mut attacked.server;
+    let bystanders = attacked.bystanders.play_during(|| {
+        while sent < FLOOD && !server.child.has_ended() {
+            sent += stream.offer(FLOOD_RATE, FLOOD_PART)?.sent;
+        }
+        Ok(())
+    })?;
+    Ok(Outcome {
+        end: attacked.end(&format!("within {} packets", thousands(sent as f64))),
+        bystanders,
+    })
+}
+
+/// Sends each input as a whole connection, and as a datagram to the registrar and to a relay. A
+/// server that ends is started again.
+fn send_garbage(program: &ServerProgram, inputs: &[Vec<u8>]) -> Result<Outcome> {
+    let mut inputs = inputs.iter().enumerate();
+    let mut ends = 0;
+    let mut bystanders = Packets::default();
+    loop {
+        let mut attacked = Attacked::start(program)?;
+        let (server, relay) = (&mut attacked.server, attacked.bystanders.relays[0]);
+        bystanders += attacked.bystanders.play_during(|| {
+            while !server.child.has_ended()
+                && let Some((number, input)) = inputs.next()
+            {
+                send_input(server, relay, number, input)?;
+            }
+            Ok(())
+        })?;
+        let end = attacked.end("by itself");
+        ends += usize::from(end != STILL_UP);
+        let is_over = inputs.len() == 0;
+        if is_over || ends > MOST_ENDS {
+            let end = match ends {
+                0 => end,
+                1 => "exits once".to_owned(),
+                _ if is_over => format!("exits {ends} times"),
+                _ => format!("exits {ends} times, before {} inputs", inputs.len()),
+            };
+            return Ok(Outcome { end, bystanders });
+        }
+    }
+}
+
+fn send_input(
+    server: &ServerProcess,
+    relay: SocketAddr,
+    number: usize,
+    input: &[u8],
+) -> Result<()> {
+    // An address for each, since limits are by address.
+    let address = address_of(1000 + number);
+    let datagram = &input[..input.len().min(MAX_DATAGRAM)];
+    let udp = UdpSocket::bind((address, 0))?;
+    udp.send_to(datagram, server.registrar())?;
+    udp.send_to(datagram, relay)?;
+    // A server that has ended, or closes early, is found out by the caller.
+    let Ok(mut connection) = dial(address, server.commands()) else {
+        return Ok(());
+    };
+    let _ = connection.write_all(input);
+    let _ = connection.shutdown(Shutdown::Write);
+    connection.set_read_timeout(Some(READ))?;
+    let _ = connection.read_to_end(&mut Vec::new());
+    Ok(())
+}
+
+/// An attacked server with two bystanders.
+struct Attacked {
+    server: ServerProcess,
+    bystanders: Bystanders,
+}
+
+impl Attacked {
+    fn start(program: &ServerProgram) -> Result<Self> {
+        let mut server = launch(program, ServerPorts::free(DEFAULT_RELAYS), &[])?;
+        server.wait_until_ready()?;
+        let bystanders = Bystanders::meet(&server)?;
+        Ok(Self { server, bystanders })
+    }
+
+    /// Ends the server. Returns what had become of it: it must serve a new player.
+    fn end(mut self, when: &str) -> String {
+        thread::sleep(END);
+        let served = Player::registered_from(address_of(3), &self.server);
+        let is_up = !self.server.child.has_ended();
+        match (is_up, served, self.server.stop()) {
+            (true, Ok(_), Ok(_)) => STILL_UP.to_owned(),
+            (false, ..) => format!("exits {when}"),
+            (true, Err(error), _) | (true, _, Err(error)) => format!("{error:#}"),
+        }
+    }
+}
+
+/// A relayed pair that keeps to the limits.
+struct Bystanders {
+    players: [Player; 2],
+    /// Where each sends.
+    relays: [SocketAddr; 2],
+}
+
+/// Packets of the bystanders.
+#[derive(Default)]
+struct Packets {
+    sent: u64,
+    received: u64,
+    /// Received, but from somebody else.
+    foreign: u64,
+}
+
+impl AddAssign for Packets {
+    fn add_assign(&mut self, more: Self) {
+        self.sent += more.sent;
+        self.received += more.received;
+        self.foreign += more.foreign;
+    }
+}
+
+impl std::fmt::Display for Packets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [sent, received] = [self.sent, self.received].map(|count| thousands(count as f64));
+        write!(f, "{received} of {sent}")?;
+        match self.foreign {
+            0 => Ok(()),
+            foreign => write!(f, ", and {foreign} of strangers'"),
+        }
+    }
+}
+
+impl Bystanders {
+    fn meet(server: &ServerProcess) -> Result<Self> {
+        let mut one = Player::registered_from(address_of(11), server)?;
+        let mut other = Player::registered_from(address_of(12), server)?;
+        let relays = one.try_relay_with(&mut other)?;
+        let players = [one, other];
+        for player in &players {
+            player.udp.set_nonblocking(true)?;
+        }
+        Ok(Self { players, relays })
+    }
+
+    /// Plays from a moment before `act` until a moment after.
+    fn play_during(&self, act: impl FnOnce() -> Result<()>) -> Result<Packets> {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let playing = scope.spawn(|| self.play(&stop));
+            thread::sleep(REST);
+            let result = act();
+            thread::sleep(REST);
+            stop.store(true, Relaxed);
+            let packets = playing.join();
+            let packets = packets.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            result.map(|()| packets)
+        })
+    }
+
+    fn play(&self, stop: &AtomicBool) -> Result<Packets> {
+        let mut packets = Packets::default();
+        let start = Instant::now();
+        let mut turns = 0;
+        while !stop.load(Relaxed) {
+            for (player, relay) in self.players.iter().zip(self.relays) {
+                player.udp.send_to(&PACKET, relay)?;
+                packets.sent += 1;
+            }
+            self.receive(&mut packets);
+            turns += 1;
+            thread::sleep((PACE * turns).saturating_sub(start.elapsed()));
+        }
+        thread::sleep(REST);
+        self.receive(&mut packets);
+        Ok(packets)
+    }
+
+    fn receive(&self, packets: &mut Packets) {
+        let mut buffer = [0; 2048];
+        for player in &self.players {
+            while let Ok(length) = player.udp.recv(&mut buffer) {
+                if buffer[..length] == PACKET {
+                    packets.received += 1;
+                } else {
+                    packets.foreign += 1;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Starts the soak, by itself or beside other tests.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::cargo::{self, Profile};
+use crate::process::{self, Game};
+use crate::report::Report;
+use crate::{defaults, server};
+
+/// Its name among the tests.
+const NAME: &str = "server::soak";
+
+/// Runs the soak, with a server as players get it.
+pub(crate) fn run(minutes: u32, players: u32) -> Result<()> {
+    let mut command = command(Profile::Release, minutes, players)?;
+    process::run_tool_reading(&mut command, |line| println!("{line}"))
+}
+
+fn command(profile: Profile, minutes: u32, players: u32) -> Result<Command> {
+    let program = cargo::build("noray-soak", Profile::Debug, None)?;
+    let mut command = Command::new(program.join("noray-soak"));
+    command
+        .arg(format!("--minutes={minutes}"))
+        .arg(format!("--players={players}"))
+        .arg("--server")
+        .arg(server::Server::build(profile)?);
+    Ok(command)
+}
+
+/// A soak beside other tests; dropping it ends it.
+pub(crate) struct Soak {
+    process: Game,
+    minutes: u32,
+}
+
+/// Starts it, unless the filter leaves it out or this system cannot run it.
+pub(crate) fn begin(report: &mut Report, minutes: u32) -> Option<Soak> {
+    if !cfg!(target_os = "linux") {
+        report.skip(NAME, "needs what Linux tells of a process");
+        return None;
+    }
+    if !report.wants(NAME) {
+        return None;
+    }
+    let start = || {
+        Game::start(
+            "soak",
+            command(Profile::Debug, minutes, defaults::SOAK_PLAYERS)?.arg("--nice"),
+        )
+    };
+    match start() {
+        Ok(process) => {
+            println!("{NAME} runs for {minutes} minutes beside the other tests");
+            Some(Soak { process, minutes })
+        }
+        Err(error) => {
+            report.record(NAME, "", Err(error));
+            None
+        }
+    }
+}
+
+impl Soak {
+    /// Waits for its end, and reports what it found.
+    pub(crate) fn finish(self, report: &mut Report) {
+        let usual = defaults::SOAK_MINUTES;
+        let remark = match self.minutes {
+            minutes if minutes < usual => format!("shortened to {minutes} of {usual} minutes"),
+            minutes => format!("{minutes} minutes"),
+        };
+        report.record(NAME, &remark, self.result());
+    }
+
+    fn result(self) -> Result<()> {
+        let time = Duration::from_secs(60) * self.minutes + defaults::SOAK_OVERTIME;
+        let left = time.saturating_sub(self.process.age());
+        let ended = self.process.finish(left);
+        for line in &ended.lines {
+            println!("    {line}");
+        }
+        if !ended.problems.is_empty() {
+            bail!("{}", ended.problems.join("\n"));
+        }
+        Ok(())
+    }
+}
