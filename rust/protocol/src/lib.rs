@@ -20,6 +20,8 @@
 //! Time comes in as an [`Instant`](std::time::Instant) argument and randomness as a key or a random
 //! number, so that tests can jump to the next deadline and repeat a run exactly.
 
+#![warn(clippy::iter_over_hash_type)]
+
 pub mod defaults;
 pub mod player;
 pub mod server;

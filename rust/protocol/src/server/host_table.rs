@@ -1,5 +1,10 @@
 //! Who is on a server: the players, their ids and their external addresses.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "the one hash map is only looked up, with a hasher that comes in as an argument"
+)]
+
 use std::{
     collections::{BTreeMap, HashMap, btree_map, hash_map},
     hash::BuildHasher,

@@ -1,5 +1,10 @@
 //! The handshake on a simulated network, in simulated time.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test begins at the present instant"
+)]
+
 mod edges;
 mod loss;
 mod network;

@@ -1,7 +1,7 @@
 //! How much goes out, and to whom.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -41,8 +41,8 @@ fn scenes(mut look: impl FnMut(&Pair, &[Sent])) {
 #[test]
 fn checks_keep_their_pace() {
     scenes(|pair, sent| {
-        let mut last: HashMap<usize, Instant> = HashMap::new();
-        let mut last_to: HashMap<(usize, SocketAddr, bool), Instant> = HashMap::new();
+        let mut last: BTreeMap<usize, Instant> = BTreeMap::new();
+        let mut last_to: BTreeMap<(usize, SocketAddr, bool), Instant> = BTreeMap::new();
         for sent in sent.iter().filter(|sent| sent.cause == Cause::Own) {
             let is_check = sent.bytes.len() == CHECK_LENGTH;
             let is_handshake = sent.bytes.len() == 4;
@@ -82,13 +82,13 @@ fn checks_keep_their_pace() {
 fn nothing_goes_to_strangers() {
     scenes(|pair, sent| {
         let world = &pair.world;
-        let mut known: HashSet<SocketAddr> = HashSet::from([world.registrar()]);
+        let mut known: BTreeSet<SocketAddr> = BTreeSet::from([world.registrar()]);
         known.extend(
             [pair.host, pair.joining]
                 .map(|player| world.server.registered(player).expect("registered")),
         );
         // Behind a symmetric NAT, another port than the announced one answers.
-        let outside: HashSet<_> = (world.routers.iter().map(|router| router.outside))
+        let outside: BTreeSet<_> = (world.routers.iter().map(|router| router.outside))
             .chain([pair.host, pair.joining].map(|player| world.address(player).ip()))
             .collect();
         for sent in sent {

@@ -1,7 +1,7 @@
 //! A router that translates addresses, in the terms of RFC 4787.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
@@ -52,7 +52,7 @@ struct Port {
     inside: SocketAddr,
     destination: Option<SocketAddr>,
     used: Instant,
-    contacts: HashMap<SocketAddr, Instant>,
+    contacts: BTreeMap<SocketAddr, Instant>,
 }
 
 impl Router {
@@ -95,7 +95,7 @@ impl Router {
                     inside,
                     destination,
                     used: now,
-                    contacts: HashMap::new(),
+                    contacts: BTreeMap::new(),
                 });
                 self.ports.len() - 1
             }

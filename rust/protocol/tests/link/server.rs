@@ -1,7 +1,7 @@
 //! A noray server's registrar, announcements and relays, of each kind that players meet.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
@@ -93,7 +93,7 @@ pub(crate) struct Server {
     relays: BTreeMap<u16, Relay>,
     next_port: u16,
     /// On our own server: from where the player of the second relay sends to the first.
-    learned: HashMap<(u16, u16), SocketAddr>,
+    learned: BTreeMap<(u16, u16), SocketAddr>,
     linked: Vec<[u16; 2]>,
 }
 
@@ -108,7 +108,7 @@ impl Server {
             accounts: Vec::new(),
             relays: BTreeMap::new(),
             next_port: FIRST_RELAY,
-            learned: HashMap::new(),
+            learned: BTreeMap::new(),
             linked: Vec::new(),
         }
     }

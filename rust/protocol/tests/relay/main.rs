@@ -8,6 +8,11 @@
 //! model    random steps against simple rules
 //! ```
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test begins at the present instant"
+)]
+
 mod limits;
 mod model;
 mod nat;

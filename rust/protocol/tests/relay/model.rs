@@ -1,7 +1,7 @@
 //! Random steps against rules that are simple to say.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddrV4,
     time::Duration,
 };
@@ -47,9 +47,9 @@ struct ModelRelay {
     registered: SocketAddrV4,
     used: Duration,
     /// By port: when the registered address behind it was last heard here.
-    links: HashMap<u16, Option<Duration>>,
+    links: BTreeMap<u16, Option<Duration>>,
     /// The addresses that were once taken for somebody's.
-    learned: HashSet<SocketAddrV4>,
+    learned: BTreeSet<SocketAddrV4>,
 }
 
 /// The ports and links, searched from the front.
@@ -59,9 +59,9 @@ struct Model {
     taken: Vec<u16>,
     aside: Vec<(Duration, u16)>,
     relays: Vec<ModelRelay>,
-    players: HashMap<u8, SocketAddrV4>,
+    players: BTreeMap<u8, SocketAddrV4>,
     /// The newest relay that was left behind at each address.
-    orphans: HashMap<SocketAddrV4, u16>,
+    orphans: BTreeMap<SocketAddrV4, u16>,
 }
 
 impl Model {
@@ -101,8 +101,8 @@ impl Model {
                 owner: Some(player),
                 registered: self.players[&player],
                 used: now,
-                links: HashMap::new(),
-                learned: HashSet::new(),
+                links: BTreeMap::new(),
+                learned: BTreeSet::new(),
             });
         }
         Ok(port)

@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddrV4},
     sync::Arc,
     time::{Duration, Instant},
@@ -47,8 +47,8 @@ pub(crate) type Sent = Result<(u16, Vec<SocketAddrV4>), Dropped>;
 pub(crate) struct World {
     pub table: RelayTable<()>,
     pub now: Instant,
-    pub relays: HashMap<u16, Arc<Relay<()>>>,
-    registered: HashSet<u8>,
+    pub relays: BTreeMap<u16, Arc<Relay<()>>>,
+    registered: BTreeSet<u8>,
 }
 
 impl World {
@@ -61,8 +61,8 @@ impl World {
         Self {
             table: RelayTable::new(ports, limits, ASIDE, now),
             now,
-            relays: HashMap::new(),
-            registered: HashSet::new(),
+            relays: BTreeMap::new(),
+            registered: BTreeSet::new(),
         }
     }
 

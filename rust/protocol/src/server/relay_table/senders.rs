@@ -395,6 +395,10 @@ fn is_within(then: Option<Instant>, time: Duration, now: Instant) -> bool {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test begins at the present instant"
+)]
 mod tests {
     use proptest::prelude::*;
 
