@@ -12,6 +12,7 @@
 //! | [`metrics`] | what a server tells over HTTP |
 //! | [`statistics`] | medians and percentiles |
 //! | [`godot`], [`game`], [`log_scan`] | a Godot on a project, staged games, and the judgement of a run |
+//! | [`interrupt`], [`system`] | what ends with us, signals |
 //! | [`report`] | passed, failed and skipped |
 //! | [`files`], [`paths`], [`ports`] | files that change in one step, where things are, free ports |
 
@@ -36,5 +37,5 @@ pub mod process_info;
 pub mod report;
 pub mod server;
 pub mod statistics;
-mod system;
+pub mod system;
 pub mod tool;

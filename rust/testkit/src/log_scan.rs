@@ -76,7 +76,7 @@ mod tests {
     /// The tests in Godot scan the logs of their own processes by a list of their own.
     #[test]
     fn the_tests_in_godot_look_for_the_same_signs() {
-        let script = paths::demo_project().join("tests/support/child.gd");
+        let script = paths::godot_tests().join("support/child.gd");
         let script = std::fs::read_to_string(script).unwrap();
         let list = script.split_once("const SIGNS").unwrap().1;
         let list = list.split_once("\n]").unwrap().0;

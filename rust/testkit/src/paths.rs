@@ -37,3 +37,18 @@ pub fn addon() -> PathBuf {
 pub fn demo_project() -> PathBuf {
     root().join("godot-project")
 }
+
+/// Returns the Godot project with the tests written in GDScript.
+pub fn godot_tests() -> PathBuf {
+    root().join("rust").join("godot-tests")
+}
+
+/// Returns the Godot project with the scenes that the benchmarks measure.
+pub fn bench_game() -> PathBuf {
+    root().join("rust").join("bench").join("game")
+}
+
+/// Returns the crate with what is fuzzed, and the kept inputs.
+pub fn fuzz() -> PathBuf {
+    root().join("rust").join("fuzz")
+}

@@ -1,9 +1,13 @@
-//! Signals and process groups.
+//! Signals, process groups, and who we are.
 
 #[cfg(unix)]
-pub(crate) use self::unix::{ask_to_end, group_lives, kill, kill_group, lead_a_group};
+pub(crate) use self::unix::{ask_to_end, group_lives, kill_group, lead_a_group};
+#[cfg(unix)]
+pub use self::unix::{is_root, kill};
 #[cfg(windows)]
-pub(crate) use self::windows::{ask_to_end, group_lives, kill, kill_group, lead_a_group};
+pub(crate) use self::windows::{ask_to_end, group_lives, kill_group, lead_a_group};
+#[cfg(windows)]
+pub use self::windows::{is_root, kill};
 
 #[cfg(unix)]
 mod unix {
@@ -20,7 +24,8 @@ mod unix {
         let _ = pid(id).map(|id| kill_process(id, Signal::TERM));
     }
 
-    pub(crate) fn kill(id: u32) {
+    /// Kills a process that was not started here but is ours, such as one of an earlier run.
+    pub fn kill(id: u32) {
         let _ = pid(id).map(|id| kill_process(id, Signal::KILL));
     }
 
@@ -30,6 +35,11 @@ mod unix {
 
     pub(crate) fn group_lives(id: u32) -> bool {
         pid(id).is_some_and(|id| test_kill_process_group(id).is_ok())
+    }
+
+    /// Returns whether this process has root's rights.
+    pub fn is_root() -> bool {
+        rustix::process::geteuid().is_root()
     }
 
     fn pid(id: u32) -> Option<Pid> {
@@ -49,7 +59,8 @@ mod windows {
         succeeds(Command::new("taskkill").args(["/T", "/F", "/PID", &id.to_string()]));
     }
 
-    pub(crate) fn kill(id: u32) {
+    /// Kills a process that was not started here but is ours, such as one of an earlier run.
+    pub fn kill(id: u32) {
         ask_to_end(id);
     }
 
@@ -62,6 +73,11 @@ mod windows {
             "if (Get-CimInstance Win32_Process -Filter 'ParentProcessId={id}') {{ exit 0 }} exit 1"
         );
         succeeds(Command::new("powershell").args(["-NoProfile", "-Command", &filter]))
+    }
+
+    /// Returns whether this process has root's rights.
+    pub fn is_root() -> bool {
+        false
     }
 
     fn succeeds(command: &mut Command) -> bool {

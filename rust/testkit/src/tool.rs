@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{interrupt, output, system};
+use crate::{interrupt, output};
 
 /// Runs a tool whose output goes to standard error, since ours is for results.
 ///
@@ -17,6 +17,14 @@ pub fn run(command: &mut Command) -> Result<()> {
     #[cfg(windows)]
     let duplicate = std::os::windows::io::AsHandle::as_handle(&stderr()).try_clone_to_owned();
     command.stdout(duplicate.map_or_else(|_| Stdio::inherit(), Stdio::from));
+    wait(command, |_| {})
+}
+
+/// Runs a program of ours, whose results go to standard output.
+///
+/// # Errors
+/// It cannot be started, or it fails.
+pub fn run_on_terminal(command: &mut Command) -> Result<()> {
     wait(command, |_| {})
 }
 
@@ -44,11 +52,6 @@ fn wait(command: &mut Command, mut each: impl FnMut(&str)) -> Result<()> {
         bail!("{name} ended with {status}");
     }
     Ok(())
-}
-
-/// Kills a process that was not started here but is ours, such as one of an earlier run.
-pub fn kill(id: u32) {
-    system::kill(id);
 }
 
 #[cfg(all(test, unix))]

@@ -1,40 +1,33 @@
 //! Builds the extension's library and puts it where games find it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
+use noray_testkit::game::stage_addon;
+use noray_testkit::{files, paths, tool};
 
 use crate::cargo::{self, Profile};
-use crate::{files, paths, process};
 
 const PACKAGE: &str = "noray-godot";
-
-/// The extension as a project names it.
-pub(crate) const EXTENSION: &str = "res://addons/noray/noray.gdextension";
 
 /// Builds for `targets` (this machine, if there are none), fills `addons/noray/bin` and stages
 /// the addon in the demo and in the tests' project.
 pub(crate) fn run(profile: Profile, targets: &[String]) -> Result<()> {
-    let mut built: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    if targets.is_empty() {
-        let name = library_name(std::env::consts::OS, std::env::consts::ARCH)?;
-        let folder = cargo::build(PACKAGE, profile, None)?;
-        built
-            .entry(name)
-            .or_default()
-            .push(folder.join(cargo_name(std::env::consts::OS)));
+    let mut wanted: Vec<Option<&str>> =
+        targets.iter().map(|triple| Some(triple.as_str())).collect();
+    if wanted.is_empty() {
+        wanted.push(None);
     }
-    for triple in targets {
-        let (os, arch) = platform(triple)?;
+    let mut built: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for triple in wanted {
+        let this_machine = (std::env::consts::OS, std::env::consts::ARCH);
+        let (os, arch) = triple.map_or(Ok(this_machine), platform)?;
         let name = library_name(os, arch)?;
-        let folder = cargo::build(PACKAGE, profile, Some(triple))?;
-        built
-            .entry(name)
-            .or_default()
-            .push(folder.join(cargo_name(os)));
+        let folder = cargo::build(PACKAGE, profile, triple)?;
+        let libraries = built.entry(name).or_default();
+        libraries.push(folder.join(cargo_name(os)));
     }
     let _lock = files::Lock::wait(&paths::target()?.join("addon.lock"))?;
     for (name, libraries) in built {
@@ -45,47 +38,14 @@ pub(crate) fn run(profile: Profile, targets: &[String]) -> Result<()> {
         }
         eprintln!("{}", to.display());
     }
-    stage_in(&paths::demo_project())?;
-    stage_in(&paths::godot_tests())
+    stage_addon(&paths::demo_project())?;
+    stage_addon(&paths::godot_tests())
 }
 
-/// Puts the addon, as it was built last, into a project. Godot may be running it meanwhile.
-pub(crate) fn stage_in(project: &Path) -> Result<()> {
-    // Godot writes these two beside each file that it imports.
-    let by_godot = |path: &Path| {
-        path.extension()
-            .is_some_and(|ending| ending == "import" || ending == "uid")
-    };
-    files::mirror(
-        &paths::addon(),
-        &project.join("addons").join("noray"),
-        &by_godot,
-    )?;
-    list_extension(project)
-}
-
-/// Tells a project that was never opened in the editor which extension it has, as the editor
-/// itself does when it finds one. Godot 4.5 and 4.6 crash when a run of `--import` finds an
-/// extension and quits before its help is made (godotengine/godot#111048).
-fn list_extension(project: &Path) -> Result<()> {
-    let list = project.join(".godot").join("extension_list.cfg");
-    let mut content = fs::read_to_string(&list).unwrap_or_default();
-    if content.lines().any(|line| line.trim() == EXTENSION) {
-        return Ok(());
-    }
-    if !content.is_empty() && !content.ends_with('\n') {
-        content.push('\n');
-    }
-    content.push_str(EXTENSION);
-    content.push('\n');
-    files::create_folder(&project.join(".godot"))?;
-    files::write(&list, content.as_bytes())
-}
-
-/// One library for several processors, which Apple's systems know.
+/// Makes one library for several processors, which Apple's systems know.
 fn merge(libraries: &[PathBuf], to: &Path) -> Result<()> {
     let merged = paths::target()?.join("merged.dylib");
-    process::run_tool(
+    tool::run(
         Command::new("lipo")
             .arg("-create")
             .args(libraries)
@@ -97,13 +57,13 @@ fn merge(libraries: &[PathBuf], to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The staged library of this machine.
+/// Returns the staged library of this machine.
 pub(crate) fn own_library() -> Result<PathBuf> {
     let name = library_name(std::env::consts::OS, std::env::consts::ARCH)?;
     Ok(paths::addon().join("bin").join(name))
 }
 
-/// What `noray.gdextension` calls the library for a system and processor, as Rust names them.
+/// Returns what `noray.gdextension` calls the library for a system and processor, as Rust names them.
 fn library_name(os: &str, arch: &str) -> Result<String> {
     let arch = match arch {
         "aarch64" => "arm64",
@@ -120,7 +80,7 @@ fn library_name(os: &str, arch: &str) -> Result<String> {
     Ok(name)
 }
 
-/// What cargo calls the library for a system.
+/// Returns what cargo calls the library for a system.
 fn cargo_name(os: &str) -> &'static str {
     match os {
         "windows" => "noray_godot.dll",
@@ -129,7 +89,7 @@ fn cargo_name(os: &str) -> &'static str {
     }
 }
 
-/// The system and processor of a target triple.
+/// Returns the system and processor of a target triple.
 fn platform(triple: &str) -> Result<(&str, &str)> {
     let unknown = || anyhow!("{triple} is not among the targets of noray.gdextension");
     let (arch, rest) = triple.split_once('-').ok_or_else(unknown)?;
@@ -147,6 +107,7 @@ fn platform(triple: &str) -> Result<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fs;
 
     use super::*;
 
@@ -207,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_extension_file_asks_for_the_godot_that_the_crate_is_built_for() {
-        let (major, minor) = crate::defaults::OLDEST_GODOT;
+        let (major, minor) = noray_testkit::godot::OLDEST;
         let settings: BTreeMap<String, String> = section("configuration").into_iter().collect();
         assert_eq!(settings["entry_symbol"], "gdext_rust_init");
         assert_eq!(
@@ -225,19 +186,5 @@ mod tests {
             assert!(platform(triple).is_err(), "{triple}");
         }
         assert!(library_name("linux", "riscv64").is_err());
-    }
-
-    #[test]
-    fn a_project_lists_the_extension_once() {
-        let project = tempfile::tempdir().unwrap();
-        let list = project.path().join(".godot/extension_list.cfg");
-        list_extension(project.path()).unwrap();
-        list_extension(project.path()).unwrap();
-        assert_eq!(fs::read_to_string(&list).unwrap(), format!("{EXTENSION}\n"));
-
-        fs::write(&list, "res://other.gdextension").unwrap();
-        list_extension(project.path()).unwrap();
-        let both = format!("res://other.gdextension\n{EXTENSION}\n");
-        assert_eq!(fs::read_to_string(&list).unwrap(), both);
     }
 }

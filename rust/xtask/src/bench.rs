@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
+use noray_testkit::tool;
 
-use crate::cargo::{self, Profile};
-use crate::server::Server;
-use crate::{addon, godot, process};
+use crate::cargo::Profile;
+use crate::{addon, godot, program};
 
 /// Measures what a player waits for in Godot.
 pub(crate) fn in_godot() -> Result<()> {
@@ -16,7 +16,7 @@ pub(crate) fn in_godot() -> Result<()> {
     let mut command = command("godot")?;
     command.arg("--godot").arg(godot.executable);
     command.arg("--library").arg(addon::own_library()?);
-    run(&mut command)
+    tool::run_on_terminal(&mut command)
 }
 
 /// Measures our server under load; of `noray`, an installed copy of the public server, too.
@@ -26,19 +26,14 @@ pub(crate) fn server(noray: Option<&Path>, filter: Option<&str>) -> Result<()> {
         command.arg("--noray").arg(std::path::absolute(folder)?);
     }
     command.args(filter);
-    run(&mut command)
+    tool::run_on_terminal(&mut command)
 }
 
 /// Returns a command with our server as players get it. The benchmarks themselves are built for
 /// debugging.
 fn command(what: &str) -> Result<Command> {
-    let program = cargo::build("noray-bench", Profile::Debug, None)?.join("noray-bench");
-    let mut command = Command::new(program);
-    let server = Server::build(Profile::Release)?;
+    let mut command = program::command(&program::build("noray-bench", Profile::Debug)?);
+    let server = program::build("noray-server", Profile::Release)?;
     command.arg(what).arg("--server").arg(server);
     Ok(command)
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    process::run_tool_reading(command, |line| println!("{line}"))
 }

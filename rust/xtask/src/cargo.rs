@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-
-use crate::{paths, process};
+use noray_testkit::{paths, tool};
 
 /// The profile of a build.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,7 +25,7 @@ impl Profile {
     }
 }
 
-/// A cargo of the toolchain that runs us, in the repository's root.
+/// Returns a command of the cargo that runs us, in the repository's root.
 pub(crate) fn command(subcommand: &str) -> Result<Command> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
@@ -52,11 +51,11 @@ pub(crate) fn build(package: &str, profile: Profile, triple: Option<&str>) -> Re
         command.args(["--target", triple]);
         folder.push(triple);
     }
-    process::run_tool(&mut command).with_context(|| format!("cannot build {package}"))?;
+    tool::run(&mut command).with_context(|| format!("cannot build {package}"))?;
     Ok(folder.join(profile.folder()))
 }
 
-/// Whether the toolchain has a component, `rustfmt` or `clippy`.
+/// Returns whether the toolchain has a component, `rustfmt` or `clippy`.
 pub(crate) fn has(component: &str) -> Result<bool> {
     let subcommand = component.strip_prefix("rust").unwrap_or(component);
     let output = command(subcommand)?

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
+use noray_testkit::{files, tool};
 
-use crate::progress::Progress;
-use crate::{files, process};
+use crate::progress;
 
 const SUITE: &str = "sid";
 
@@ -263,17 +263,16 @@ impl Apt {
     }
 
     fn run(&self, title: &str, arguments: &[&str]) -> Result<()> {
-        let mut progress = Progress::of_things(title, 100);
+        let bar = progress::of_things(title, 100);
         let mut command = Command::new("apt-get");
         command
             .env("APT_CONFIG", self.folder.join("apt.conf"))
             .env("LC_ALL", "C")
             .arg("--quiet")
-            .args(arguments)
-            .stdout(Stdio::piped());
-        process::run_tool_reading(&mut command, |line| {
+            .args(arguments);
+        tool::run_reading(&mut command, |line| {
             if let Some(percent) = download_percent(line) {
-                progress.set(percent);
+                bar.set_position(percent);
             }
         })
     }
@@ -287,10 +286,10 @@ fn download_percent(line: &str) -> Option<u64> {
 
 fn unpack(name: &str, packages: &[PathBuf], root: &Path) -> Result<()> {
     files::create_folder(root)?;
-    let mut progress = Progress::of_things(&format!("unpacking {name}"), packages.len() as u64);
-    for (done, package) in packages.iter().enumerate() {
-        progress.set(done as u64);
-        process::run_tool(Command::new("dpkg").arg("-x").arg(package).arg(root))
+    let bar = progress::of_things(&format!("unpacking {name}"), packages.len() as u64);
+    for package in packages {
+        bar.inc(1);
+        tool::run(Command::new("dpkg").arg("-x").arg(package).arg(root))
             .with_context(|| format!("cannot unpack {}", package.display()))?;
     }
     Ok(())

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use noray_testkit::child::{ChildProcess, NoLine};
+use noray_testkit::defaults::GAME_EXIT;
+use noray_testkit::godot::{self, Godot};
+use noray_testkit::paths;
 
 use crate::cargo::Profile;
-use crate::godot::{self, Godot};
-use crate::process::{Game, Missed};
-use crate::{addon, defaults, engine, paths};
+use crate::{addon, defaults};
 
 const NAMES: &[&str] = &["Ada", "Bob", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana"];
 
@@ -22,10 +24,12 @@ const MARK: &str = "[demo] ";
 /// Builds and stages all that the demo needs, and plays it.
 pub(crate) fn run(headless: bool, players: u8) -> Result<()> {
     let headless = headless || !has_display();
-    let godot = godot::find()?;
+    let godot = crate::godot::find()?;
     eprintln!("Godot {} ({})", godot.version, godot.executable.display());
     addon::run(Profile::Debug, &[])?;
-    import(&godot)?;
+    eprintln!("importing the demo project ...");
+    let imported = godot.import(&paths::demo_project());
+    imported.context("Godot cannot import the demo project")?;
     if headless {
         for relay in [false, true] {
             println!("--- {}", if relay { "by relay" } else { "directly" });
@@ -38,7 +42,7 @@ pub(crate) fn run(headless: bool, players: u8) -> Result<()> {
     }
 }
 
-/// Whether windows can be opened; says so where not.
+/// Returns whether windows can be opened; says so where not.
 fn has_display() -> bool {
     let found = !cfg!(target_os = "linux")
         || ["DISPLAY", "WAYLAND_DISPLAY"]
@@ -50,51 +54,44 @@ fn has_display() -> bool {
     found
 }
 
-/// Lets Godot learn the project's scripts and pictures, as the editor does when it is opened.
-pub(crate) fn import(godot: &Godot) -> Result<()> {
-    eprintln!("importing the demo project ...");
-    engine::import(godot, &paths::demo_project()).context("Godot cannot import the demo project")
-}
-
 /// Lets bots play until each has seen all others move, and judges their logs.
 pub(crate) fn play_headless(godot: &Godot, players: u8, relay: bool) -> Result<()> {
     let until = Instant::now() + defaults::DEMO;
-    let mut table = Table::new(Party {
+    let mut table = Table {
         godot,
-        players,
+        size: players,
         relay,
         headless: true,
-    });
-    let result = table.open(until).and_then(|()| table.follow(Some(until)));
-    let result = result.and_then(|()| table.check_all_met());
-    let result = result.and_then(|()| table.check_paths());
-    let mut failures: Vec<String> = result.err().iter().map(|e| format!("{e:#}")).collect();
-    let failed = !failures.is_empty();
+        players: Vec::new(),
+    };
+    let played = table
+        .open(until)
+        .and_then(|()| table.follow(Some(until)))
+        .and_then(|()| table.check_all_met())
+        .and_then(|()| table.check_paths());
+    let limit = if played.is_ok() {
+        GAME_EXIT
+    } else {
+        Duration::ZERO
+    };
+    let mut failures: Vec<String> = played.err().iter().map(|e| format!("{e:#}")).collect();
     for player in table.players {
-        let name = player.game.name().to_owned();
-        let limit = if failed {
-            std::time::Duration::ZERO
-        } else {
-            defaults::GAME_EXIT
-        };
-        if let Err(error) = engine::finish(player.game, limit) {
+        let name = player.process.name().to_owned();
+        if let Err(error) = godot::finish(player.process, limit) {
             failures.push(format!("{name}: {error:#}"));
         }
     }
-    if failures.is_empty() {
-        Ok(())
-    } else {
-        bail!("{}", failures.join("\n"))
-    }
+    fail_with(&failures)
 }
 
 fn play_in_windows(godot: &Godot, players: u8) -> Result<()> {
-    let mut table = Table::new(Party {
+    let mut table = Table {
         godot,
-        players,
+        size: players,
         relay: false,
         headless: false,
-    });
+        players: Vec::new(),
+    };
     table.open(Instant::now() + defaults::DEMO)?;
     if std::io::stdout().is_terminal() {
         println!("--- move with the arrow keys; close the windows or press Ctrl-C to end");
@@ -102,37 +99,34 @@ fn play_in_windows(godot: &Godot, players: u8) -> Result<()> {
     table.follow(None)?;
     let mut failures = Vec::new();
     for player in table.players {
-        let name = player.game.name().to_owned();
-        let ended = player.game.finish(defaults::GAME_EXIT);
+        let name = player.process.name().to_owned();
+        let ended = player.process.finish(GAME_EXIT);
         failures.extend(ended.problems.iter().map(|it| format!("{name}: {it}")));
     }
-    if failures.is_empty() {
-        Ok(())
-    } else {
-        bail!("{}", failures.join("\n"))
-    }
+    fail_with(&failures)
 }
 
-/// What is to be played.
-struct Party<'a> {
-    godot: &'a Godot,
-    players: u8,
-    relay: bool,
-    headless: bool,
+fn fail_with(failures: &[String]) -> Result<()> {
+    if !failures.is_empty() {
+        bail!("{}", failures.join("\n"));
+    }
+    Ok(())
 }
 
 /// The players of one game.
 struct Table<'a> {
-    party: Party<'a>,
+    godot: &'a Godot,
+    /// How many are to play.
+    size: u8,
+    relay: bool,
+    headless: bool,
     players: Vec<Player>,
 }
 
 struct Player {
-    game: Game,
-    /// How many lines of its log were looked at.
-    read: usize,
+    process: ChildProcess,
     met: bool,
-    /// Of a joining player: how it is connected to the host, as it told last.
+    /// Of a joining player: the kind of its path to the host, as it told last.
     path: Option<String>,
     /// The names of those that it has seen move.
     seen: BTreeSet<String>,
@@ -140,14 +134,14 @@ struct Player {
 
 impl Player {
     /// Waits for the next step, prints it, and returns it; `None` when the game has ended.
-    fn next_step(&mut self, until: Instant) -> Result<Option<String>, Missed> {
-        let step = self.game.wait_for(&mut self.read, until, |line| {
+    fn next_step(&mut self, until: Instant) -> Result<Option<String>, NoLine> {
+        let step = self.process.wait_for_line(until, |line| {
             line.strip_prefix(MARK).map(|step| step.trim().to_owned())
         });
         match step {
             Ok(step) => {
                 let words = step.strip_prefix("log ").unwrap_or(&step);
-                println!("{}: {words}", self.game.name());
+                println!("{}: {words}", self.process.name());
                 self.met |= step == "met";
                 if let Some(path) = step
                     .strip_prefix("connected ")
@@ -163,8 +157,8 @@ impl Player {
                 }
                 Ok(Some(step))
             }
-            Err(Missed::Ended) => Ok(None),
-            Err(Missed::TimeOut) => Err(Missed::TimeOut),
+            Err(NoLine::Ended) => Ok(None),
+            Err(NoLine::TimedOut) => Err(NoLine::TimedOut),
         }
     }
 
@@ -179,12 +173,12 @@ impl Player {
                 }
                 Ok(None) => bail!(
                     "{} ended before it told its {}",
-                    self.game.name(),
+                    self.process.name(),
                     word.trim()
                 ),
                 Err(_) => bail!(
                     "{} did not tell its {} in time",
-                    self.game.name(),
+                    self.process.name(),
                     word.trim()
                 ),
             }
@@ -192,17 +186,10 @@ impl Player {
     }
 }
 
-impl<'a> Table<'a> {
-    fn new(party: Party<'a>) -> Self {
-        Self {
-            party,
-            players: Vec::new(),
-        }
-    }
-
+impl Table<'_> {
     /// Starts the host, which runs the server, and those who join it.
     fn open(&mut self, until: Instant) -> Result<()> {
-        self.sit_down(&["--host", "--run-server", "--noray-port", "0"])?;
+        self.start_player(&["--host", "--run-server", "--noray-port", "0"])?;
         let host = &mut self.players[0];
         let ports = host.step("server ", until)?;
         let (port, registrar_port) = ports
@@ -214,32 +201,27 @@ impl<'a> Table<'a> {
 
         let mut arguments = vec!["--join", &oid, "--noray", &noray];
         arguments.extend(["--registrar-port", &registrar_port]);
-        if self.party.relay {
+        if self.relay {
             arguments.push("--relay");
         }
-        for _ in 1..self.party.players {
-            self.sit_down(&arguments)?;
+        for _ in 1..self.size {
+            self.start_player(&arguments)?;
         }
         Ok(())
     }
 
-    fn sit_down(&mut self, arguments: &[&str]) -> Result<()> {
-        let Party {
-            godot,
-            players,
-            headless,
-            ..
-        } = self.party;
+    fn start_player(&mut self, arguments: &[&str]) -> Result<()> {
+        let (godot, players, headless) = (self.godot, self.size, self.headless);
         let index = self.players.len();
         let name = NAMES[index % NAMES.len()];
         let project = paths::demo_project();
         let mut command = if headless {
-            let mut command = engine::headless(godot, &project)?;
+            let mut command = godot.headless(&project)?;
             // Names what leaks.
             command.arg("--verbose");
             command
         } else {
-            let mut command = engine::window(godot, &project);
+            let mut command = godot.window(&project);
             // Side by side on a usual screen; and a game without sound needs no sound card.
             let (width, height, columns) = if players > 2 {
                 (576, 324, 3)
@@ -264,8 +246,7 @@ impl<'a> Table<'a> {
             command.args(["--bot", "--quit-when-met", "--others", &others]);
         }
         self.players.push(Player {
-            game: Game::start(name, &mut command)?,
-            read: 0,
+            process: ChildProcess::start(name, &mut command)?,
             met: false,
             path: None,
             seen: BTreeSet::new(),
@@ -279,7 +260,7 @@ impl<'a> Table<'a> {
         while playing.contains(&true) {
             for (player, playing) in self.players.iter_mut().zip(&mut playing) {
                 // A short look at each in turn keeps the lines nearly in the order of time.
-                let look = Instant::now() + std::time::Duration::from_millis(20);
+                let look = Instant::now() + Duration::from_millis(20);
                 while *playing {
                     match player.next_step(look) {
                         Ok(Some(_)) => {}
@@ -298,11 +279,11 @@ impl<'a> Table<'a> {
     /// Fails unless each joining player is connected as it was told to be.
     fn check_paths(&self) -> Result<()> {
         for player in self.players.iter().skip(1) {
-            let name = player.game.name();
+            let name = player.process.name();
             let path = player.path.as_deref().unwrap_or("not known");
             let is_right = match path {
-                "relay" => self.party.relay,
-                "direct" | "lan" => !self.party.relay,
+                "relay" => self.relay,
+                "direct" | "lan" => !self.relay,
                 _ => false,
             };
             if !is_right {
@@ -315,8 +296,8 @@ impl<'a> Table<'a> {
     /// Fails unless each player has seen all others move and says that they have met.
     fn check_all_met(&self) -> Result<()> {
         for player in &self.players {
-            let name = player.game.name();
-            for other in self.players.iter().map(|other| other.game.name()) {
+            let name = player.process.name();
+            for other in self.players.iter().map(|other| other.process.name()) {
                 if other != name && !player.seen.contains(other) {
                     bail!("{name} has not seen {other} move");
                 }

@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use noray_testkit::child::ChildProcess;
+use noray_testkit::defaults::IMPORT;
+use noray_testkit::godot::{self, Godot};
+use noray_testkit::paths;
 use zip::ZipArchive;
-
-use crate::godot::Godot;
-use crate::process::Game;
-use crate::{defaults, engine, paths};
 
 /// Words in the path of a file that is for developers only.
 const FOR_DEVELOPERS: &[&str] = &["test", "suite", "bench"];
@@ -21,13 +21,13 @@ pub(crate) fn check(godot: &Godot) -> Result<()> {
     if pack.exists() {
         fs::remove_file(&pack)?;
     }
-    let mut command = engine::headless(godot, &paths::demo_project())?;
+    let mut command = godot.headless(&paths::demo_project())?;
     command.args(["--export-pack", "Linux"]).arg(&pack);
-    let ended = Game::start("export", &mut command)?.finish(defaults::IMPORT);
+    let ended = ChildProcess::start("export", &mut command)?.finish(IMPORT);
     // Not the whole log: exporting without a window, Godot 4.6 leaks a few of its own objects.
     if !ended.problems.is_empty() {
         let problems = ended.problems.join("\n");
-        bail!("{problems}\n{}", engine::tail(&ended.lines));
+        bail!("{problems}\n{}", godot::tail(&ended.lines));
     }
     let files = files_in(&pack)?;
     if !files.iter().any(|file| file == "main.gdc") {

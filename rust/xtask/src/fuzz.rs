@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use noray_testkit::report::Report;
+use noray_testkit::{files, paths, tool};
 
-use crate::report::Report;
-use crate::{cargo, defaults, files, paths, process};
+use crate::{cargo, defaults};
 
 /// The targets of `rust/fuzz`, and how many inputs a test run feeds each: 5 to 15 seconds' worth
 /// here. A count, so that a slow machine takes longer and finds the same.
@@ -40,11 +41,11 @@ pub(crate) fn run(target: Option<&str>, seconds: u32, keep: bool) -> Result<()> 
         let known: Vec<_> = TARGETS.iter().map(|(known, _)| *known).collect();
         bail!("no target is named {name}; there are {}", known.join(", "));
     }
-    let tool = Tool::find()?;
-    tool.build()?;
+    let fuzz = CargoFuzz::find()?;
+    fuzz.build()?;
     for (name, _) in TARGETS {
         if target.is_none_or(|target| target == *name) {
-            tool.search(name, Bound::Seconds(seconds), keep)?;
+            fuzz.search(name, Bound::Seconds(seconds), keep)?;
         }
     }
     Ok(())
@@ -59,8 +60,8 @@ pub(crate) fn test(report: &mut Report) {
     {
         return;
     }
-    let tool = match Tool::find() {
-        Ok(tool) => tool,
+    let fuzz = match CargoFuzz::find() {
+        Ok(fuzz) => fuzz,
         Err(why) => {
             for (target, _) in TARGETS {
                 report.skip(&name_of(target), &format!("{why:#}"));
@@ -68,24 +69,24 @@ pub(crate) fn test(report: &mut Report) {
             return;
         }
     };
-    let built = tool.build();
+    let built = fuzz.build();
     for (target, inputs) in TARGETS {
         report.test(&name_of(target), || {
             if let Err(error) = &built {
                 bail!("{error:#}");
             }
-            tool.search(target, Bound::Inputs(*inputs), false)
+            fuzz.search(target, Bound::Inputs(*inputs), false)
         });
     }
 }
 
 /// A `cargo fuzz` that can be used.
-struct Tool {
+struct CargoFuzz {
     executable: PathBuf,
     output: PathBuf,
 }
 
-impl Tool {
+impl CargoFuzz {
     /// Finds or installs it, with all that a build needs; else says what is missing.
     fn find() -> Result<Self> {
         if !cfg!(unix) {
@@ -135,7 +136,7 @@ impl Tool {
     }
 
     fn build(&self) -> Result<()> {
-        process::run_tool(&mut self.command("build")?).context("the fuzz targets do not build")
+        tool::run(&mut self.command("build")?).context("the fuzz targets do not build")
     }
 
     /// Runs a target; an input that fails is kept in `rust/fuzz/artifacts` and told.
@@ -159,7 +160,7 @@ impl Tool {
             Bound::Inputs(count) => command.args([format!("-runs={count}"), "-seed=1".to_owned()]),
             Bound::Seconds(seconds) => command.arg(format!("-max_total_time={seconds}")),
         };
-        process::run_tool(&mut command).with_context(|| format!("fuzzing {target}"))?;
+        tool::run(&mut command).with_context(|| format!("fuzzing {target}"))?;
         if keep {
             let mut command = self.command("run")?;
             command.arg(target).arg(&kept).arg(&found).args([
@@ -169,7 +170,7 @@ impl Tool {
                 "-use_counters=0",
                 "-verbosity=0",
             ]);
-            process::run_tool(&mut command).with_context(|| format!("keeping for {target}"))?;
+            tool::run(&mut command).with_context(|| format!("keeping for {target}"))?;
         }
         Ok(())
     }
@@ -181,8 +182,7 @@ fn install(tools: &Path) -> Result<()> {
     command
         .args(["cargo-fuzz", "--version", version, "--locked", "--root"])
         .arg(tools);
-    process::run_tool(&mut command)
-        .with_context(|| format!("cargo-fuzz {version} cannot be installed"))
+    tool::run(&mut command).with_context(|| format!("cargo-fuzz {version} cannot be installed"))
 }
 
 fn has_version(executable: &Path) -> bool {

@@ -7,28 +7,24 @@ mod debian;
 mod defaults;
 mod demo;
 mod demo_export;
-mod engine;
-mod files;
 mod fuzz;
 mod godot;
-mod natlab;
-mod paths;
-mod process;
+mod lab;
+mod nftables;
+mod program;
 mod progress;
-mod report;
 mod rooms;
-mod scan;
-mod scenario;
-mod server;
 mod soak;
 mod test;
 
-use std::net::Ipv4Addr;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use noray_testkit::game::Others;
+use noray_testkit::interrupt;
 
 /// Builds, runs, tests and measures Noray for Godot.
 #[derive(Parser)]
@@ -131,24 +127,9 @@ enum Command {
     /// They are real Godots in network namespaces with Linux's own NATs between them: for Linux,
     /// as root. Without `nft` it is fetched from Debian. The last line is the sum.
     Natlab {
-        /// A checkout of foxssake/netfox, whose players then play with ours
-        #[arg(long, value_name = "DIR")]
-        netfox: Option<PathBuf>,
-        /// An installed copy of foxssake/noray (with its npm packages), where players then meet
-        #[arg(long, value_name = "DIR")]
-        noray: Option<PathBuf>,
-        /// Only tests with this in their name
-        filter: Option<String>,
-    },
-    /// Sends garbage to every UDP port of a process
-    #[command(hide = true)]
-    NatlabFlood {
-        /// The process's id
-        process: u32,
-        /// The address of its machine
-        address: Ipv4Addr,
-        /// Datagrams a second for each port
-        rate: u32,
+        /// Options of the lab: `--netfox DIR`, `--noray DIR`, and a part of tests' names
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
     },
 }
 
@@ -177,7 +158,7 @@ fn main() -> ExitCode {
 
 /// Returns whether all is well, where a command tells that apart from an error.
 fn run(command: Command) -> Result<bool> {
-    process::end_all_when_interrupted()?;
+    interrupt::end_all_when_interrupted()?;
     match command {
         Command::Demo { headless, players } => demo::run(headless, players)?,
         Command::Test {
@@ -193,7 +174,7 @@ fn run(command: Command) -> Result<bool> {
                 (_, true) => test::Part::Rust,
                 _ => test::Part::All,
             };
-            let others = scenario::Others { netfox, noray };
+            let others = Others { netfox, noray };
             return test::run(part, filter, &others, soak_minutes);
         }
         Command::Addon { release, targets } => {
@@ -219,16 +200,7 @@ fn run(command: Command) -> Result<bool> {
             keep,
         } => fuzz::run(target.as_deref(), seconds, keep)?,
         Command::Soak { minutes, players } => soak::run(minutes, players)?,
-        Command::Natlab {
-            netfox,
-            noray,
-            filter,
-        } => return natlab::run(filter, &scenario::Others { netfox, noray }),
-        Command::NatlabFlood {
-            process,
-            address,
-            rate,
-        } => natlab::flood::run(process, address, rate)?,
+        Command::Natlab { arguments } => return lab::run(&arguments),
     }
     Ok(true)
 }

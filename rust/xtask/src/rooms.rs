@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
+use noray_testkit::report::Report;
+use noray_testkit::{files, paths, tool};
 
-use crate::report::Report;
-use crate::{cargo, files, paths, process};
+use crate::cargo;
 
 /// All that the protocol may be made of: thiserror, what its macro is made of, and a keyed hash.
 const PROTOCOL_MAY_USE: &[&str] = &[
@@ -82,9 +82,8 @@ fn dependencies(package: &str) -> Result<BTreeSet<String>> {
     command
         .args(["--package", package, "--edges", "normal,build"])
         .args(["--target", "all", "--all-features"])
-        .args(["--prefix", "none", "--format", "{p}"])
-        .stdout(Stdio::piped());
-    process::run_tool_reading(&mut command, |line| {
+        .args(["--prefix", "none", "--format", "{p}"]);
+    tool::run_reading(&mut command, |line| {
         names.extend(line.split_whitespace().next().map(str::to_owned));
     })?;
     if !names.contains(package) {

@@ -4,35 +4,34 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use noray_testkit::child::ChildProcess;
+use noray_testkit::report::Report;
+use noray_testkit::tool;
 
-use crate::cargo::{self, Profile};
-use crate::process::{self, Game};
-use crate::report::Report;
-use crate::{defaults, server};
+use crate::cargo::Profile;
+use crate::{defaults, program};
 
 /// Its name among the tests.
 const NAME: &str = "server::soak";
 
 /// Runs the soak, with a server as players get it.
 pub(crate) fn run(minutes: u32, players: u32) -> Result<()> {
-    let mut command = command(Profile::Release, minutes, players)?;
-    process::run_tool_reading(&mut command, |line| println!("{line}"))
+    tool::run_on_terminal(&mut command(Profile::Release, minutes, players)?)
 }
 
 fn command(profile: Profile, minutes: u32, players: u32) -> Result<Command> {
-    let program = cargo::build("noray-soak", Profile::Debug, None)?;
-    let mut command = Command::new(program.join("noray-soak"));
+    let mut command = program::command(&program::build("noray-soak", Profile::Debug)?);
     command
         .arg(format!("--minutes={minutes}"))
         .arg(format!("--players={players}"))
         .arg("--server")
-        .arg(server::Server::build(profile)?);
+        .arg(program::build("noray-server", profile)?);
     Ok(command)
 }
 
 /// A soak beside other tests; dropping it ends it.
 pub(crate) struct Soak {
-    process: Game,
+    process: ChildProcess,
     minutes: u32,
 }
 
@@ -46,7 +45,7 @@ pub(crate) fn begin(report: &mut Report, minutes: u32) -> Option<Soak> {
         return None;
     }
     let start = || {
-        Game::start(
+        ChildProcess::start(
             "soak",
             command(Profile::Debug, minutes, defaults::SOAK_PLAYERS)?.arg("--nice"),
         )

@@ -1,16 +1,20 @@
 //! Every test: Rust, GDScript in a real Godot, and games of several processes.
 
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use noray_testkit::child::{ChildProcess, NoLine};
+use noray_testkit::defaults::{GAME_EXIT, IMPORT};
+use noray_testkit::game::Others;
+use noray_testkit::godot::{self, Godot};
+use noray_testkit::report::{Counts, Report};
+use noray_testkit::system::is_root;
+use noray_testkit::{paths, tool};
 
 use crate::cargo::{self, Profile};
-use crate::godot::{self, Godot};
-use crate::process::{self, Game, Missed};
-use crate::report::Report;
-use crate::scenario::{self, Others};
-use crate::{addon, defaults, demo, demo_export, engine, fuzz, natlab, paths, rooms, soak};
+use crate::{addon, defaults, demo, demo_export, fuzz, lab, rooms, soak};
 
 const RUNNER: &str = "res://runner.tscn";
 
@@ -56,7 +60,7 @@ pub(crate) fn run(
     if part != Part::Godot {
         lints(&mut report)?;
         // What does not build is told by `cargo test` itself.
-        let built = process::run_tool(cargo::command("test")?.args(["--workspace", "--no-run"]));
+        let built = tool::run(cargo::command("test")?.args(["--workspace", "--no-run"]));
         if built.is_ok() {
             soak = soak::begin(&mut report, soak_minutes);
         }
@@ -80,7 +84,7 @@ fn lints(report: &mut Report) -> Result<()> {
             continue;
         }
         report.test(name, || {
-            process::run_tool(cargo::command(arguments[0])?.args(&arguments[1..]))
+            tool::run(cargo::command(arguments[0])?.args(&arguments[1..]))
         });
     }
     Ok(())
@@ -102,47 +106,46 @@ fn cargo_tests(report: &mut Report, others: &Others) -> Result<()> {
         command.env("PUBLIC_NORAY_DIR", std::path::absolute(folder)?);
     }
     command.arg("--").args(report.filter());
-    let (mut passed, mut failed, mut skipped) = count_tests(&mut command);
-    if natlab::is_root() {
+    let mut sum = count_tests(&mut command);
+    if is_root() {
         // Those forge senders.
         let mut command = cargo::command("test")?;
         command
             .args(["--package", "noray-server", "--test", "server"])
             .args(["--", "--ignored"])
             .args(report.filter());
-        let (good, bad, _) = count_tests(&mut command);
-        passed += good;
-        failed += bad;
-        skipped = skipped.saturating_sub(good + bad);
+        let forging = count_tests(&mut command);
+        sum.passed += forging.passed;
+        sum.failed += forging.failed;
+        sum.skipped = sum.skipped.saturating_sub(forging.passed + forging.failed);
     }
-    report.add(passed, failed, skipped);
+    report.add(sum);
     Ok(())
 }
 
 /// Runs a `cargo test`, and adds up what passed, failed and was skipped.
-fn count_tests(command: &mut Command) -> (usize, usize, usize) {
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    command.stdout(Stdio::piped());
-    let result = process::run_tool_reading(command, |line| {
+fn count_tests(command: &mut Command) -> Counts {
+    let mut sum = Counts::default();
+    let result = tool::run_reading(command, |line| {
         println!("{line}");
-        if let Some((good, bad, ignored)) = counts(line) {
-            passed += good;
-            failed += bad;
-            skipped += ignored;
+        if let Some(counts) = counts(line) {
+            sum.passed += counts.passed;
+            sum.failed += counts.failed;
+            sum.skipped += counts.skipped;
         }
     });
     if let Err(error) = result
-        && failed == 0
+        && sum.failed == 0
     {
         // Not a test, but what should have run it.
         println!("FAILED cargo test: {error:#}");
-        failed = 1;
+        sum.failed = 1;
     }
-    (passed, failed, skipped)
+    sum
 }
 
-/// Passed, failed and ignored in `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
-fn counts(line: &str) -> Option<(usize, usize, usize)> {
+/// Reads passed, failed and ignored in `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+fn counts(line: &str) -> Option<Counts> {
     let line = line.strip_prefix("test result: ")?;
     let (_, counts) = line.split_once(". ")?;
     let count = |word: &str| {
@@ -150,38 +153,29 @@ fn counts(line: &str) -> Option<(usize, usize, usize)> {
             .split("; ")
             .find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
     };
-    Some((count("passed")?, count("failed")?, count("ignored")?))
+    Some(Counts {
+        passed: count("passed")?,
+        failed: count("failed")?,
+        skipped: count("ignored")?,
+    })
 }
 
 fn in_godot(report: &mut Report, others: &Others) {
-    let mut found = None;
     // Not by `report.test`: without these nothing else can run, whatever the filter.
-    for (name, step) in [
-        (
-            "finding a Godot",
-            &mut (|| {
-                found = Some(godot::find()?);
-                Ok(())
-            }) as &mut dyn FnMut() -> Result<()>,
-        ),
-        ("building and staging the addon", &mut || {
-            addon::run(Profile::Debug, &[])
-        }),
-    ] {
-        if let Err(error) = step() {
-            println!("FAILED {name}: {error:#}");
-            report.add(0, 1, 0);
-            return;
-        }
-    }
-    let Some(godot) = found else { return };
+    let ready = crate::godot::find().and_then(|godot| {
+        addon::run(Profile::Debug, &[])?;
+        Ok(godot)
+    });
+    let godot = match ready {
+        Ok(godot) => godot,
+        Err(error) => return report.fail("a Godot and the addon", &error),
+    };
     println!("Godot {} ({})", godot.version, godot.executable.display());
 
     // Not by `report.test` either: the other tests need what the import makes.
     for project in [paths::demo_project(), paths::godot_tests()] {
-        if let Err(error) = engine::import(&godot, &project) {
-            println!("FAILED importing {}: {error:#}", project.display());
-            report.add(0, 1, 0);
+        if let Err(error) = godot.import(&project) {
+            report.fail(&format!("importing {}", project.display()), &error);
         }
     }
     report.test("godot::editor_starts_no_thread_of_ours", || editor(&godot));
@@ -199,106 +193,99 @@ fn in_godot(report: &mut Report, others: &Others) {
             demo::play_headless(&godot, players, relay)
         });
     }
-    if let Err(error) = scenario::run(&godot, others, report) {
-        println!("FAILED games: {error:#}");
-        report.add(0, 1, 0);
-    }
-    natlab::test(&godot, others, report);
+    lab::test(&godot, others, report);
 }
 
 /// Opens the editor for a moment: the extension must load there without a runtime of its own,
 /// and without a word.
 fn editor(godot: &Godot) -> Result<()> {
-    let mut command = engine::headless(godot, &paths::demo_project())?;
+    let mut command = godot.headless(&paths::demo_project())?;
     // Frames, of which a headless editor draws some hundred in a second.
     command.args(["--verbose", "--editor", "--quit-after", "300"]);
-    let mut game = Game::start("editor", &mut command)?;
-    let until = Instant::now() + defaults::IMPORT;
+    let mut editor = ChildProcess::start("editor", &mut command)?;
+    let until = Instant::now() + IMPORT;
     let mut ours = Vec::new();
-    while !game.has_ended() && Instant::now() < until {
-        ours.extend(
-            game.thread_names()
-                .into_iter()
-                .filter(|name| name.starts_with("noray") || name.starts_with("tokio")),
-        );
-        std::thread::sleep(std::time::Duration::from_millis(20));
+    while !editor.has_ended() && Instant::now() < until {
+        let names = thread_names(editor.id()).into_iter();
+        ours.extend(names.filter(|name| name.starts_with("noray") || name.starts_with("tokio")));
+        sleep(Duration::from_millis(20));
     }
     ours.sort();
     ours.dedup();
-    engine::finish(game, defaults::GAME_EXIT)?;
+    godot::finish(editor, GAME_EXIT)?;
     if !ours.is_empty() {
         bail!("it started threads: {}", ours.join(", "));
     }
     Ok(())
 }
 
-/// The suites in `rust/godot-tests`, by their runner in Godot.
+#[cfg(target_os = "linux")]
+fn thread_names(process: u32) -> Vec<String> {
+    use noray_testkit::process_info::ProcessInfo;
+
+    let names = ProcessInfo::of(process).and_then(|process| process.thread_names());
+    // It may have ended.
+    names.unwrap_or_default()
+}
+
+/// Linux alone tells them.
+#[cfg(not(target_os = "linux"))]
+fn thread_names(_process: u32) -> Vec<String> {
+    Vec::new()
+}
+
+/// Runs the suites in `rust/godot-tests`, by their runner in Godot.
 fn gdscript(godot: &Godot, report: &mut Report) {
     match run_suites(godot, report.filter()) {
-        Ok((passed, failed, skipped)) => report.add(passed, failed, skipped),
-        Err(error) => {
-            println!("FAILED the tests in Godot: {error:#}");
-            report.add(0, 1, 0);
-        }
+        Ok(counts) => report.add(counts),
+        Err(error) => report.fail("the tests in Godot", &error),
     }
 }
 
-fn run_suites(godot: &Godot, filter: Option<&str>) -> Result<(usize, usize, usize)> {
-    let mut command = engine::headless(godot, &paths::godot_tests())?;
+fn run_suites(godot: &Godot, filter: Option<&str>) -> Result<Counts> {
+    let mut command = godot.headless(&paths::godot_tests())?;
     // Names what leaks.
     command.args(["--verbose", RUNNER, "--"]);
     let junit = paths::target()?.join("godot-tests.xml");
     command.arg(format!("--junit={}", junit.display()));
     command.args(filter);
-    let mut game = Game::start("tests", &mut command)?;
-    let mut read = 0;
+    let mut runner = ChildProcess::start("tests", &mut command)?;
     let mut result = None;
     let mut nothing_chosen = false;
     loop {
         let until = Instant::now() + defaults::TEST_SILENCE;
-        let line = game.wait_for(&mut read, until, |line| {
+        let line = runner.wait_for_line(until, |line| {
             line.strip_prefix("[test] ").map(str::to_owned)
         });
         match line {
             Ok(line) => {
                 println!("{line}");
                 nothing_chosen |= line == NOTHING_CHOSEN;
-                result = summary(&line).or(result);
+                result = Counts::parse(&line).or(result);
             }
-            Err(Missed::Ended) => break,
-            Err(Missed::TimeOut) => {
-                let _ = engine::finish(game, std::time::Duration::ZERO)
+            Err(NoLine::Ended) => break,
+            Err(NoLine::TimedOut) => {
+                let _ = godot::finish(runner, Duration::ZERO)
                     .inspect_err(|error| println!("{error:#}"));
                 bail!("no line came for {:.0?}", defaults::TEST_SILENCE);
             }
         }
     }
-    let mut ended = game.finish(defaults::GAME_EXIT);
-    let Some((passed, failed, skipped)) = result else {
-        bail!("they end without a sum\n{}", engine::tail(&ended.lines));
+    let mut ended = runner.finish(GAME_EXIT);
+    let Some(mut counts) = result else {
+        bail!("they end without a sum\n{}", godot::tail(&ended.lines));
     };
-    if failed > 0 || (nothing_chosen && filter.is_some()) {
+    if counts.failed > 0 || (nothing_chosen && filter.is_some()) {
         // The exit code says the same, which is counted already.
         ended
             .problems
             .retain(|problem| !problem.ends_with("exit status: 1"));
     }
-    if let Err(error) = engine::judge(ended) {
+    if let Err(error) = godot::judge(ended) {
         println!("FAILED the log of the tests in Godot: {error:#}");
-        return Ok((passed, failed + 1, skipped));
+        counts.failed += 1;
     }
-    Ok((passed, failed, skipped))
-}
-
-/// The counts in `3 passed, 1 failed, 2 skipped`.
-fn summary(line: &str) -> Option<(usize, usize, usize)> {
-    let (passed, rest) = line.split_once(", ")?;
-    let (failed, skipped) = rest.split_once(", ")?;
-    Some((
-        passed.strip_suffix(" passed")?.parse().ok()?,
-        failed.strip_suffix(" failed")?.parse().ok()?,
-        skipped.strip_suffix(" skipped")?.parse().ok()?,
-    ))
+    Ok(counts)
 }
 
 #[cfg(test)]
@@ -309,13 +296,12 @@ mod tests {
     fn the_counts_of_cargo_test_are_read() {
         let line = "test result: FAILED. 12 passed; 1 failed; 2 ignored; 0 measured; \
                     30 filtered out; finished in 0.42s";
-        assert_eq!(counts(line), Some((12, 1, 2)));
+        let expected = Counts {
+            passed: 12,
+            failed: 1,
+            skipped: 2,
+        };
+        assert_eq!(counts(line), Some(expected));
         assert_eq!(counts("test lines::a ... ok"), None);
-    }
-
-    #[test]
-    fn the_sum_of_the_runner_in_godot_is_read() {
-        assert_eq!(summary("3 passed, 1 failed, 2 skipped"), Some((3, 1, 2)));
-        assert_eq!(summary("ok suite.test_a (0.1 s)"), None);
     }
 }

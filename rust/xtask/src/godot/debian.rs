@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use noray_testkit::files;
+use noray_testkit::godot::Godot;
 
 use crate::debian::{self, Machine, Wanted};
-use crate::files;
 
 /// Godot (about 160 MB with its libraries), if possible with what draws windows in software,
 /// for a machine without a graphics card.
@@ -55,7 +56,7 @@ fn finish(part: &Path, machine: &Machine) -> Result<()> {
     fs::write(&script, wrapper(machine, loader, graphics))
         .with_context(|| format!("cannot write {}", script.display()))?;
     files::make_executable(&script)?;
-    super::check(&script)?;
+    Godot::at(&script)?;
     Ok(())
 }
 

@@ -6,12 +6,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use noray_testkit::files;
+use noray_testkit::godot::Godot;
 use sha2::{Digest, Sha512};
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
-use crate::progress::{Counted, Progress};
-use crate::{defaults, files};
+use crate::{defaults, progress};
 
 /// Where releases lie, by tag.
 const RELEASES: &str = "https://github.com/godotengine/godot/releases/download";
@@ -97,12 +98,12 @@ fn fill(release: &str, build: &Build, part: &Path) -> Result<()> {
     let mut response = get(&agent, &url)?;
     let length = response.body().content_length().unwrap_or(0);
     let title = format!("downloading {}", build.archive);
-    let mut progress = Progress::of_bytes(&title, length);
-    let mut reader = Counted::new(response.body_mut().as_reader(), &mut progress);
+    let bar = progress::of_bytes(&title, length);
+    let mut reader = bar.wrap_read(response.body_mut().as_reader());
     let mut file =
         File::create(&archive).with_context(|| format!("cannot write {}", archive.display()))?;
     io::copy(&mut reader, &mut file).with_context(|| format!("cannot download {url}"))?;
-    drop(progress);
+    bar.finish_and_clear();
 
     let got = digest(&archive)?;
     if got != wanted {
@@ -119,7 +120,7 @@ fn fill(release: &str, build: &Build, part: &Path) -> Result<()> {
         bail!("{} holds no {}", build.archive, build.executable);
     }
     files::make_executable(&executable)?;
-    super::check(&executable)?;
+    Godot::at(&executable)?;
     Ok(())
 }
 

@@ -1,15 +1,10 @@
-//! Where players may be, and where they meet.
+//! What cases combine: where players are, which server they meet at, and how they meet.
 
 use std::fmt;
 
-use anyhow::Result;
-
-use super::routers;
-use super::topology::{Home, Lab};
-
 /// Where a player is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Place {
+pub(crate) enum Location {
     /// No router.
     Public,
     /// Endpoint-independent mapping and filtering.
@@ -24,9 +19,9 @@ pub(super) enum Place {
     RelayOnly,
 }
 
-impl Place {
+impl Location {
     /// All of them.
-    pub(super) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Public,
         Self::FullCone,
         Self::Home,
@@ -35,8 +30,8 @@ impl Place {
         Self::RelayOnly,
     ];
 
-    /// Its name in a test's name.
-    pub(super) fn key(self) -> &'static str {
+    /// Returns its name in a test's name.
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Public => "public",
             Self::FullCone => "full_cone",
@@ -47,26 +42,13 @@ impl Place {
         }
     }
 
-    /// Makes such a place with one player's machine.
-    pub(super) fn make(self, lab: &Lab, name: &str) -> Result<Home> {
-        let (router, outer) = match self {
-            Self::Public => return lab.public(name),
-            Self::FullCone => (routers::FULL_CONE, None),
-            Self::Home => (routers::HOME, None),
-            Self::TwoRouters => (routers::HOME, Some(routers::HOME_CHANGING_PORTS)),
-            Self::Symmetric => (routers::SYMMETRIC, None),
-            Self::RelayOnly => (routers::RELAY_ONLY, None),
-        };
-        lab.home(name, router, outer, 1)
-    }
-
-    /// Whether its open ports take packets from anyone.
-    pub(super) fn takes_from_anyone(self) -> bool {
+    /// Returns whether its open ports take packets from anyone.
+    pub(crate) fn takes_from_anyone(self) -> bool {
         matches!(self, Self::Public | Self::FullCone)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Public => "public address",
@@ -81,16 +63,16 @@ impl fmt::Display for Place {
 
 /// Which server players meet at.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Site {
+pub(crate) enum ServerKind {
     /// Our own.
     Ours,
     /// The public one, generation 1.
     Public,
 }
 
-impl Site {
-    /// Its name in a test's name.
-    pub(super) fn key(self) -> &'static str {
+impl ServerKind {
+    /// Returns its name in a test's name.
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Ours => "our_server",
             Self::Public => "public_server",
@@ -98,11 +80,30 @@ impl Site {
     }
 }
 
-impl fmt::Display for Site {
+impl fmt::Display for ServerKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Ours => "our server",
             Self::Public => "public server",
         })
+    }
+}
+
+/// How a player meets others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flow {
+    /// `Noray.host()` and `Noray.join()`.
+    Calls,
+    /// The guide's plain flow.
+    Plain,
+}
+
+impl Flow {
+    /// Returns what stands for it in a test's name.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Calls => "",
+            Self::Plain => "plain_flow::",
+        }
     }
 }

@@ -3,17 +3,18 @@
 //! All homes use the same private network, as most do. Addresses of the world are those that are
 //! kept for documentation (RFC 5737); none leaves the namespaces, which have no way out.
 
-use std::fs;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Context, Result, bail};
+use noray_testkit::interrupt::{lock, when_interrupted};
+use noray_testkit::system::kill;
 
-use super::lock;
-use super::routers::{self, Router, UDP_TIMEOUT};
-use super::tools::Tools;
-use crate::process;
+use crate::kinds::Location;
+use crate::namespaces::Namespaces;
+use crate::routers::{self, Router, UDP_TIMEOUT};
 
 /// What the names of all our namespaces begin with; the id of the run's process follows.
 const PREFIX: &str = "nl";
@@ -33,73 +34,96 @@ const SETTINGS: &str = "\
     echo 0 > ipv4/conf/default/rp_filter\n\
     test ! -e bridge || echo 0 > bridge/bridge-nf-call-iptables\n";
 
-/// The tools of the run that is to be cleaned up when we are interrupted.
-static RUNNING: Mutex<Option<Tools>> = Mutex::new(None);
+/// What this run's namespaces are removed with, also when we are interrupted.
+static RUNNING: Mutex<Option<Namespaces>> = Mutex::new(None);
 
 /// A namespace of this run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Machine {
     /// The namespace's name.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// Its address on its own network.
-    pub address: Ipv4Addr,
+    pub(crate) address: Ipv4Addr,
 }
 
-/// Players' machines at one place, and the routers between them and the world.
-pub(super) struct Home {
+/// Players' machines at one location, and the routers between them and the world.
+pub(crate) struct Home {
     /// The address that the world sees.
-    pub outside: Ipv4Addr,
+    pub(crate) outside: Ipv4Addr,
     /// The players' machines.
-    pub players: Vec<Machine>,
+    pub(crate) players: Vec<Machine>,
     /// The innermost router.
     router: Option<String>,
 }
 
+impl Home {
+    /// Returns one of the players' machines.
+    pub(crate) fn player(&self, number: usize) -> Result<&Machine> {
+        let machine = self.players.get(number);
+        machine.context("the home has too few machines")
+    }
+}
+
 /// The world. It and all that is attached to it is gone when this is dropped.
-pub(super) struct Lab {
-    tools: Tools,
+pub(crate) struct Network {
+    namespaces: Namespaces,
     links: AtomicU16,
     servers: Vec<Machine>,
 }
 
-impl Lab {
+impl Network {
     /// Makes the world with this many machines for servers, after cleaning up what dead runs
     /// left.
-    pub(super) fn new(tools: &Tools, servers: usize) -> Result<Self> {
-        remove_left_overs(tools)?;
-        process::when_interrupted(remove_own);
-        *lock(&RUNNING) = Some(tools.clone());
-        let mut lab = Self {
-            tools: tools.clone(),
+    pub(crate) fn new(namespaces: &Namespaces, servers: usize) -> Result<Self> {
+        remove_left_overs(namespaces)?;
+        when_interrupted(remove_own);
+        *lock(&RUNNING) = Some(namespaces.clone());
+        let mut network = Self {
+            namespaces: namespaces.clone(),
             links: AtomicU16::new(0),
             servers: Vec::new(),
         };
-        lab.make(&lab.name("world"))
+        network
+            .make(&network.name("world"))
             .context("cannot make a network namespace")?;
-        tools
-            .nft(&lab.name("world"), &routers::world(0))
+        namespaces
+            .nft(&network.name("world"), &routers::world(0))
             .context("cannot give a namespace rules")?;
         for number in 0..servers {
-            let namespace = lab.name(&format!("server{number}"));
-            lab.make(&namespace)?;
-            let address = lab.attach(&namespace)?;
-            lab.servers.push(Machine { namespace, address });
+            let namespace = network.name(&format!("server{number}"));
+            network.make(&namespace)?;
+            let address = network.attach(&namespace)?;
+            network.servers.push(Machine { namespace, address });
         }
-        Ok(lab)
+        Ok(network)
     }
 
-    /// The programs that work on namespaces.
-    pub(super) fn tools(&self) -> &Tools {
-        &self.tools
+    /// Returns what runs programs in namespaces.
+    pub(crate) fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
     }
 
-    /// The machines for servers.
-    pub(super) fn servers(&self) -> &[Machine] {
-        &self.servers
+    /// Returns one of the machines for servers.
+    pub(crate) fn server(&self, number: usize) -> Result<&Machine> {
+        let machine = self.servers.get(number);
+        machine.context("there are too few machines for servers")
     }
 
-    /// A place where players have addresses of the world: one machine.
-    pub(super) fn public(&self, name: &str) -> Result<Home> {
+    /// Makes a kind of location with one player's machine.
+    pub(crate) fn location(&self, location: Location, name: &str) -> Result<Home> {
+        let (router, outer) = match location {
+            Location::Public => return self.public(name),
+            Location::FullCone => (routers::FULL_CONE, None),
+            Location::Home => (routers::HOME, None),
+            Location::TwoRouters => (routers::HOME, Some(routers::HOME_CHANGING_PORTS)),
+            Location::Symmetric => (routers::SYMMETRIC, None),
+            Location::RelayOnly => (routers::RELAY_ONLY, None),
+        };
+        self.home(name, router, outer, 1)
+    }
+
+    /// Makes one machine that has an address of the world.
+    pub(crate) fn public(&self, name: &str) -> Result<Home> {
         let namespace = self.name(name);
         self.make(&namespace)?;
         let outside = self.attach(&namespace)?;
@@ -113,9 +137,9 @@ impl Lab {
         })
     }
 
-    /// A home with this router and some players' machines. `outer` is a second router between
+    /// Makes a home with this router and some players' machines. `outer` is a second router between
     /// it and the world.
-    pub(super) fn home(
+    pub(crate) fn home(
         &self,
         name: &str,
         router: Router,
@@ -160,17 +184,17 @@ impl Lab {
     }
 
     /// Shuts a home's router for all UDP but the servers', or opens it.
-    pub(super) fn shut(&self, home: &Home, shut: bool) -> Result<()> {
+    pub(crate) fn shut(&self, home: &Home, shut: bool) -> Result<()> {
         match &home.router {
-            Some(router) => self.tools.nft(router, &routers::gate(shut)),
+            Some(router) => self.namespaces.nft(router, &routers::gate(shut)),
             None => bail!("there is no router"),
         }
     }
 
     /// Lets this share of what comes from and goes to these addresses get lost.
-    pub(super) fn lose(&self, percent: u8, addresses: &[Ipv4Addr]) -> Result<()> {
+    pub(crate) fn lose(&self, percent: u8, addresses: &[Ipv4Addr]) -> Result<()> {
         let rules = routers::world(percent) + &routers::lossy(addresses);
-        self.tools.nft(&self.name("world"), &rules)
+        self.namespaces.nft(&self.name("world"), &rules)
     }
 
     fn name(&self, what: &str) -> String {
@@ -178,9 +202,10 @@ impl Lab {
     }
 
     fn make(&self, namespace: &str) -> Result<()> {
-        self.tools.ip(None, &format!("netns add {namespace}\n"))?;
-        self.tools.ip(Some(namespace), "link set lo up\n")?;
-        self.tools.shell(namespace, SETTINGS)
+        self.namespaces
+            .ip(None, &format!("netns add {namespace}\n"))?;
+        self.namespaces.ip(Some(namespace), "link set lo up\n")?;
+        self.namespaces.shell(namespace, SETTINGS)
     }
 
     /// Connects a machine to the world and returns its address there.
@@ -188,20 +213,20 @@ impl Lab {
         let number = self.links.fetch_add(1, Ordering::Relaxed);
         let [in_world, address] = link_addresses(number)?;
         let world = self.name("world");
-        self.tools.ip(
+        self.namespaces.ip(
             None,
             &format!(
                 "link add wan netns {namespace} type veth peer name link{number} netns {world}\n"
             ),
         )?;
-        self.tools.ip(
+        self.namespaces.ip(
             Some(&world),
             &format!(
                 "address add {in_world}/31 dev link{number}\n\
                  link set link{number} up\n"
             ),
         )?;
-        self.tools.ip(
+        self.namespaces.ip(
             Some(namespace),
             &format!(
                 "address add {address}/31 dev wan\n\
@@ -217,7 +242,7 @@ impl Lab {
     /// Gives a router the switch that its players are plugged into.
     fn lan(&self, router: &str, network: &str) -> Result<()> {
         // Without snooping multicast reaches everyone, as on a home's switch.
-        self.tools.ip(
+        self.namespaces.ip(
             Some(router),
             &format!(
                 "link add lan type bridge forward_delay 0 stp_state 0 mcast_snooping 0\n\
@@ -235,17 +260,17 @@ impl Lab {
         network: &str,
         host: u8,
     ) -> Result<()> {
-        self.tools.ip(
+        self.namespaces.ip(
             None,
             &format!(
                 "link add {interface} netns {machine} type veth peer name plug{host} netns {router}\n"
             ),
         )?;
-        self.tools.ip(
+        self.namespaces.ip(
             Some(router),
             &format!("link set plug{host} master lan\nlink set plug{host} up\n"),
         )?;
-        self.tools.ip(
+        self.namespaces.ip(
             Some(machine),
             &format!(
                 "address add {network}.{host}/24 dev {interface}\n\
@@ -267,7 +292,7 @@ impl Lab {
              done\n\
              exit 1\n"
         );
-        self.tools
+        self.namespaces
             .shell(namespace, &script)
             .with_context(|| format!("{interface} in {namespace} stays down"))
     }
@@ -281,9 +306,9 @@ impl Lab {
     ) -> Result<()> {
         let servers: Vec<Ipv4Addr> = self.servers.iter().map(|server| server.address).collect();
         let rules = router.rules(outside, &format!("{network}.0/24"), &servers);
-        self.tools.nft(namespace, &rules)?;
+        self.namespaces.nft(namespace, &rules)?;
         // The settings appear with the first rule that needs the connection table.
-        self.tools.shell(
+        self.namespaces.shell(
             namespace,
             &format!(
                 "echo {UDP_TIMEOUT} > /proc/sys/net/netfilter/nf_conntrack_udp_timeout\n\
@@ -293,7 +318,7 @@ impl Lab {
     }
 }
 
-impl Drop for Lab {
+impl Drop for Network {
     fn drop(&mut self) {
         remove_own();
     }
@@ -302,12 +327,12 @@ impl Drop for Lab {
 /// Removes this run's namespaces: once, though an interruption and an error may both ask for it.
 fn remove_own() {
     let mut running = lock(&RUNNING);
-    if let Some(tools) = running.take() {
-        remove(&tools, std::process::id());
+    if let Some(namespaces) = running.take() {
+        remove(&namespaces, std::process::id());
     }
 }
 
-/// The two ends of a link to the world.
+/// Returns the two ends of a link to the world.
 fn link_addresses(number: u16) -> Result<[Ipv4Addr; 2]> {
     // Three networks of 128 links each.
     const NETWORKS: [[u8; 3]; 3] = [[203, 0, 113], [198, 51, 100], [192, 0, 2]];
@@ -322,46 +347,47 @@ fn host_of(network: &str, host: u8) -> Result<Ipv4Addr> {
 }
 
 /// Removes the namespaces of runs whose process is gone, with what still runs in them.
-fn remove_left_overs(tools: &Tools) -> Result<()> {
-    let mut dead: Vec<u32> = tools
-        .namespaces()?
+fn remove_left_overs(namespaces: &Namespaces) -> Result<()> {
+    let mut dead: Vec<u32> = namespaces
+        .list()?
         .iter()
         .filter_map(|name| run_of(name))
-        .filter(|&run| !is_xtask(run) || run == std::process::id())
+        .filter(|&run| !is_alive(run) || run == std::process::id())
         .collect();
     dead.sort_unstable();
     dead.dedup();
     for run in dead {
         eprintln!("removing the network that run {run} left behind");
-        remove(tools, run);
+        remove(namespaces, run);
     }
     Ok(())
 }
 
-/// The process of the run that a namespace belongs to.
+/// Returns the process of the run that a namespace belongs to.
 fn run_of(namespace: &str) -> Option<u32> {
     let (run, _) = namespace.strip_prefix(PREFIX)?.split_once('-')?;
     run.parse().ok()
 }
 
-/// Whether a process of this kind has the id: another one may have it by now.
-fn is_xtask(id: u32) -> bool {
-    fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "xtask")
+/// Returns whether a process has this id. Another program may have it by now: its namespaces then
+/// stay a while longer, since to remove those of a living lab would be worse.
+fn is_alive(id: u32) -> bool {
+    Path::new(&format!("/proc/{id}")).exists()
 }
 
 /// Ends what runs in a run's namespaces, and removes them. Goes on when one resists.
-fn remove(tools: &Tools, run: u32) {
-    let Ok(names) = tools.namespaces() else {
+fn remove(namespaces: &Namespaces, run: u32) {
+    let Ok(names) = namespaces.list() else {
         return;
     };
     let mut lines = String::new();
     for name in names.iter().filter(|name| run_of(name) == Some(run)) {
-        for process in tools.processes(name) {
-            process::kill(process);
+        for process in namespaces.processes(name) {
+            kill(process);
         }
         lines.push_str(&format!("netns delete {name}\n"));
     }
-    if let Err(error) = tools.ip_whatever_fails(&lines) {
+    if let Err(error) = namespaces.ip_whatever_fails(&lines) {
         eprintln!("some of the lab's namespaces stay: {error:#}");
     }
 }

@@ -1,20 +1,23 @@
-//! Looks whether the routers of the lab are what they are called, by plain sockets.
+//! Checks by plain sockets that the routers of the lab are what they are called.
 
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsFd as _;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::routers::{Router, UDP_TIMEOUT};
-use super::topology::{Home, Lab, Machine};
+use crate::network::{Home, Machine, Network};
+use crate::routers::{Router, UDP_TIMEOUT};
 
 /// Longer than any packet is under way here.
 const ARRIVAL: Duration = Duration::from_millis(300);
 
 /// Where the sockets of the two strangers are.
-struct World {
+struct Strangers {
     near: UdpSocket,
     near_other_port: UdpSocket,
     far: UdpSocket,
@@ -22,46 +25,46 @@ struct World {
 }
 
 /// Fails when a router behaves other than it is described.
-pub(super) fn check(lab: &Lab, name: &str, router: Router) -> Result<()> {
-    let home = lab.home(&format!("probe-{name}"), router, None, 2)?;
-    let near = lab.public(&format!("probe-{name}-near"))?;
-    let far = lab.public(&format!("probe-{name}-far"))?;
-    let world = World {
-        near: socket(player(&near, 0)?)?,
-        near_other_port: socket(player(&near, 0)?)?,
-        far: socket(player(&far, 0)?)?,
-        server: socket(lab.servers().first().context("there is no server")?)?,
+pub(crate) fn check(network: &Network, name: &str, router: Router) -> Result<()> {
+    let home = network.home(&format!("probe-{name}"), router, None, 2)?;
+    let near = network.public(&format!("probe-{name}-near"))?;
+    let far = network.public(&format!("probe-{name}-far"))?;
+    let strangers = Strangers {
+        near: socket(near.player(0)?)?,
+        near_other_port: socket(near.player(0)?)?,
+        far: socket(far.player(0)?)?,
+        server: socket(network.server(0)?)?,
     };
     if router.shut {
-        let inside = socket(player(&home, 0)?)?;
+        let inside = socket(home.player(0)?)?;
         ensure!(
-            arrives(&inside, &world.server)?.is_some(),
+            arrives(&inside, &strangers.server)?.is_some(),
             "the server is out of reach"
         );
         ensure!(
-            arrives(&inside, &world.near)?.is_none(),
+            arrives(&inside, &strangers.near)?.is_none(),
             "a stranger is in reach"
         );
-        lab.shut(&home, false)?;
-        check_mapping(&home, router, &world)?;
-        lab.shut(&home, true)?;
+        network.shut(&home, false)?;
+        check_mapping(&home, router, &strangers)?;
+        network.shut(&home, true)?;
         ensure!(
-            arrives(&inside, &world.near)?.is_none(),
+            arrives(&inside, &strangers.near)?.is_none(),
             "it does not shut again"
         );
         return Ok(());
     }
-    check_mapping(&home, router, &world)?;
-    check_filtering(&home, router, &world)?;
-    check_hairpin(&home, router, &world)?;
-    check_silence(&home, router, &world)
+    check_mapping(&home, router, &strangers)?;
+    check_filtering(&home, router, &strangers)?;
+    check_hairpin(&home, router, &strangers)?;
+    check_silence(&home, router, &strangers)
 }
 
-fn check_mapping(home: &Home, router: Router, world: &World) -> Result<()> {
-    let inside = socket(player(home, 0)?)?;
+fn check_mapping(home: &Home, router: Router, strangers: &Strangers) -> Result<()> {
+    let inside = socket(home.player(0)?)?;
     let own = inside.local_addr()?.port();
     let mut seen = Vec::new();
-    for stranger in [&world.near, &world.near_other_port, &world.far] {
+    for stranger in [&strangers.near, &strangers.near_other_port, &strangers.far] {
         let from = arrives(&inside, stranger)?.context("nothing goes out")?;
         ensure!(from.ip() == home.outside, "it goes out from {from}");
         seen.push(from.port());
@@ -82,15 +85,15 @@ fn check_mapping(home: &Home, router: Router, world: &World) -> Result<()> {
     Ok(())
 }
 
-fn check_filtering(home: &Home, router: Router, world: &World) -> Result<()> {
-    let inside = socket(player(home, 0)?)?;
-    let mapped = arrives(&inside, &world.near)?.context("nothing goes out")?;
-    for stranger in [&world.near_other_port, &world.far] {
+fn check_filtering(home: &Home, router: Router, strangers: &Strangers) -> Result<()> {
+    let inside = socket(home.player(0)?)?;
+    let mapped = arrives(&inside, &strangers.near)?.context("nothing goes out")?;
+    for stranger in [&strangers.near_other_port, &strangers.far] {
         let came = arrives_at(stranger, &inside, mapped)?.is_some();
         ensure!(came == router.open, "from a stranger it lets in: {came}");
     }
     // What came unexpected must not have changed the mapping.
-    let again = arrives(&inside, &world.far)?.context("nothing goes out to a stranger")?;
+    let again = arrives(&inside, &strangers.far)?.context("nothing goes out to a stranger")?;
     ensure!(
         (again == mapped) == router.is_endpoint_independent(),
         "it was {mapped} and is {again}"
@@ -98,9 +101,9 @@ fn check_filtering(home: &Home, router: Router, world: &World) -> Result<()> {
     Ok(())
 }
 
-fn check_hairpin(home: &Home, router: Router, world: &World) -> Result<()> {
-    let [first, second] = [socket(player(home, 0)?)?, socket(player(home, 1)?)?];
-    let mapped = arrives(&second, &world.near)?.context("nothing goes out")?;
+fn check_hairpin(home: &Home, router: Router, strangers: &Strangers) -> Result<()> {
+    let [first, second] = [socket(home.player(0)?)?, socket(home.player(1)?)?];
+    let mapped = arrives(&second, &strangers.near)?.context("nothing goes out")?;
     let came = arrives_at(&first, &second, mapped)?;
     ensure!(came.is_some() == router.hairpin, "the hairpin: {came:?}");
     if let Some(from) = came {
@@ -115,26 +118,20 @@ fn check_hairpin(home: &Home, router: Router, world: &World) -> Result<()> {
     Ok(())
 }
 
-fn check_silence(home: &Home, router: Router, world: &World) -> Result<()> {
-    let inside = socket(player(home, 0)?)?;
-    let mapped = arrives(&inside, &world.near)?.context("nothing goes out")?;
+fn check_silence(home: &Home, router: Router, strangers: &Strangers) -> Result<()> {
+    let inside = socket(home.player(0)?)?;
+    let mapped = arrives(&inside, &strangers.near)?.context("nothing goes out")?;
     thread::sleep(Duration::from_secs(u64::from(UDP_TIMEOUT) + 2));
     ensure!(
-        arrives_at(&world.near, &inside, mapped)?.is_none(),
+        arrives_at(&strangers.near, &inside, mapped)?.is_none(),
         "it still lets in after its time-out"
     );
-    let again = arrives(&inside, &world.near)?.context("nothing goes out any more")?;
+    let again = arrives(&inside, &strangers.near)?.context("nothing goes out any more")?;
     ensure!(
         (again == mapped) == router.keeps_ports(),
         "it was {mapped} and is {again} after the time-out"
     );
     Ok(())
-}
-
-fn player(home: &Home, number: usize) -> Result<&Machine> {
-    home.players
-        .get(number)
-        .context("the home has too few machines")
 }
 
 /// Sends a packet to a stranger's own address and returns where it seems to come from.
@@ -172,16 +169,11 @@ fn bind(address: Ipv4Addr) -> Result<UdpSocket> {
 
 /// Does something on a thread of its own that lives in a network namespace. A socket stays
 /// where it was made.
-#[cfg(target_os = "linux")]
 fn within<T: Send + 'static>(
     namespace: &str,
     task: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    use std::os::fd::AsFd as _;
-
-    use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-
-    let link = std::fs::File::open(format!("/run/netns/{namespace}"))?;
+    let link = File::open(format!("/run/netns/{namespace}"))?;
     let thread = thread::spawn(move || {
         move_into_link_name_space(link.as_fd(), Some(LinkNameSpaceType::Network))?;
         task()
@@ -189,9 +181,4 @@ fn within<T: Send + 'static>(
     thread
         .join()
         .map_err(|_| anyhow!("the thread in {namespace} panicked"))?
-}
-
-#[cfg(not(target_os = "linux"))]
-fn within<T>(namespace: &str, _task: impl FnOnce() -> Result<T>) -> Result<T> {
-    Err(anyhow!("there is no {namespace} on this system"))
 }

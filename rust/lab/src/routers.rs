@@ -9,7 +9,7 @@
 use std::net::Ipv4Addr;
 
 /// Seconds without a packet after which a router forgets a mapping: the shortest that is common.
-pub(super) const UDP_TIMEOUT: u32 = 30;
+pub(crate) const UDP_TIMEOUT: u32 = 30;
 
 /// What a router does to the source port.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,19 +24,19 @@ enum Mapping {
 
 /// A router's behaviour.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Router {
+pub(crate) struct Router {
     mapping: Mapping,
     /// Endpoint-independent filtering: a mapped port takes packets from anyone. Otherwise only
     /// from where something was sent to (address- and port-dependent filtering).
-    pub open: bool,
+    pub(crate) open: bool,
     /// Players behind it reach each other by their outside addresses.
-    pub hairpin: bool,
+    pub(crate) hairpin: bool,
     /// Lets UDP through to the noray servers alone, until [`gate`] opens it.
-    pub shut: bool,
+    pub(crate) shut: bool,
 }
 
 /// What Linux calls port-preserving masquerade; no hairpin.
-pub(super) const HOME: Router = Router {
+pub(crate) const HOME: Router = Router {
     mapping: Mapping::Preserving,
     open: false,
     hairpin: false,
@@ -44,35 +44,35 @@ pub(super) const HOME: Router = Router {
 };
 
 /// As [`HOME`], but with a random port for each mapping.
-pub(super) const HOME_CHANGING_PORTS: Router = Router {
+pub(crate) const HOME_CHANGING_PORTS: Router = Router {
     mapping: Mapping::Changing,
     ..HOME
 };
 
 /// As [`HOME_CHANGING_PORTS`], with hairpin.
-pub(super) const HOME_HAIRPIN: Router = Router {
+pub(crate) const HOME_HAIRPIN: Router = Router {
     hairpin: true,
     ..HOME_CHANGING_PORTS
 };
 
 /// Full cone.
-pub(super) const FULL_CONE: Router = Router {
+pub(crate) const FULL_CONE: Router = Router {
     open: true,
     hairpin: true,
     ..HOME_CHANGING_PORTS
 };
 
 /// Many mobile networks and company routers.
-pub(super) const SYMMETRIC: Router = Router {
+pub(crate) const SYMMETRIC: Router = Router {
     mapping: Mapping::Symmetric,
     ..HOME
 };
 
 /// As [`HOME`], but all UDP that is not the noray server's is dropped.
-pub(super) const RELAY_ONLY: Router = Router { shut: true, ..HOME };
+pub(crate) const RELAY_ONLY: Router = Router { shut: true, ..HOME };
 
 /// All kinds, by name.
-pub(super) const ALL: [(&str, Router); 6] = [
+pub(crate) const ALL: [(&str, Router); 6] = [
     ("home", HOME),
     ("home_changing_ports", HOME_CHANGING_PORTS),
     ("home_hairpin", HOME_HAIRPIN),
@@ -82,19 +82,19 @@ pub(super) const ALL: [(&str, Router); 6] = [
 ];
 
 impl Router {
-    /// Whether all destinations see the same outside port.
-    pub(super) fn is_endpoint_independent(self) -> bool {
+    /// Returns whether all destinations see the same outside port.
+    pub(crate) fn is_endpoint_independent(self) -> bool {
         self.mapping != Mapping::Symmetric
     }
 
-    /// Whether the outside port is the inside one.
-    pub(super) fn keeps_ports(self) -> bool {
+    /// Returns whether the outside port is the inside one.
+    pub(crate) fn keeps_ports(self) -> bool {
         self.mapping == Mapping::Preserving
     }
 
-    /// The rules for `nft`. The router's interfaces are `lan` and `wan`; `outside` is its
+    /// Returns the rules for `nft`. The router's interfaces are `lan` and `wan`; `outside` is its
     /// address on `wan`, and `inside` the network on `lan`.
-    pub(super) fn rules(self, outside: Ipv4Addr, inside: &str, servers: &[Ipv4Addr]) -> String {
+    pub(crate) fn rules(self, outside: Ipv4Addr, inside: &str, servers: &[Ipv4Addr]) -> String {
         let changing = self.mapping == Mapping::Changing;
         let mut rules = String::from("flush ruleset\ntable ip lab {\n");
         if changing {
@@ -172,9 +172,9 @@ impl Router {
     }
 }
 
-/// Rules that shut a router for all UDP but the noray servers', or open it, also for what
+/// Returns rules that shut a router for all UDP but the noray servers', or open it, also for what
 /// flows already.
-pub(super) fn gate(shut: bool) -> String {
+pub(crate) fn gate(shut: bool) -> String {
     format!(
         "flush chain ip lab gate\ntable ip lab {{\n{}}}\n",
         gate_chain(shut)
@@ -186,10 +186,10 @@ fn gate_chain(shut: bool) -> String {
     format!("chain gate {{ {rule} }}\n")
 }
 
-/// The rules of the world between the routers: of what goes to a lossy address `percent` of a
+/// Returns the rules of the world between the routers: of what goes to a lossy address `percent` of a
 /// hundred packets are lost, at random. So any two players lose this share in each direction,
 /// by relay as well as directly.
-pub(super) fn world(percent: u8) -> String {
+pub(crate) fn world(percent: u8) -> String {
     format!(
         "flush ruleset\ntable ip lab {{\n\
          set lossy {{ type ipv4_addr; }}\n\
@@ -198,8 +198,8 @@ pub(super) fn world(percent: u8) -> String {
     )
 }
 
-/// Makes exactly these addresses of the world lossy.
-pub(super) fn lossy(addresses: &[Ipv4Addr]) -> String {
+/// Returns rules that make exactly these addresses of the world lossy.
+pub(crate) fn lossy(addresses: &[Ipv4Addr]) -> String {
     let mut rules = String::from("flush set ip lab lossy\n");
     if !addresses.is_empty() {
         rules.push_str(&format!(

@@ -5,38 +5,31 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use noray_testkit::child::{ChildProcess, NoLine};
+use noray_testkit::defaults::GAME_EXIT;
+use noray_testkit::files;
+use noray_testkit::godot::{self, Godot};
 
-use super::tools::Tools;
-use super::topology::Machine;
-use crate::godot::Godot;
-use crate::process::{Game, Missed};
-use crate::{defaults, engine, files};
-
-/// How a player meets others.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum PathKind {
-    /// `Noray.host()` and `Noray.join()`.
-    Call,
-    /// The guide's plain flow.
-    Plain,
-}
+use crate::defaults;
+use crate::kinds::Flow;
+use crate::namespaces::Namespaces;
+use crate::network::Machine;
 
 /// What players are started with.
-pub(super) struct Players<'a> {
+pub(crate) struct Players<'a> {
     /// The Godot that they run in.
-    pub godot: &'a Godot,
-    /// The programs that work on namespaces.
-    pub tools: &'a Tools,
+    pub(crate) godot: &'a Godot,
+    /// What they are moved to their machines with.
+    pub(crate) namespaces: &'a Namespaces,
     /// The folder for their commands.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// The folder for their logs.
-    pub logs: PathBuf,
+    pub(crate) logs: PathBuf,
 }
 
 /// A running player.
-pub(super) struct Player {
-    game: Game,
-    read: usize,
+pub(crate) struct Player {
+    process: ChildProcess,
     /// The lines that answer or tell something, without their mark.
     told: Vec<String>,
     control: PathBuf,
@@ -45,30 +38,30 @@ pub(super) struct Player {
 }
 
 /// A command's answer.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Whether it went well.
-    pub ok: bool,
+    pub(crate) ok: bool,
     values: BTreeMap<String, String>,
     line: String,
 }
 
 /// A command that was given and is not answered yet.
-pub(super) struct Asked(usize);
+pub(crate) struct Asked(usize);
 
 impl Players<'_> {
     /// Starts a player and does not wait for it. `project` has been imported.
-    pub(super) fn start(
+    pub(crate) fn start(
         &self,
         name: &str,
         machine: &Machine,
         project: &Path,
-        way: PathKind,
+        flow: Flow,
         frames: u32,
     ) -> Result<Player> {
         let control = self.folder.join(name);
         files::remove_folder(&control)?;
         files::create_folder(&control)?;
-        let mut command = engine::headless(self.godot, project)?;
+        let mut command = self.godot.headless(project)?;
         command
             .arg("--")
             .arg("--control")
@@ -76,15 +69,15 @@ impl Players<'_> {
             .args(["--fps", &frames.to_string()])
             .args([
                 "--way",
-                match way {
-                    PathKind::Call => "call",
-                    PathKind::Plain => "plain",
+                match flow {
+                    Flow::Calls => "call",
+                    Flow::Plain => "plain",
                 },
             ]);
-        let mut command = self.tools.moved(&machine.namespace, &command);
+        let mut command = self.namespaces.moved(&machine.namespace, &command);
+        let log = self.logs.join(format!("{name}.log"));
         Ok(Player {
-            game: Game::start_logged(name, &mut command, &self.logs.join(format!("{name}.log")))?,
-            read: 0,
+            process: ChildProcess::start_logged(name, &mut command, &log)?,
             told: Vec::new(),
             control,
             commands: 0,
@@ -94,18 +87,18 @@ impl Players<'_> {
 }
 
 impl Player {
-    /// The name given at the start.
-    pub(super) fn name(&self) -> &str {
-        self.game.name()
+    /// Returns the name given at the start.
+    pub(crate) fn name(&self) -> &str {
+        self.process.name()
     }
 
-    /// The id of its process.
-    pub(super) fn process(&self) -> u32 {
-        self.game.id()
+    /// Returns the id of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id()
     }
 
     /// Waits until it can be told something.
-    pub(super) fn ready(&mut self) -> Result<()> {
+    pub(crate) fn ready(&mut self) -> Result<()> {
         let until = Instant::now() + defaults::PLAYER_START;
         self.wait(until, |lines| {
             lines.iter().any(|line| line == "ready").then_some(())
@@ -114,13 +107,13 @@ impl Player {
     }
 
     /// Gives a command and waits for its answer, which may be that it failed.
-    pub(super) fn ask(&mut self, command: &str, limit: Duration) -> Result<Answer> {
+    pub(crate) fn ask(&mut self, command: &str, limit: Duration) -> Result<Answer> {
         let asked = self.tell(command)?;
         self.answer(&asked, limit)
     }
 
     /// Gives a command and fails when it does.
-    pub(super) fn must(&mut self, command: &str, limit: Duration) -> Result<Answer> {
+    pub(crate) fn must(&mut self, command: &str, limit: Duration) -> Result<Answer> {
         let answer = self.ask(command, limit)?;
         if answer.ok {
             Ok(answer)
@@ -130,7 +123,7 @@ impl Player {
     }
 
     /// Gives a command.
-    pub(super) fn tell(&mut self, command: &str) -> Result<Asked> {
+    pub(crate) fn tell(&mut self, command: &str) -> Result<Asked> {
         self.commands += 1;
         let file = self.control.join(self.commands.to_string());
         files::write(&file, command.as_bytes())?;
@@ -138,7 +131,7 @@ impl Player {
     }
 
     /// Waits for the answer to a command.
-    pub(super) fn answer(&mut self, asked: &Asked, limit: Duration) -> Result<Answer> {
+    pub(crate) fn answer(&mut self, asked: &Asked, limit: Duration) -> Result<Answer> {
         let mark = format!("{} ", asked.0);
         self.wait(Instant::now() + limit, |lines| {
             lines
@@ -152,14 +145,14 @@ impl Player {
 
     /// Waits for an event that begins with `start` among those told since `from`. Returns the
     /// rest of the line.
-    pub(super) fn event(&mut self, start: &str, from: usize, limit: Duration) -> Result<String> {
+    pub(crate) fn event(&mut self, start: &str, from: usize, limit: Duration) -> Result<String> {
         self.event_that(from, limit, |line| line.starts_with(start))
             .map(|line| line.trim_start_matches(start).trim().to_owned())
             .with_context(|| format!("{} does not tell: {start}", self.name()))
     }
 
     /// Waits for an event of the `wanted` kind among those told since `from`.
-    pub(super) fn event_that(
+    pub(crate) fn event_that(
         &mut self,
         from: usize,
         limit: Duration,
@@ -175,45 +168,45 @@ impl Player {
         })
     }
 
-    /// How many lines it has told so far; a place for [`Self::event`] to begin at.
-    pub(super) fn told(&mut self) -> usize {
+    /// Returns how many lines it has told so far: a place for [`Self::event`] to begin at.
+    pub(crate) fn told(&mut self) -> usize {
         // Takes in what is there.
         let _ = self.wait(Instant::now(), |_| None::<()>);
         self.told.len()
     }
 
-    /// A place in its log.
-    pub(super) fn log_position(&self) -> usize {
-        self.game.line_count()
+    /// Returns how many lines its log has.
+    pub(crate) fn log_position(&self) -> usize {
+        self.process.line_count()
     }
 
-    /// Its log from a place on.
-    pub(super) fn log_from(&self, from: usize) -> Vec<String> {
-        self.game.lines_from(from)
+    /// Returns its log from the `from`-th line on.
+    pub(crate) fn log_from(&self, from: usize) -> Vec<String> {
+        self.process.lines_from(from)
     }
 
     /// Tells it to end, so that several can do so at once; [`Self::quit`] then waits.
-    pub(super) fn begin_to_quit(&mut self) {
+    pub(crate) fn begin_to_quit(&mut self) {
         // One that cannot be told is seen by `quit`, since it does not end.
         self.quitting = self.quitting || self.tell("quit").is_ok();
     }
 
     /// Lets it end, and fails with all that was wrong with its run.
-    pub(super) fn quit(self) -> Result<()> {
+    pub(crate) fn quit(self) -> Result<()> {
         self.quit_despite(None)
     }
 
     /// As [`Self::quit`], but lines of its log with `warning` in them are right, expected or not.
-    pub(super) fn quit_despite(mut self, warning: Option<&str>) -> Result<()> {
+    pub(crate) fn quit_despite(mut self, warning: Option<&str>) -> Result<()> {
         self.begin_to_quit();
         let name = self.name().to_owned();
-        let mut ended = self.game.finish(defaults::GAME_EXIT);
+        let mut ended = self.process.finish(GAME_EXIT);
         if let Some(warning) = warning {
             ended
                 .lines
                 .retain(|line| !line.contains(warning) && !line.starts_with("[expect] "));
         }
-        engine::judge(ended).with_context(|| name)
+        godot::judge(ended).with_context(|| name)
     }
 
     fn wait<T>(
@@ -225,16 +218,16 @@ impl Player {
             return Ok(found);
         }
         let told = &mut self.told;
-        let found = self.game.wait_for(&mut self.read, until, |line| {
+        let found = self.process.wait_for_line(until, |line| {
             told.push(line.strip_prefix("[lab] ")?.to_owned());
             wanted(told)
         });
-        found.map_err(|missed| match missed {
-            Missed::Ended => anyhow!(
+        found.map_err(|error| match error {
+            NoLine::Ended => anyhow!(
                 "its process has ended; {}",
-                engine::tail(&self.game.lines_from(0))
+                godot::tail(&self.process.lines_from(0))
             ),
-            Missed::TimeOut => anyhow!("{missed}"),
+            NoLine::TimedOut => anyhow!("{error}"),
         })
     }
 }
@@ -259,28 +252,28 @@ impl Answer {
         }
     }
 
-    /// A value.
-    pub(super) fn word(&self, key: &str) -> Result<&str> {
+    /// Returns a value.
+    pub(crate) fn word(&self, key: &str) -> Result<&str> {
         self.values
             .get(key)
             .map(String::as_str)
             .with_context(|| format!("there is no {key} in: {}", self.line))
     }
 
-    /// A value that is a number.
-    pub(super) fn number(&self, key: &str) -> Result<f64> {
+    /// Returns a value that is a number.
+    pub(crate) fn number(&self, key: &str) -> Result<f64> {
         let word = self.word(key)?;
         word.parse()
             .with_context(|| format!("{key}={word} is no number"))
     }
 
-    /// How long what was asked for took.
-    pub(super) fn time(&self) -> Result<Duration> {
+    /// Returns how long what was asked for took.
+    pub(crate) fn time(&self) -> Result<Duration> {
         Ok(Duration::from_secs_f64(self.number("usec")?.max(0.0) / 1e6))
     }
 
-    /// What is said about it, if anything.
-    pub(super) fn text(&self) -> &str {
+    /// Returns what is said about it, if anything.
+    pub(crate) fn text(&self) -> &str {
         self.values.get("text").map_or("", String::as_str)
     }
 }

@@ -1,0 +1,93 @@
+//! Many players who join one host in the same second.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use noray_testkit::process_info::ProcessInfo;
+
+use crate::defaults;
+use crate::kinds::{Flow, ServerKind};
+use crate::outcome::{Outcome, seconds};
+use crate::players::Asked;
+use crate::routers;
+use crate::world::World;
+
+/// How many players join, and how long the last may take.
+const CROWD: u32 = 64;
+const TARGET: Duration = Duration::from_secs(5);
+
+/// Frames a second of each: 64 games share the machine.
+const FRAMES: u32 = 30;
+
+pub(crate) fn play(world: &World) -> Result<String> {
+    let server = world.server(ServerKind::Ours)?;
+    let home = world.network.home("crowd", routers::HOME, None, 1)?;
+    let mut host = world.host("crowd", home.player(0)?, &server, CROWD)?;
+    let kinds = [
+        routers::HOME,
+        routers::HOME_CHANGING_PORTS,
+        routers::FULL_CONE,
+        routers::HOME_HAIRPIN,
+    ];
+    let mut homes = Vec::new();
+    for (number, router) in kinds.into_iter().enumerate() {
+        homes.push(
+            world
+                .network
+                .home(&format!("crowd-{number}"), router, None, 4)?,
+        );
+    }
+    let machines: Vec<_> = homes.iter().flat_map(|home| &home.players).collect();
+    let mut players = Vec::new();
+    for (number, machine) in (0..CROWD).zip(machines.into_iter().cycle()) {
+        let name = format!("crowd-join-{number}");
+        let project = &world.project;
+        let started = world
+            .players
+            .start(&name, machine, project, Flow::Calls, FRAMES);
+        players.push(started?);
+    }
+    for player in &mut players {
+        player.ready()?;
+    }
+    let command = format!("join {server} {}", host.oid);
+    let asked = players.iter_mut().map(|player| player.tell(&command));
+    let asked = asked.collect::<Result<Vec<Asked>>>()?;
+    let mut times = Vec::new();
+    let mut failed = Vec::new();
+    for (player, asked) in players.iter_mut().zip(&asked) {
+        match Outcome::read(&player.answer(asked, defaults::JOIN)?)? {
+            Outcome::Joined { time, .. } => times.push(time),
+            Outcome::Failed { why, .. } => failed.push(why),
+        }
+    }
+    times.sort();
+    let last = times.last().copied().unwrap_or_default();
+    let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+    let shown = format!(
+        "{} in, the middle one after {}, the last after {}",
+        times.len(),
+        seconds(middle),
+        seconds(last)
+    );
+    if let Some(why) = failed.first() {
+        bail!("{shown}; {} not in: {why}", failed.len());
+    }
+    ensure!(last <= TARGET, "{shown}");
+    let count = host.player.must("count", defaults::STEP)?;
+    ensure!(
+        count.number("players")? == f64::from(CROWD),
+        "the host has {} players",
+        count.word("players")?
+    );
+    let memory = ProcessInfo::of(host.player.process())?.private_memory()? / (1024 * 1024);
+    // The host first: Godot complains when it is to tell one leaving player of another.
+    host.player.quit()?;
+    for player in &mut players {
+        player.begin_to_quit();
+    }
+    for player in players {
+        player.quit()?;
+    }
+    Ok(format!("{shown}; the host has {memory} MiB"))
+}

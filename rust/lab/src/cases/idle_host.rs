@@ -1,0 +1,33 @@
+//! A host whose router would have forgotten it.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::case::join;
+use crate::defaults::{self, FRAMES};
+use crate::kinds::ServerKind;
+use crate::outcome::PathKind;
+use crate::routers;
+use crate::target::{DIRECT, Target};
+use crate::world::World;
+
+/// How long the host is idle.
+const IDLE: Duration = Duration::from_secs(300);
+
+pub(crate) fn play(world: &World) -> Result<String> {
+    let server = world.server(ServerKind::Ours)?;
+    let network = world.network;
+    let home = network.home("idle", routers::HOME_CHANGING_PORTS, None, 1)?;
+    let other = network.home("idle-join", routers::HOME, None, 1)?;
+    let mut host = world.host("idle", home.player(0)?, &server, 4)?;
+    thread::sleep(IDLE);
+    let mut joining = world.player("idle-join", other.player(0)?, FRAMES)?;
+    let answer = host.player.must("oid", defaults::STEP)?;
+    let target = Target::By(PathKind::Direct, DIRECT);
+    let outcome = join(&mut joining, &server, answer.word("oid")?, "", target)?;
+    joining.quit()?;
+    host.player.quit()?;
+    Ok(outcome.to_string())
+}

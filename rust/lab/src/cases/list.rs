@@ -1,0 +1,130 @@
+//! All cases, by when they are played.
+
+use super::case::Case;
+use super::{
+    crowd, idle_host, many_joins, netfox_players, one_home, path_changes, server_restarts,
+};
+use crate::kinds::{Location, ServerKind};
+use crate::outcome::PathKind;
+use crate::routers;
+use crate::target::{DIRECT, RELAY, Target};
+
+/// Returns those that take as long as nothing else does: they begin first.
+pub(crate) fn longest() -> Vec<Case> {
+    vec![Case::new(
+        "idle_host",
+        "host idle for 5 minutes, its router forgets after 30 s and changes ports",
+        "direct, 0.30 s",
+        idle_host::play,
+    )]
+}
+
+/// Returns those that take long and bear company.
+pub(crate) fn long(servers: &[ServerKind]) -> Vec<Case> {
+    let path_changes = servers.iter().map(|&server| {
+        Case::new(
+            &format!("{}::path_changes", server.key()),
+            &format!("a relayed game, the router opens, and shuts again ({server})"),
+            "direct, then relay; nobody drops, no call is lost",
+            move |world| path_changes::play(world, server),
+        )
+    });
+    let mut cases: Vec<Case> = path_changes.collect();
+    cases.push(Case::new(
+        "server_restarts",
+        "the server is killed in mid-game and started again",
+        "nobody drops, no call is lost, a new player joins",
+        server_restarts::play,
+    ));
+    cases.push(Case::new(
+        "many_joins",
+        "2,000 joins one after another, 10,000 garbage datagrams a second on every open port",
+        "memory flat, nobody disturbed",
+        many_joins::play,
+    ));
+    cases
+}
+
+/// Returns those that want quiet around them.
+pub(crate) fn quiet(servers: &[ServerKind]) -> Vec<Case> {
+    let lan = Target::By(PathKind::Lan, DIRECT);
+    let direct = Target::By(PathKind::Direct, DIRECT);
+    let relay = Target::By(PathKind::Relay, RELAY);
+    let (plain, hairpin) = (routers::HOME, routers::HOME_HAIRPIN);
+    let homes = [
+        ("lan", "one home, no hairpin", plain, true, lan),
+        (
+            "without_lan",
+            "one home, no hairpin, LAN off",
+            plain,
+            false,
+            relay,
+        ),
+        ("hairpin", "one home, hairpin", hairpin, true, lan),
+        (
+            "hairpin_without_lan",
+            "one home, hairpin, LAN off",
+            hairpin,
+            false,
+            direct,
+        ),
+    ];
+    let mut cases = Vec::new();
+    for &server in servers {
+        for (name, title, router, lan, target) in homes {
+            cases.push(Case::new(
+                &format!("{}::one_home_{name}", server.key()),
+                &format!("{title} ({server})"),
+                &target.to_string(),
+                move |world| one_home::play(world, server, name, router, lan, target),
+            ));
+        }
+    }
+    cases.push(Case::new(
+        "crowd",
+        "64 players join one host in the same second",
+        "all in, 5.00 s",
+        crowd::play,
+    ));
+    cases
+}
+
+/// Where players of netfox.noray and ours are, host first.
+const MIXED: [(Location, Location); 5] = [
+    (Location::Home, Location::Home),
+    (Location::Public, Location::Symmetric),
+    (Location::Symmetric, Location::Public),
+    (Location::Home, Location::RelayOnly),
+    (Location::RelayOnly, Location::Home),
+];
+
+/// Where players meet by a relay that knows symmetric routers: at our server.
+const BY_OUR_RELAY: [(Location, Location); 3] = [
+    (Location::Symmetric, Location::Symmetric),
+    (Location::Symmetric, Location::Home),
+    (Location::Home, Location::Symmetric),
+];
+
+/// Returns players of netfox.noray with ours, in each role; and those whom only our server relays.
+pub(crate) fn with_netfox(server: ServerKind) -> Vec<Case> {
+    let mixed = MIXED.into_iter().map(|(host, joining)| {
+        let pair = format!("{}_hosts_{}_joins", host.key(), joining.key());
+        Case::new(
+            &format!("netfox::{pair}"),
+            &format!("with a netfox.noray player: {host} hosts, {joining} joins ({server})"),
+            "as two netfox.noray players, or better",
+            move |world| netfox_players::play(world, server, &pair, host, joining),
+        )
+    });
+    let by_our_relay = BY_OUR_RELAY.into_iter().map(|(host, joining)| {
+        let pair = format!("{}_hosts_{}_joins", host.key(), joining.key());
+        let server = ServerKind::Ours;
+        Case::new(
+            &format!("netfox::{}::{pair}", server.key()),
+            &format!("netfox.noray players by relay: {host} hosts, {joining} joins ({server})"),
+            "all are in",
+            move |world| netfox_players::play(world, server, &pair, host, joining),
+        )
+    });
+    mixed.chain(by_our_relay).collect()
+}

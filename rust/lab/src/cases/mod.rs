@@ -1,0 +1,15 @@
+//! What the matrix cannot show: homes of two, long silence, a server that dies, paths that come and
+//! go, crowds, garbage, and players of netfox.
+
+mod case;
+mod crowd;
+mod idle_host;
+mod list;
+mod many_joins;
+mod netfox_players;
+mod one_home;
+mod path_changes;
+mod server_restarts;
+
+pub(crate) use self::case::Case;
+pub(crate) use self::list::{long, longest, quiet, with_netfox};

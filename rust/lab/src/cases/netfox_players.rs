@@ -1,0 +1,83 @@
+//! Players of netfox.noray with ours, in each role; first of all with each other, for what is to be
+//! reached.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::defaults::{self, FRAMES};
+use crate::kinds::{Flow, Location, ServerKind};
+use crate::network::Machine;
+use crate::outcome::Outcome;
+use crate::players::Player;
+use crate::world::World;
+
+/// How much longer a join may take than between two players of netfox.noray: a few frames.
+const MARGIN: Duration = Duration::from_millis(500);
+
+pub(crate) fn play(
+    world: &World,
+    kind: ServerKind,
+    pair: &str,
+    host: Location,
+    joining: Location,
+) -> Result<String> {
+    let server = world.server(kind)?;
+    let home = world.network.location(host, &format!("n-{pair}"))?;
+    let other = world.network.location(joining, &format!("n-{pair}-join"))?;
+    let mut shown = Vec::new();
+    let mut with_itself = None;
+    for (who, hosts, joins) in [
+        ("netfox with itself", Addon::Netfox, Addon::Netfox),
+        ("ours hosts", Addon::Ours, Addon::Netfox),
+        ("ours joins", Addon::Netfox, Addon::Ours),
+    ] {
+        let name = format!("n-{pair}-{}", shown.len());
+        let mut hosting = hosts.start(world, &format!("{name}-host"), home.player(0)?)?;
+        let mut player = joins.start(world, &format!("{name}-join"), other.player(0)?)?;
+        let answer = hosting.must(&format!("host {server} 4"), defaults::HOST)?;
+        let oid = answer.word("oid")?;
+        let answer = player.ask(&format!("join {server} {oid}"), defaults::PLAIN_JOIN)?;
+        let outcome = Outcome::read(&answer)?;
+        shown.push(format!("{who}: {outcome}"));
+        // Our server lets everyone in.
+        let can = kind == ServerKind::Ours || matches!(with_itself, Some(Outcome::Joined { .. }));
+        match (&with_itself, &outcome) {
+            (_, Outcome::Failed { why, .. }) if can => bail!("{}; {why}", shown.join("; ")),
+            (None, _) => with_itself = Some(outcome),
+            (Some(Outcome::Joined { time: target, .. }), Outcome::Joined { time, .. }) => {
+                ensure!(*time <= *target + MARGIN, "{}: later", shown.join("; "));
+            }
+            _ => {}
+        }
+        for (addon, player) in [(joins, player), (hosts, hosting)] {
+            // What netfox.noray prints is its own matter.
+            if addon == Addon::Ours {
+                player.quit()?;
+            }
+        }
+    }
+    Ok(shown.join("; "))
+}
+
+/// Whose addon a player's game has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Addon {
+    Ours,
+    Netfox,
+}
+
+impl Addon {
+    fn start(self, world: &World, name: &str, machine: &Machine) -> Result<Player> {
+        if self == Self::Ours {
+            return world.player(name, machine, FRAMES);
+        }
+        let project = world.netfox.as_ref().context("there is no netfox")?;
+        let started = world
+            .players
+            .start(name, machine, project, Flow::Plain, FRAMES);
+        let mut player = started?;
+        player.ready()?;
+        Ok(player)
+    }
+}

@@ -1,0 +1,29 @@
+//! Two players in one home.
+
+use anyhow::Result;
+
+use super::case::{join, quit_both};
+use crate::defaults::FRAMES;
+use crate::kinds::ServerKind;
+use crate::routers::Router;
+use crate::target::Target;
+use crate::world::World;
+
+pub(crate) fn play(
+    world: &World,
+    kind: ServerKind,
+    name: &str,
+    router: Router,
+    lan: bool,
+    target: Target,
+) -> Result<String> {
+    let server = world.server(kind)?;
+    let name = format!("{}-{name}", kind.key());
+    let home = world.network.home(&format!("h-{name}"), router, None, 2)?;
+    let host = world.host(&name, home.player(0)?, &server, 4)?;
+    let mut joining = world.player(&format!("{name}-join"), home.player(1)?, FRAMES)?;
+    let options = if lan { "" } else { "lan=false" };
+    let outcome = join(&mut joining, &server, &host.oid, options, target)?;
+    quit_both(host.player, joining)?;
+    Ok(outcome.to_string())
+}

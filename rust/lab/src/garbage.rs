@@ -1,0 +1,139 @@
+//! Garbage for every open port of a process: what strangers, port scanners and old games send.
+//!
+//! A port that is open on loopback alone is none: who can send there runs on the same machine
+//! and has better ways to disturb a game. Nor could ENet bear it, whose socket is emptied once a
+//! frame.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use noray_testkit::child::ChildProcess;
+use noray_testkit::process_info::ProcessInfo;
+
+use crate::namespaces::Namespaces;
+use crate::network::Machine;
+
+/// How often datagrams go out: at 10,000 a second ten to each port at once.
+const TICK: Duration = Duration::from_millis(1);
+
+/// How often the process is asked which ports it has.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How often it is told how much was sent.
+const TELL: Duration = Duration::from_secs(1);
+
+/// A sender of garbage, which runs on the machine of the process that it aims at.
+pub(crate) struct Garbage(ChildProcess);
+
+impl Garbage {
+    /// Starts to send `rate` datagrams a second to each port of `process`.
+    pub(crate) fn start(
+        namespaces: &Namespaces,
+        machine: &Machine,
+        process: u32,
+        rate: u32,
+    ) -> Result<Self> {
+        let own = std::env::current_exe().context("cannot find our own executable")?;
+        let mut command = namespaces.inside(&machine.namespace, &own);
+        command.arg("garbage").arg(process.to_string());
+        command
+            .arg(machine.address.to_string())
+            .arg(rate.to_string());
+        Ok(Self(ChildProcess::start("garbage", &mut command)?))
+    }
+
+    /// Ends it. Returns how many datagrams a second went to each port, and to how many ports at the
+    /// most.
+    pub(crate) fn stop(self) -> Result<(u64, usize)> {
+        let log = self.0.stop();
+        let sums: Vec<(u64, usize)> = log
+            .iter()
+            .filter_map(|line| {
+                let (rate, ports) = line.strip_prefix("sent ")?.split_once(' ')?;
+                Some((rate.parse().ok()?, ports.parse().ok()?))
+            })
+            .collect();
+        let rates: u64 = sums.iter().map(|(rate, _)| rate).sum();
+        let ports = sums.iter().map(|&(_, ports)| ports).max();
+        ports
+            .map(|ports| (rates / sums.len() as u64, ports))
+            .with_context(|| format!("the garbage was not sent: {}", log.join("\n")))
+    }
+}
+
+/// Sends `rate` datagrams a second to each UDP port that `process` has open to others, at the
+/// `address` of its machine, until ended. Prints once a second how many went to each port.
+pub(crate) fn send(process: u32, address: Ipv4Addr, rate: u32) -> Result<()> {
+    let process_info = ProcessInfo::of(process)?;
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    let mut random = fastrand::Rng::with_seed(process.into());
+    let block: Vec<u8> = (0..1400).map(|_| random.u8(..)).collect();
+    let mut targets: Vec<SocketAddr> = Vec::new();
+    let (mut looked, mut told) = (None::<Instant>, Instant::now());
+    let mut most_ports = 0;
+    let mut due = 0.0;
+    let mut sent = 0_u64;
+    let mut last = Instant::now();
+    loop {
+        if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            targets = process_info.udp_sockets()?;
+            targets.retain(|target| !target.ip().to_canonical().is_loopback());
+            for target in &mut targets {
+                // An IPv6 socket takes IPv4 too.
+                if target.ip().is_unspecified() {
+                    target.set_ip(address.into());
+                }
+            }
+            most_ports = most_ports.max(targets.len());
+            looked = Some(Instant::now());
+        }
+        // After a pause of the machine not all that was missed at once.
+        due += (last.elapsed().as_secs_f64() * f64::from(rate)).min(f64::from(rate) / 10.0);
+        last = Instant::now();
+        while due >= 1.0 {
+            due -= 1.0;
+            sent += 1;
+            for target in &targets {
+                // A port that was closed a moment ago refuses.
+                let _ = socket.send_to(datagram(&mut random, &block), target);
+            }
+        }
+        if told.elapsed() >= TELL {
+            let rate = (sent as f64 / told.elapsed().as_secs_f64()) as u64;
+            println!("sent {rate} {most_ports}");
+            std::io::stdout().flush()?;
+            sent = 0;
+            told = Instant::now();
+        }
+        thread::sleep(TICK);
+    }
+}
+
+/// Beginnings that a link, a registrar or ENet might look at twice.
+const BEGINNINGS: [&[u8]; 8] = [
+    b"",
+    b"$rwx",
+    b"$-w-",
+    b"$",
+    b"OK",
+    b"\x8f\xff\x00\x00\x82\xff\x00\x01",
+    b"\x00\x00\x81\x00\x00\x01",
+    b"connect 203.0.113.1:1\n",
+];
+
+/// Returns a datagram without sense; every other one looks as if it had one.
+fn datagram<'a>(random: &mut fastrand::Rng, block: &'a [u8]) -> &'a [u8] {
+    if random.bool() {
+        return BEGINNINGS[random.usize(..BEGINNINGS.len())];
+    }
+    let start = random.usize(..256);
+    // Mostly short, as a game's packets are; some as long as they can be.
+    let length = match random.u8(..8) {
+        0 => 1100,
+        _ => random.usize(..64),
+    };
+    &block[start..start + length]
+}

@@ -1,0 +1,96 @@
+//! What all players and cases of a run share.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use noray_testkit::server::ServerProgram;
+
+use crate::defaults::{self, FRAMES};
+use crate::kinds::{Flow, Location, ServerKind};
+use crate::lab_server::LabServer;
+use crate::network::{Home, Machine, Network};
+use crate::players::{Player, Players};
+
+/// The machines for servers, by number; the first two are the kinds' own.
+pub(crate) const SERVERS: usize = 4;
+/// The machine of the server that is killed.
+pub(crate) const SERVER_TO_KILL: usize = 2;
+/// The machine of the server that lets a player join as often as it likes.
+pub(crate) const PATIENT_SERVER: usize = 3;
+
+/// What all players and cases use.
+pub(crate) struct World<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) players: Players<'a>,
+    pub(crate) servers: BTreeMap<ServerKind, LabServer>,
+    /// Where a player hosts for the whole run, and where one joins from.
+    pub(crate) hosts: BTreeMap<Location, Home>,
+    pub(crate) joining: BTreeMap<Location, Home>,
+    pub(crate) our_server: ServerProgram,
+    /// The players' game with our addon.
+    pub(crate) project: PathBuf,
+    /// The same with netfox.noray.
+    pub(crate) netfox: Option<PathBuf>,
+    pub(crate) logs: PathBuf,
+}
+
+/// A player who hosts, and the OpenID to join by.
+pub(crate) struct Host {
+    pub(crate) player: Player,
+    pub(crate) oid: String,
+}
+
+impl Host {
+    /// Lets a player host for this many others.
+    pub(crate) fn begin(mut player: Player, server: &str, max_clients: u32) -> Result<Self> {
+        let answer = player.must(&format!("host {server} {max_clients}"), defaults::HOST)?;
+        let oid = answer.word("oid")?.to_owned();
+        Ok(Self { player, oid })
+    }
+}
+
+impl World<'_> {
+    /// Returns a server's address, as players name it.
+    pub(crate) fn server(&self, kind: ServerKind) -> Result<String> {
+        let server = self.servers.get(&kind).map(LabServer::address);
+        server.with_context(|| format!("the {kind} does not run"))
+    }
+
+    /// Starts a server of ours on one of the machines for servers.
+    pub(crate) fn start_our_server(
+        &self,
+        number: usize,
+        settings: &[(&str, &str)],
+    ) -> Result<LabServer> {
+        let machine = self.network.server(number)?;
+        LabServer::start(
+            self.network.namespaces(),
+            machine,
+            &self.our_server,
+            settings,
+        )
+    }
+
+    /// Starts a player of ours and waits until it can be told something.
+    pub(crate) fn player(&self, name: &str, machine: &Machine, frames: u32) -> Result<Player> {
+        let started = self
+            .players
+            .start(name, machine, &self.project, Flow::Calls, frames);
+        let mut player = started?;
+        player.ready()?;
+        Ok(player)
+    }
+
+    /// Starts a player of ours that hosts for this many others.
+    pub(crate) fn host(
+        &self,
+        name: &str,
+        machine: &Machine,
+        server: &str,
+        max_clients: u32,
+    ) -> Result<Host> {
+        let player = self.player(&format!("{name}-host"), machine, FRAMES)?;
+        Host::begin(player, server, max_clients)
+    }
+}

@@ -1,0 +1,161 @@
+//! Finds a Godot 4, or fetches one: `GODOT4_BIN`, `PATH`, a copy fetched before, the official
+//! release, Debian's packages.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use noray_testkit::godot::{Godot, OLDEST};
+use noray_testkit::{files, paths};
+
+use super::{debian, official};
+
+/// Names an executable to use, before all others.
+const VARIABLE: &str = "GODOT4_BIN";
+
+/// What Godot is called on people's machines, the surest name first.
+const NAMES: &[&str] = &["godot4", "godot-4", "Godot4", "godot", "Godot"];
+
+/// Where Godot is fetched from, into a store.
+struct Source {
+    name: &'static str,
+    fetched: fn(&Path) -> Option<PathBuf>,
+    fetch: fn(&Path) -> Result<PathBuf>,
+}
+
+/// Finds a Godot, fetching one when there is none. Says on stderr what it does.
+///
+/// # Errors
+/// When there is none to be had, with everything that was tried.
+pub(crate) fn find() -> Result<Godot> {
+    if let Some(named) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+        // Whoever names one wants that one: going on silently would surprise.
+        return Godot::at(Path::new(&named))
+            .with_context(|| format!("{VARIABLE} names no usable Godot"));
+    }
+    let mut tried = vec![format!("{VARIABLE} is not set")];
+
+    let (found, unusable) = on_path();
+    if let Some(godot) = found {
+        return Ok(godot);
+    }
+    if unusable.is_empty() {
+        tried.push(format!("PATH has none of {}", NAMES.join(", ")));
+    }
+    tried.extend(unusable);
+
+    let store = paths::target()?.join("godot");
+    let _lock = files::Lock::wait(&store.join("lock"))?;
+    let sources = [
+        Source {
+            name: "the official release",
+            fetched: official::fetched,
+            fetch: official::fetch,
+        },
+        Source {
+            name: "Debian's packages",
+            fetched: debian::fetched,
+            fetch: debian::fetch,
+        },
+    ];
+    for source in &sources {
+        if let Some(executable) = (source.fetched)(&store) {
+            match Godot::at(&executable) {
+                Ok(godot) => return Ok(godot),
+                Err(error) => tried.push(format!("{error:#}")),
+            }
+        }
+    }
+    for source in &sources {
+        eprintln!("no Godot here yet; trying {}", source.name);
+        match (source.fetch)(&store) {
+            Ok(executable) => {
+                let godot = Godot::at(&executable)?;
+                eprintln!("fetched Godot {}", godot.version);
+                return Ok(godot);
+            }
+            Err(error) => {
+                let line = format!("{}: {error:#}", source.name);
+                eprintln!("{line}");
+                tried.push(line);
+            }
+        }
+    }
+    let (major, minor) = OLDEST;
+    Err(anyhow!(
+        "no Godot {major}.{minor} or newer was found or could be fetched; name one in {VARIABLE}. \
+         What was tried:\n- {}",
+        tried.join("\n- ")
+    ))
+}
+
+/// Returns the first usable Godot on `PATH`, and what is wrong with those that are not.
+fn on_path() -> (Option<Godot>, Vec<String>) {
+    let mut unusable = Vec::new();
+    for candidate in candidates(&env::var_os("PATH").unwrap_or_default()) {
+        match Godot::at(&candidate) {
+            Ok(godot) => return (Some(godot), unusable),
+            Err(error) => unusable.push(format!("{error:#}")),
+        }
+    }
+    (None, unusable)
+}
+
+/// Returns where a Godot may lie, by name.
+fn candidates(path: &std::ffi::OsStr) -> Vec<PathBuf> {
+    let folders: Vec<PathBuf> = env::split_paths(path)
+        // A relative folder means another place with each caller.
+        .filter(|folder| folder.is_absolute())
+        .collect();
+    let mut found: Vec<PathBuf> = NAMES
+        .iter()
+        .flat_map(|name| {
+            let name = format!("{name}{}", env::consts::EXE_SUFFIX);
+            folders.iter().map(move |folder| folder.join(&name))
+        })
+        .collect();
+    if cfg!(target_os = "macos") {
+        found.push(PathBuf::from(
+            "/Applications/Godot.app/Contents/MacOS/Godot",
+        ));
+    }
+    found.retain(|file| file.is_file());
+    // A file system that ignores case has the same file under two names.
+    found.dedup();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn an_executable_is_judged_by_its_version() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let fake = |name: &str, script: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let new = fake("godot", "echo 4.3.stable.official.77dcf97d8");
+        assert_eq!(
+            Godot::at(&new).unwrap().version,
+            "4.3.stable.official.77dcf97d8"
+        );
+
+        let old = fake("Godot", "echo 3.5.2.stable");
+        let error = format!("{:#}", Godot::at(&old).unwrap_err());
+        assert!(error.ends_with("is Godot 3.5.2.stable, but 4.3 or newer is needed"));
+
+        let broken = fake("godot4", "echo no such library >&2; exit 1");
+        let error = format!("{:#}", Godot::at(&broken).unwrap_err());
+        assert!(error.contains("no such library"), "{error}");
+        assert!(Godot::at(&folder.path().join("absent")).is_err());
+
+        assert_eq!(candidates(folder.path().as_os_str()), [broken, new, old]);
+    }
+}

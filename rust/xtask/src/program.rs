@@ -1,0 +1,40 @@
+//! Builds and runs the binaries of other crates.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+use noray_testkit::report::{Counts, Report};
+use noray_testkit::tool;
+
+use crate::cargo::{self, Profile};
+
+/// Builds a crate whose binary has its name, and returns the executable.
+pub(crate) fn build(package: &str, profile: Profile) -> Result<PathBuf> {
+    let folder = cargo::build(package, profile, None)?;
+    Ok(folder.join(format!("{package}{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Returns a command that runs an executable of this repository.
+pub(crate) fn command(executable: &Path) -> Command {
+    let mut command = Command::new(executable);
+    // Where it looks for the repository; cargo tells it what cargo itself runs.
+    command.env("CARGO_MANIFEST_DIR", noray_testkit::paths::root());
+    command
+}
+
+/// Runs a program that counts tests, prints all that it prints but the sum, and adds that to
+/// `report`. One that ends without a sum is a failed test.
+pub(crate) fn add_run(report: &mut Report, name: &str, command: &mut Command) {
+    let mut counts = None;
+    let ended = tool::run_reading(command, |line| match Counts::parse(line) {
+        Some(sum) => counts = Some(sum),
+        None if line != "no test ran" => println!("{line}"),
+        None => {}
+    });
+    match (counts, ended) {
+        (Some(counts), _) => report.add(counts),
+        (None, Err(error)) => report.fail(name, &error),
+        (None, Ok(())) => report.fail(name, &anyhow::anyhow!("it ended without a sum")),
+    }
+}
