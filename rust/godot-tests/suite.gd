@@ -68,8 +68,8 @@ func skip(reason: String) -> void:
 	_skip_reason = reason
 
 
-## Announces one error or warning in the log whose line contains [param text]: it is then no failure,
-## and its absence is one. Announce each line as often as it comes.
+## Announces one error or warning in the log whose line contains [param text]: it is then no
+## failure, and its absence is one. Announce each line as often as it comes.
 func expect_in_log(text: String) -> void:
 	print("[expect] ", text)
 

@@ -175,7 +175,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// A host and a player who meet again and again, each in a Godot.
+    /// Lets a host and a player, each in a Godot, connect again and again.
     fn measure_waits(&self) -> Result<Values> {
         let mut host = self.start(WAITS, &["--role=host"])?;
         let oid = value_of(&mut host, "oid")?;
@@ -194,7 +194,7 @@ impl Bench {
         Ok(values)
     }
 
-    /// Two processes whose ENet talks through the link, by turns with two whose ENet talks straight.
+    /// Lets two processes talk ENet through the link, by turns with two that talk straight.
     fn measure_link(&self) -> Result<(Values, Values)> {
         let (mut bare, mut linked) = (Values::default(), Values::default());
         for _ in 0..LINK_ROUNDS {
@@ -213,8 +213,7 @@ impl Bench {
         Ok((bare, linked))
     }
 
-    /// A look-up that hangs needs a DNS server that never answers: a network namespace has a
-    /// configuration of its own.
+    /// Looks names up in a network namespace, whose DNS server never answers.
     fn measure_look_up(&self) -> Result<Values> {
         if !cfg!(target_os = "linux") {
             bail!("needs Linux's network namespaces");

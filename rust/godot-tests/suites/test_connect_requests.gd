@@ -128,7 +128,7 @@ func test_refused_host_without_address() -> void:
 func test_refused_player_without_address() -> void:
 	var other := OtherPlayer.new()
 	await other.join(_server.port, _server.registrar_port)
-	await get_ids(_server.port)
+	await get_identity(_server.port)
 	for method: Callable in [Noray.connect_nat, Noray.connect_relay]:
 		await _check_refusal(method, other.oid, ERR_UNAUTHORIZED, "this player has not registered")
 

@@ -93,7 +93,7 @@ func test_many_at_once() -> void:
 
 ## Fails when a refusal that names no OpenID is lost.
 func test_a_player_without_address() -> void:
-	await get_ids(_server.port)
+	await get_identity(_server.port)
 	expect_in_log("Client has no remote address registered")
 	Noray.connect_nat("host-a")
 	check(await comes(_failed), "connect_failed came %d times" % _failed.size())

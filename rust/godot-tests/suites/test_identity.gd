@@ -123,7 +123,7 @@ func test_a_server_that_goes_meanwhile() -> void:
 ## Fails when the end of a connection emits identities that nobody asked for.
 func test_nothing_asked_nothing_told() -> void:
 	var server := start_server()
-	await get_ids(server.port)
+	await get_identity(server.port)
 	var pids := record(Noray.on_pid)
 	Noray.disconnect_from_host()
 	await wait_frames(2)

@@ -93,7 +93,7 @@ func test_without_what_it_needs() -> void:
 	expect_in_log("nothing to keep alive: no address is registered")
 	check_error(Noray.keep_alive(_peer.host), ERR_UNCONFIGURED, "without a connection")
 	check_message(["register_remote"])
-	await get_ids(_fake.port)
+	await get_identity(_fake.port)
 	expect_in_log("nothing to keep alive: no address is registered")
 	check_error(Noray.keep_alive(_peer.host), ERR_UNCONFIGURED, "without a registration")
 

@@ -97,8 +97,8 @@ func says(player: Child, line: String, seconds: float = START_LIMIT) -> bool:
 	)
 
 
-## Checks the error of a failed [code]host[/code] or [code]join[/code], and that its sentence contains
-## [param words].
+## Checks the error of a failed [code]host[/code] or [code]join[/code], and that its sentence
+## contains [param words].
 func check_refused(peer: ENetMultiplayerPeer, wanted: Error, words: PackedStringArray) -> void:
 	check(peer == null, "it gave a peer")
 	check_error(Noray.last_error, wanted)

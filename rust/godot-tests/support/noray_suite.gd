@@ -52,7 +52,7 @@ func connect_to_fake(server: FakeServer) -> bool:
 
 
 ## Connects this player and gets its identity. Returns whether it worked.
-func get_ids(port: int) -> bool:
+func get_identity(port: int) -> bool:
 	if not await connect_to(port):
 		return false
 	var came := record(Noray.on_pid)
@@ -62,13 +62,13 @@ func get_ids(port: int) -> bool:
 
 ## Connects and registers this player, as the guide does. Returns whether it worked.
 func join(port: int, registrar_port: int) -> bool:
-	if not await get_ids(port):
+	if not await get_identity(port):
 		return false
 	return check_error(await Noray.register_remote(registrar_port), OK, "registering")
 
 
-## Waits for the end of a call that [method record] watches. Checks that it ends soon, once, and with
-## [param wanted]. Returns whether it did.
+## Waits for the end of a call that [method record] watches. Checks that it ends soon, once, and
+## with [param wanted]. Returns whether it did.
 func check_ended(pending: Array[Array], wanted: Error, message: String) -> bool:
 	if not await wait_until(func() -> bool: return not pending.is_empty(), 5.0):
 		check(false, message + ": it did not end")
@@ -91,7 +91,8 @@ func check_message(words: PackedStringArray) -> void:
 	check(not words.is_empty(), "nothing to look for")
 
 
-## Waits until a recorded signal has come [param count] times. Returns whether it came just as often.
+## Waits until a recorded signal has come [param count] times. Returns whether it came just so
+## often.
 func comes(emissions: Array[Array], count: int = 1, seconds: float = 5.0) -> bool:
 	await wait_until(func() -> bool: return emissions.size() >= count, seconds)
 	await wait_frames(2)

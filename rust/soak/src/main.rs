@@ -13,6 +13,7 @@
 mod defaults;
 #[cfg(target_os = "linux")]
 mod observations;
+mod options;
 #[cfg(target_os = "linux")]
 mod players;
 #[cfg(target_os = "linux")]
@@ -22,28 +23,10 @@ mod soak;
 #[cfg(target_os = "linux")]
 mod tally;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-
-/// Lets players come, play by relay and leave, and fails unless the server keeps up.
-#[derive(Parser)]
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-struct Options {
-    /// The server's executable
-    #[arg(long, value_name = "FILE")]
-    server: PathBuf,
-    /// How long
-    #[arg(long, value_name = "N")]
-    minutes: u32,
-    /// How many players
-    #[arg(long, value_name = "N")]
-    players: u32,
-    /// Let other programs have the processor first
-    #[arg(long)]
-    nice: bool,
-}
+use clap::Parser as _;
+use options::Options;
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {

@@ -13,10 +13,11 @@ use noray_testkit::server::{ServerPorts, ServerProcess, ServerProgram};
 use tokio::runtime::Builder;
 use tokio::task::{LocalSet, spawn_blocking, spawn_local};
 
+use crate::defaults;
 use crate::observations::{Observation, Observations, TABLE_HEAD, observe};
+use crate::options::Options;
 use crate::players::{Crowd, play_as_pair};
 use crate::rules::{self, Evidence};
-use crate::{Options, defaults};
 
 /// Lets players play, prints a row a minute, and fails with all that is not as it must be.
 pub(crate) fn run(options: &Options) -> Result<()> {
