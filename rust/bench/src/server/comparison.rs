@@ -22,7 +22,18 @@ pub(super) struct Comparison<const N: usize> {
     pub other: Option<Result<[f64; N], String>>,
 }
 
+/// The first cell of a value's row, how the value is shown, and its target.
+pub(super) type Label = (&'static str, fn(f64) -> String, &'static str);
+
 impl<const N: usize> Comparison<N> {
+    /// Returns a row for each value.
+    pub(super) fn rows(&self, labels: [Label; N]) -> Vec<Row> {
+        let labels = labels.into_iter().enumerate();
+        labels
+            .map(|(at, (what, show, target))| self.row(what, at, show, target))
+            .collect()
+    }
+
     /// Returns a row with the values at an index.
     pub(super) fn row(
         &self,

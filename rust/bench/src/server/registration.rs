@@ -1,8 +1,6 @@
 //! Thousands of players register and ask for each other.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,42 +22,29 @@ const AT_A_TIME: usize = 4;
 /// How many `connect`s are measured, one after the other.
 const CONNECTS: usize = 1000;
 
-/// The indices of the values.
-const REGISTER_MEDIAN: usize = 0;
-const REGISTER_99: usize = 1;
-const REGISTER_ALL: usize = 2;
-const REGISTER_CPU_TIME: usize = 3;
-const CONNECT_MEDIAN: usize = 4;
-const CONNECT_99: usize = 5;
-const CONNECT_CPU_TIME: usize = 6;
-const MEMORY_BEFORE: usize = 7;
-const MEMORY: usize = 8;
-
 /// Measures all programs.
 pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
     let measured = compare(programs, ROUNDS, |program| {
         with_server(program, DEFAULT_RELAYS, &[], register_and_connect)
     })?;
-    let row = |what, at, show: fn(f64) -> String, target| measured.row(what, at, show, target);
     let seconds = |value| format!("{value:.2} s");
     let megabytes = |value| format!("{value:.1} MB");
     let register = "register: TCP connect to the registrar's `OK`, each of 5,000, median";
     let connect = "`connect` answered, 5,000 hosts registered, median";
     let cpu_of_player = "- the server's processor time for a player";
     let cpu_of_connect = "- the server's processor time for one";
-    let memory = "memory with 5,000 registered players";
     Ok(Part {
-        rows: vec![
-            row(register, REGISTER_MEDIAN, milliseconds, "half"),
-            row("- 99th percentile", REGISTER_99, milliseconds, "half"),
-            row("- all 5,000", REGISTER_ALL, seconds, ""),
-            row(cpu_of_player, REGISTER_CPU_TIME, microseconds, "reported"),
-            row(connect, CONNECT_MEDIAN, microseconds, "half"),
-            row("- 99th percentile", CONNECT_99, microseconds, "half"),
-            row(cpu_of_connect, CONNECT_CPU_TIME, microseconds, "reported"),
-            row(memory, MEMORY, megabytes, "a third"),
-            row("- at the start", MEMORY_BEFORE, megabytes, ""),
-        ],
+        rows: measured.rows([
+            (register, milliseconds, "half"),
+            ("- 99th percentile", milliseconds, "half"),
+            ("- all 5,000", seconds, ""),
+            (cpu_of_player, microseconds, "reported"),
+            (connect, microseconds, "half"),
+            ("- 99th percentile", microseconds, "half"),
+            (cpu_of_connect, microseconds, "reported"),
+            ("memory with 5,000 registered players", megabytes, "a third"),
+            ("- at the start", megabytes, ""),
+        ]),
         notes: vec![format!(
             "Players: {AT_A_TIME} register at a time, {} `connect`s follow one by one; the \
              servers have their default limits.",
@@ -68,60 +53,55 @@ pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
     })
 }
 
+/// Returns the values in the order of their rows.
 fn register_and_connect(server: &ServerProcess) -> Result<[f64; 9]> {
     let process = ProcessInfo::of(server.child.id())?;
     let megabytes = || anyhow::Ok(process.memory()? as f64 / 1e6);
-    let mut values = [0.0; 9];
-    values[MEMORY_BEFORE] = megabytes()?;
+    let microseconds = || anyhow::Ok(process.cpu_time_of_threads()?.as_secs_f64() * 1e6);
+    let memory_before = megabytes()?;
 
-    let before = process.cpu_time_of_threads()?;
-    let start = Instant::now();
-    let (mut players, times) = register_all(server)?;
-    values[REGISTER_ALL] = start.elapsed().as_secs_f64();
-    let used = process.cpu_time_of_threads()?.saturating_sub(before);
-    values[REGISTER_MEDIAN] = median(&times);
-    values[REGISTER_99] = percentile(&times, 99);
-    values[REGISTER_CPU_TIME] = used.as_secs_f64() * 1e6 / PLAYERS as f64;
-    values[MEMORY] = megabytes()?;
-
-    let before = process.cpu_time_of_threads()?;
-    let times = connect_some(&mut players)?;
-    let used = process.cpu_time_of_threads()?.saturating_sub(before);
-    values[CONNECT_MEDIAN] = median(&times);
-    values[CONNECT_99] = percentile(&times, 99);
-    values[CONNECT_CPU_TIME] = used.as_secs_f64() * 1e6 / CONNECTS as f64;
-    Ok(values)
+    let (cpu_before, start) = (microseconds()?, Instant::now());
+    let (mut players, register) = register_all(server)?;
+    let all = start.elapsed().as_secs_f64();
+    let (memory, cpu_between) = (megabytes()?, microseconds()?);
+    let connect = connect_some(&mut players)?;
+    let cpu_after = microseconds()?;
+    Ok([
+        median(&register),
+        percentile(&register, 99),
+        all,
+        (cpu_between - cpu_before) / PLAYERS as f64,
+        median(&connect),
+        percentile(&connect, 99),
+        (cpu_after - cpu_between) / CONNECTS as f64,
+        memory,
+        memory_before,
+    ])
 }
 
 /// Registers all players, and returns them with the milliseconds that each took.
 fn register_all(server: &ServerProcess) -> Result<(Vec<Player>, Vec<f64>)> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new((Vec::new(), Vec::new()));
-    thread::scope(|scope| {
-        let register = || -> Result<()> {
-            loop {
-                let number = next.fetch_add(1, Relaxed);
-                if number >= PLAYERS {
-                    return Ok(());
-                }
-                let start = Instant::now();
-                let player = Player::registered_from(address_of(number), server)?;
-                let took = as_milliseconds(start.elapsed());
-                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                done.0.push(player);
-                done.1.push(took);
-            }
-        };
-        let threads: Vec<_> = (0..AT_A_TIME).map(|_| scope.spawn(register)).collect();
-        for thread in threads {
-            match thread.join() {
-                Ok(result) => result.context("cannot register")?,
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        anyhow::Ok(())
-    })?;
-    Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let register_some = |first: usize| {
+        let numbers = (first..PLAYERS).step_by(AT_A_TIME);
+        let players = numbers.map(|number| {
+            let start = Instant::now();
+            let player = Player::registered_from(address_of(number), server)?;
+            Ok((player, as_milliseconds(start.elapsed())))
+        });
+        players.collect::<Result<Vec<_>>>()
+    };
+    let players = thread::scope(|scope| {
+        let threads: Vec<_> = (0..AT_A_TIME)
+            .map(|first| scope.spawn(move || register_some(first)))
+            .collect();
+        let players = threads.into_iter().map(|thread| {
+            let players = thread.join();
+            players.unwrap_or_else(|panic| resume_unwind(panic))
+        });
+        players.collect::<Result<Vec<_>>>()
+    });
+    let players = players.context("cannot register")?;
+    Ok(players.into_iter().flatten().unzip())
 }
 
 /// Lets some players ask for one who registered long before or after them, and returns the
