@@ -129,6 +129,7 @@ impl ServerProcess {
     }
 
     /// Starts a server by a command of the caller's own, such as one with a limit of descriptors.
+    /// Variables that the command sets stay as they are.
     ///
     /// # Errors
     /// It cannot be started.
@@ -138,14 +139,21 @@ impl ServerProcess {
         ports: ServerPorts,
         is_ours: bool,
     ) -> Result<Self> {
-        command
-            .env("NORAY_SOCKET_HOST", "127.0.0.1")
-            .env("NORAY_SOCKET_PORT", ports.commands.to_string())
-            .env("NORAY_HTTP_HOST", "127.0.0.1")
-            .env("NORAY_HTTP_PORT", ports.http.to_string())
-            .env("NORAY_UDP_HOST", "127.0.0.1")
-            .env("NORAY_UDP_REGISTRAR_PORT", ports.registrar.to_string())
-            .env("NORAY_UDP_RELAY_PORTS", relay_setting(&ports.relays));
+        let settings = [
+            ("NORAY_SOCKET_HOST", "127.0.0.1".to_owned()),
+            ("NORAY_SOCKET_PORT", ports.commands.to_string()),
+            ("NORAY_HTTP_HOST", "127.0.0.1".to_owned()),
+            ("NORAY_HTTP_PORT", ports.http.to_string()),
+            ("NORAY_UDP_HOST", "127.0.0.1".to_owned()),
+            ("NORAY_UDP_REGISTRAR_PORT", ports.registrar.to_string()),
+            ("NORAY_UDP_RELAY_PORTS", relay_setting(&ports.relays)),
+        ];
+        for (name, value) in settings {
+            let mut given = command.get_envs().filter(|(_, value)| value.is_some());
+            if !given.any(|(given, _)| given == name) {
+                command.env(name, value);
+            }
+        }
         Ok(Self {
             child: ChildProcess::start(name, command)?,
             ports,

@@ -10,9 +10,12 @@ use std::{
 };
 
 use noray_server::{ByteSize, Config, defaults::BURST_SECONDS};
+use noray_testkit::{
+    defaults::{ANSWER, SILENCE},
+    library_server::LibraryServer,
+    player::{AcceptsPlayers, eventually},
+};
 use rustix::time::{ClockId, Timespec};
-
-use crate::harness::{PATIENCE, RelayedPair, SILENCE, TestServer, config, eventually};
 
 /// By how many seconds the wall clock is wrong.
 static JUMP: AtomicI64 = AtomicI64::new(0);
@@ -44,7 +47,7 @@ const YEAR: i64 = 365 * 24 * 3600;
 
 #[test]
 fn nobody_notices() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         relay_timeout: TIMEOUT.into(),
         relay_cleanup_interval: Duration::from_millis(20).into(),
         unregistered_timeout: TIMEOUT.into(),
@@ -52,9 +55,9 @@ fn nobody_notices() {
         // Slices of which one packet takes more than there is.
         traffic_interval: HOUR.into(),
         max_individual_traffic: ByteSize(1),
-        ..config()
+        ..LibraryServer::config()
     });
-    let mut pair = RelayedPair::new(&server);
+    let mut pair = server.relayed_pair();
     let mut unregistered = server.player();
     let began = Instant::now();
     pair.exchange(&[1; 4000]);
@@ -72,7 +75,7 @@ fn nobody_notices() {
         sleep(Duration::from_millis(50));
         // Nothing has expired, and no limit is forgotten.
         unregistered.expect_silence();
-        assert_eq!(server.stats().relays, 2);
+        assert_eq!(server.server.stats().relays, 2);
         pair.client.send_datagram(b"too much", pair.host_port);
         assert_eq!(pair.host.datagram_within(SILENCE), None);
         while pair.client.ask("connect nobody").contains(" unknown-host ") {
@@ -82,8 +85,8 @@ fn nobody_notices() {
     let may = BURST_SECONDS + began.elapsed().as_secs_f64();
     assert!(f64::from(allowed) <= may + 1.0, "{allowed} of {may}");
     // Time goes on all the same: what is to end does, and what was limited is allowed again.
-    assert!(unregistered.is_closed_within(PATIENCE));
-    eventually("the relays expire", || server.stats().relays == 0);
+    assert!(unregistered.is_closed_within(ANSWER));
+    eventually("the relays expire", || server.server.stats().relays == 0);
     assert!(began.elapsed() >= TIMEOUT);
     assert!(pair.client.ask("connect nobody").contains(" unknown-host "));
     let oid = pair.host.oid.clone();

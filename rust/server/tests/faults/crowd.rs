@@ -6,13 +6,16 @@ use std::{
 };
 
 use noray_server::defaults::MAX_CONNECTIONS_PER_ADDRESS;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use noray_testkit::{
+    defaults::ANSWER,
+    player::{AcceptsPlayers, Player, eventually},
+    process_info::{ProcessInfo, allow_many_files},
+    server::ServerProcess,
+};
+use rustix::process::{Resource, getrlimit};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::{
-    harness::{PATIENCE, Player, eventually},
-    running::{Running, binary, metrics, value},
-};
+use crate::program::{binary, metrics, start, value};
 
 const CROWD: usize = 10_000;
 
@@ -21,16 +24,15 @@ const PROMPT: Duration = Duration::from_secs(2);
 
 /// Room for the crowd's descriptors, which are this process's as well.
 fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).unwrap();
-    let enough = (limit.current).is_none_or(|current| current > CROWD as u64 + 1000);
+    allow_many_files().unwrap();
+    let allowed = getrlimit(Resource::Nofile).current;
+    let enough = allowed.is_none_or(|allowed| allowed > CROWD as u64 + 1000);
     assert!(enough, "this test needs a higher `ulimit -Hn`");
 }
 
 /// A connection that leaves nothing behind when it is dropped, so that its port can be used again.
 fn dial(server: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&server, PATIENCE).unwrap();
+    let stream = TcpStream::connect_timeout(&server, ANSWER).unwrap();
     SockRef::from(&stream)
         .set_linger(Some(Duration::ZERO))
         .unwrap();
@@ -38,30 +40,32 @@ fn dial(server: SocketAddr) -> TcpStream {
 }
 
 /// A player at another address.
-fn elsewhere(server: &Running, address: [u8; 4]) -> Player {
+fn elsewhere(server: &ServerProcess, address: [u8; 4]) -> Player {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let address = SocketAddr::from((Ipv4Addr::from(address), 0));
     socket.bind(&address.into()).unwrap();
     socket
-        .connect_timeout(&server.commands.into(), PATIENCE)
+        .connect_timeout(&server.commands().into(), ANSWER)
         .unwrap();
-    Player::on(socket.into(), server.registrar).greeted()
+    Player::on(socket.into(), server.registrar()).greeted()
 }
 
 #[test]
 fn others_are_served_and_everything_is_given_back() {
     raise_descriptor_limit();
-    let server = Running::start(&mut binary());
+    let server = start(&mut binary());
     elsewhere(&server, [127, 0, 0, 3]).register();
     eventually("the first player is gone", || {
         value(&metrics(&server), "noray_tcp_connections") == 0.0
     });
-    let (descriptors, memory) = (server.descriptors(), server.memory());
+    let process = ProcessInfo::of(server.child.id()).unwrap();
+    let memory_of = || process.memory().unwrap() / 1024;
+    let (descriptors, memory) = (process.descriptors().unwrap(), memory_of());
 
     let mut crowd = Vec::new();
     let mut others = Vec::new();
     while crowd.len() < CROWD {
-        crowd.extend((0..500).map(|_| dial(server.commands)));
+        crowd.extend((0..500).map(|_| dial(server.commands())));
         let began = Instant::now();
         let mut other = elsewhere(&server, [127, 0, 0, 2]);
         other.register();
@@ -77,9 +81,9 @@ fn others_are_served_and_everything_is_given_back() {
     let text = metrics(&server);
     assert_eq!(value(&text, "noray_tcp_connections"), held as f64);
     // The ones that were refused hold nothing here, open or not.
-    let more = server.descriptors() - descriptors;
+    let more = process.descriptors().unwrap() - descriptors;
     assert!(more.abs_diff(held) < 10, "{more} descriptors");
-    let each = (server.memory() - memory) / held;
+    let each = (memory_of() - memory) / held as u64;
     assert!(each < 16, "{each} KiB for each");
 
     for other in &mut others {
@@ -87,7 +91,7 @@ fn others_are_served_and_everything_is_given_back() {
     }
     drop((crowd, others));
     eventually("everything is given back", || {
-        server.descriptors() <= descriptors
+        process.descriptors().unwrap() <= descriptors
     });
     server.registered().expect_silence();
 }

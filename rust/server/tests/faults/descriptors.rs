@@ -1,14 +1,13 @@
 //! The process has as many descriptors as it may have.
 
+use noray_testkit::player::{AcceptsPlayers, Player, RelayedPair, eventually};
+use noray_testkit::process_info::ProcessInfo;
 use std::{
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use crate::{
-    harness::{Player, eventually},
-    running::{Running, binary_with_descriptors, get, relay_ports},
-};
+use crate::program::{binary_with_descriptors, ended, relay_ports, start, status};
 
 /// What one core may do in [`WATCHED`] for a server that can only wait.
 const IDLE: Duration = Duration::from_millis(300);
@@ -16,13 +15,17 @@ const WATCHED: Duration = Duration::from_secs(2);
 
 #[test]
 fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
-    let server =
-        Running::start(binary_with_descriptors(40).env("NORAY_UDP_RELAY_PORTS", relay_ports(8)));
-    let (mut host, client, port) = server.relayed_pair();
+    let server = start(binary_with_descriptors(40).env("NORAY_UDP_RELAY_PORTS", relay_ports(8)));
+    let RelayedPair {
+        mut host,
+        client,
+        host_port: port,
+        ..
+    } = server.relayed_pair();
     let mut pair = [server.registered(), server.registered()];
 
     let mut crowd: Vec<_> = (0..60)
-        .map(|_| Player::dial(server.commands, server.registrar))
+        .map(|_| Player::dial(server.commands(), server.registrar()))
         .collect();
     let served = crowd
         .iter_mut()
@@ -34,7 +37,8 @@ fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
     let watcher = std::net::TcpStream::connect(server.http()).unwrap();
 
     // Those who are in are served, and games on relays go on.
-    let (began, processor) = (Instant::now(), server.processor_time());
+    let process = ProcessInfo::of(server.child.id()).unwrap();
+    let (began, processor) = (Instant::now(), process.cpu_time().unwrap());
     for number in 0_u8.. {
         client.send_datagram(&[number], port);
         let (payload, answer_to) = host.datagram();
@@ -49,7 +53,7 @@ fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
         sleep(Duration::from_millis(50));
     }
     // Those who wait in vain do not keep it busy.
-    let processor = server.processor_time() - processor;
+    let processor = process.cpu_time().unwrap() - processor;
     assert!(processor < IDLE, "{processor:?}");
     let [first, second] = &mut pair;
     let ask = format!("connect-relay {}", second.oid);
@@ -70,12 +74,12 @@ fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
     eventually("a relay is opened", || {
         first.ask(&ask).starts_with("connect-relay ")
     });
-    assert_eq!(get(server.http(), "/health").0, "HTTP/1.1 200 OK");
+    assert_eq!(status(&server, "/health"), "HTTP/1.1 200 OK");
     client.send_datagram(b"and on", port);
     assert_eq!(host.datagram().0, b"and on");
 
-    server.signal("TERM");
-    let (code, log) = server.wait();
+    server.child.signal("TERM").unwrap();
+    let (code, log) = ended(server);
     assert_eq!(code, Some(0), "{log}");
     let complaints = log.matches("cannot accept connections").count();
     assert!((1..10).contains(&complaints), "{log}");

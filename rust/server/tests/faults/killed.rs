@@ -2,7 +2,6 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    process::Command,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -11,12 +10,12 @@ use noray_client::{
     ConnectOptions, Connection, ConnectionEvent, HostOptions, JoinOptions, Link, PeerEvent,
 };
 use noray_protocol::wire::{check::PathKind, command::ServerCommand, id::OpenId};
+use noray_testkit::{
+    defaults::ANSWER, library_server::LibraryServer, player::AcceptsPlayers, server::ServerProcess,
+};
 use tokio::{net::UdpSocket, runtime::Handle, time::timeout};
 
-use crate::{
-    harness::{PATIENCE, runtime},
-    running::{Running, binary, relay_ports},
-};
+use crate::program::{binary, start, start_on};
 
 /// One of our players, with a plain socket in ENet's place.
 struct Player {
@@ -49,7 +48,7 @@ impl Player {
     async fn ready(&mut self) -> OpenId {
         let mut oid = None;
         loop {
-            match timeout(PATIENCE, self.connection.wait_event()).await {
+            match timeout(ANSWER, self.connection.wait_event()).await {
                 Ok(Some(ConnectionEvent::Line(line))) => {
                     if let ServerCommand::SetOpenId(id) = line.command {
                         oid = OpenId::new(&id).ok();
@@ -72,7 +71,7 @@ impl Player {
     /// How it got to the host that it joins, and the port that stands for it.
     async fn joined(&mut self) -> (u16, PathKind) {
         loop {
-            match timeout(PATIENCE, self.link.wait_event()).await {
+            match timeout(ANSWER, self.link.wait_event()).await {
                 Ok(Some(PeerEvent::HostReached {
                     peer, port, kind, ..
                 })) => {
@@ -99,15 +98,15 @@ struct Game {
 }
 
 impl Game {
-    async fn begin(server: &Running, force_relay: bool) -> Self {
-        let mut host = Player::open(server.commands).await;
+    async fn begin(server: &ServerProcess, force_relay: bool) -> Self {
+        let mut host = Player::open(server.commands()).await;
         host.link.host(HostOptions {
             enet_port: host.enet_port(),
             max_clients: 4,
             force_relay: false,
             lan: false,
         });
-        host.play(server.registrar);
+        host.play(server.registrar());
         let oid = host.ready().await;
         let (guest, port, way) = join(server, &oid, force_relay).await;
         assert_eq!(way == PathKind::Relay, force_relay);
@@ -127,7 +126,7 @@ impl Game {
     async fn goes_on(&mut self) {
         let began = Instant::now();
         while !self.exchange().await {
-            assert!(began.elapsed() < PATIENCE, "the game does not go on");
+            assert!(began.elapsed() < ANSWER, "the game does not go on");
         }
     }
 
@@ -147,15 +146,15 @@ impl Game {
     }
 }
 
-async fn join(server: &Running, oid: &OpenId, force_relay: bool) -> (Player, u16, PathKind) {
-    let mut guest = Player::open(server.commands).await;
+async fn join(server: &ServerProcess, oid: &OpenId, force_relay: bool) -> (Player, u16, PathKind) {
+    let mut guest = Player::open(server.commands()).await;
     guest.link.join(JoinOptions {
         oid: oid.clone(),
-        timeout: PATIENCE,
+        timeout: ANSWER,
         force_relay,
         lan: false,
     });
-    guest.play(server.registrar);
+    guest.play(server.registrar());
     guest.ready().await;
     let (port, way) = guest.joined().await;
     (guest, port, way)
@@ -178,30 +177,26 @@ async fn hear(enet: &UdpSocket, packet: [u8; 4]) -> Option<SocketAddr> {
 
 #[test]
 fn games_go_on_and_codes_stay_good() {
-    let ports = relay_ports(8);
-    let program = || -> Command {
-        let mut command = binary();
-        command.env("NORAY_UDP_RELAY_PORTS", &ports);
-        command
-    };
-    let mut server = Running::start(&mut program());
-    let (commands, registrar) = (server.commands, server.registrar);
-    let runtime = runtime();
+    let server = start(&mut binary());
+    let server_ports = server.ports.clone();
+    let (commands, registrar) = (server.commands(), server.registrar());
+    let runtime = LibraryServer::runtime();
     let mut direct = runtime.block_on(Game::begin(&server, false));
     let mut relayed = runtime.block_on(Game::begin(&server, true));
 
     // SIGKILL, where there are signals.
-    server.child.kill().unwrap();
-    server.child.wait().unwrap();
+    server.child.kill();
     let killed = Instant::now();
     runtime.block_on(direct.goes_on());
     assert!(!runtime.block_on(relayed.exchange()));
     sleep(Duration::from_millis(300));
 
     // Its ports are free at once, though connections were open.
-    let again = [commands.port(), registrar.port()];
-    let server = Running::start_at(&mut program(), again);
-    assert_eq!((server.commands, server.registrar), (commands, registrar));
+    let server = start_on(&mut binary(), server_ports);
+    assert_eq!(
+        (server.commands(), server.registrar()),
+        (commands, registrar)
+    );
     let restarted = Instant::now();
     runtime.block_on(relayed.goes_on());
     println!(

@@ -7,23 +7,28 @@ use std::{
     time::Duration,
 };
 
+use fastrand::Rng;
 use noray_client::{ConnectOptions, Connection, ConnectionEvent, RegisterOptions};
 use noray_protocol::wire::command::ServerCommand;
 use noray_server::Stats;
+use noray_testkit::{
+    defaults::ANSWER,
+    library_server::LibraryServer,
+    player::{AcceptsPlayers, Player},
+    ports::free_ports,
+};
 use tokio::{net::UdpSocket, task::JoinSet, time::timeout};
 
-use crate::harness::{Noise, PATIENCE, Player, RelayedPair, TestServer, config, free_ports};
-
 /// Decides which datagrams are lost.
-struct Dice(Noise);
+struct Dice(Rng);
 
 impl Dice {
     fn new(seed: u64) -> Self {
-        Self(Noise(seed))
+        Self(Rng::with_seed(seed))
     }
 
     fn is_lost(&mut self) -> bool {
-        self.0.below(5) == 0
+        self.0.u8(..5) == 0
     }
 }
 
@@ -108,7 +113,7 @@ async fn register(commands: u16, registrar: u16) {
     let runtime = tokio::runtime::Handle::current();
     let mut connection = Connection::open(&runtime, options);
     loop {
-        let event = timeout(PATIENCE, connection.wait_event()).await.unwrap();
+        let event = timeout(ANSWER, connection.wait_event()).await.unwrap();
         match event.expect("a connection") {
             ConnectionEvent::Connected(_) => connection.register_host().unwrap(),
             ConnectionEvent::Line(line) => {
@@ -132,7 +137,7 @@ async fn register(commands: u16, registrar: u16) {
 #[test]
 fn players_register_by_repeating() {
     const PLAYERS: usize = 60;
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let commands = server.server.command_address().port();
     let registrar = server.server.registrar_address();
     let [there, back] = server.runtime.block_on(async {
@@ -192,7 +197,7 @@ impl<'a> End<'a> {
     /// Takes what came; the line loses a part of that on its last way, which is not the server's.
     fn take(&mut self, count: usize) {
         while self.delivered.len() < count {
-            let Some((payload, from)) = self.player.datagram_within(PATIENCE) else {
+            let Some((payload, from)) = self.player.datagram_within(ANSWER) else {
                 panic!("{} of {count} came", self.delivered.len());
             };
             assert_eq!((payload.len(), from), (100, self.port));
@@ -207,14 +212,14 @@ impl<'a> End<'a> {
 fn what_reaches_a_relay_is_delivered_and_nothing_is_forgotten() {
     const PAIRS: usize = 4;
     const PACKETS: u32 = 300;
-    let server = TestServer::with(noray_server::Config {
+    let server = LibraryServer::with(noray_server::Config {
         relay_ports: free_ports(2 * PAIRS).into(),
         // Shorter than a pause between two packets that arrive is ever likely to be.
         relay_timeout: Duration::from_secs(2).into(),
         relay_cleanup_interval: Duration::from_millis(50).into(),
-        ..config()
+        ..LibraryServer::config()
     });
-    let mut pairs: Vec<_> = (0..PAIRS).map(|_| RelayedPair::new(&server)).collect();
+    let mut pairs: Vec<_> = (0..PAIRS).map(|_| server.relayed_pair()).collect();
     let seeds = (1..).map(|seed: u64| seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut ends: Vec<_> = pairs
         .iter()
@@ -253,7 +258,7 @@ fn what_reaches_a_relay_is_delivered_and_nothing_is_forgotten() {
         players: 2 * PAIRS,
         relays: 2 * PAIRS,
     };
-    assert_eq!(server.stats(), expected);
+    assert_eq!(server.server.stats(), expected);
     assert_eq!(server.server.metrics().relays_expired, 0);
     for pair in &mut pairs {
         let (oid, address) = (pair.host.oid.clone(), pair.host.address());

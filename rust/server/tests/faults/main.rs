@@ -17,16 +17,13 @@ mod clock;
 mod crowd;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod descriptors;
-#[path = "../common/harness.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod harness;
 #[cfg(feature = "cli")]
 mod killed;
 mod loss;
 #[cfg(feature = "cli")]
-#[path = "../common/running.rs"]
+#[path = "../common/program.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
-mod running;
+mod program;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod slow;
 #[cfg(all(target_os = "linux", feature = "cli"))]

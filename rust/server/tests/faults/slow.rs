@@ -5,12 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use noray_testkit::{
+    defaults::ANSWER,
+    player::{AcceptsPlayers, Player, eventually},
+    process_info::ProcessInfo,
+    server::ServerProcess,
+};
 use socket2::SockRef;
 
-use crate::{
-    harness::{PATIENCE, Player, eventually},
-    running::{Running, binary},
-};
+use crate::program::{binary, start};
 
 /// Longer than an answer takes while many do not read, on a busy machine too.
 const PROMPT: Duration = Duration::from_secs(2);
@@ -28,7 +31,7 @@ struct Slow {
 }
 
 impl Slow {
-    fn new(server: &Running, trickles: bool) -> Self {
+    fn new(server: &ServerProcess, trickles: bool) -> Self {
         let player = server.registered();
         player.tcp.set_nonblocking(true).unwrap();
         // What is held for it must be held by the server.
@@ -61,13 +64,15 @@ impl Slow {
 #[test]
 fn they_are_closed_and_cost_little_until_then() {
     const SLOW: usize = 100;
-    let server = Running::start(binary().env("NORAY_WRITE_TIMEOUT", "3s").args([
+    let server = start(binary().env("NORAY_WRITE_TIMEOUT", "3s").args([
         // What is tested here is not the rate.
         "--max-lines-per-second=1000000",
         "--max-lines-per-second-per-address=1000000",
     ]));
     let mut other = server.registered();
-    let (descriptors, memory) = (server.descriptors(), server.memory());
+    let process = ProcessInfo::of(server.child.id()).unwrap();
+    let memory_of = || process.memory().unwrap() / 1024;
+    let (descriptors, memory) = (process.descriptors().unwrap(), memory_of());
     let mut slow: Vec<_> = (0..SLOW)
         .map(|number| Slow::new(&server, number % 10 == 0))
         .collect();
@@ -76,16 +81,16 @@ fn they_are_closed_and_cost_little_until_then() {
     let mut most_memory = memory;
     while slow.iter().any(|slow| !slow.is_closed) {
         let open = slow.iter().filter(|slow| !slow.is_closed).count();
-        assert!(began.elapsed() < 3 * PATIENCE, "{open} are still there");
+        assert!(began.elapsed() < 3 * ANSWER, "{open} are still there");
         slow.iter_mut().for_each(|slow| slow.ask(line.as_bytes()));
-        most_memory = most_memory.max(server.memory());
+        most_memory = most_memory.max(memory_of());
         let asked = Instant::now();
         other.expect_silence();
         assert!(asked.elapsed() < PROMPT, "{:?}", asked.elapsed());
     }
     assert!(began.elapsed() > TIMEOUT / 2, "{:?}", began.elapsed());
     // One outbox of 64 KiB, a chunk that was read, and a task.
-    let each = (most_memory - memory) / SLOW;
+    let each = (most_memory - memory) / SLOW as u64;
     assert!(each < 128, "{each} KiB for each");
     // The system's buffers for it, both ways, and its outbox. By themselves systems hold
     // megabytes of what a player does not read.
@@ -95,6 +100,6 @@ fn they_are_closed_and_cost_little_until_then() {
         "{asked:?} bytes were taken of one"
     );
     eventually("their descriptors are free", || {
-        server.descriptors() <= descriptors
+        process.descriptors().unwrap() <= descriptors
     });
 }

@@ -1,11 +1,13 @@
 //! The process is stopped for longer than its time-outs, as by a machine that sleeps, and goes on.
 
+use noray_testkit::{
+    defaults::ANSWER,
+    player::{AcceptsPlayers, Player, RelayedPair},
+    server::ServerProcess,
+};
 use std::{thread::sleep, time::Duration};
 
-use crate::{
-    harness::{PATIENCE, Player},
-    running::{Running, binary, metrics, relay_ports, value},
-};
+use crate::program::{binary, metrics, relay_ports, start, value};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -22,8 +24,13 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(server: &Running) -> Self {
-        let (host, client, host_port) = server.relayed_pair();
+    fn new(server: &ServerProcess) -> Self {
+        let RelayedPair {
+            host,
+            client,
+            host_port,
+            ..
+        } = server.relayed_pair();
         client.send_datagram(b"begin", host_port);
         let (_, client_port) = host.datagram();
         Self {
@@ -47,7 +54,7 @@ impl Pair {
 
 #[test]
 fn who_was_there_is_there() {
-    let server = Running::start(
+    let server = start(
         binary()
             .env("NORAY_UDP_RELAY_PORTS", relay_ports(2 * PAIRS + 50))
             .env("NORAY_UDP_RELAY_TIMEOUT", "2s")
@@ -72,7 +79,7 @@ fn who_was_there_is_there() {
     }
     let mut newcomers: Vec<_> = (0..NEWCOMERS).map(|_| server.player()).collect();
 
-    server.signal("STOP");
+    server.child.signal("STOP").unwrap();
     // Nobody there knows, and games go on.
     for round in 0..ROUNDS {
         pairs.iter().for_each(|pair| pair.send(&[round]));
@@ -81,13 +88,13 @@ fn who_was_there_is_there() {
     for player in &mut newcomers {
         player.send("register-host");
     }
-    server.signal("CONT");
+    server.child.signal("CONT").unwrap();
 
     for round in 0..ROUNDS {
         pairs.iter().for_each(|pair| pair.expect(&[round]));
     }
     for newcomer in &mut newcomers {
-        let answer = newcomer.line_within(PATIENCE);
+        let answer = newcomer.line_within(ANSWER);
         assert!(answer.is_some_and(|line| line.starts_with("set-oid ")));
     }
     for pair in pairs {
@@ -98,7 +105,7 @@ fn who_was_there_is_there() {
         }
     }
     // What is idle ends all the same.
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = std::time::Instant::now() + ANSWER;
     while value(&metrics(&server), "noray_relay_expired") == 0.0 {
         assert!(std::time::Instant::now() < deadline);
         sleep(Duration::from_millis(100));

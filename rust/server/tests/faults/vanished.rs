@@ -7,9 +7,12 @@ use std::{
 };
 
 use noray_server::Config;
+use noray_testkit::{
+    defaults::ANSWER,
+    library_server::LibraryServer,
+    player::{AcceptsPlayers, Player, eventually},
+};
 use socket2::{SockFilter, SockRef};
-
-use crate::harness::{PATIENCE, Player, TestServer, config, eventually};
 
 /// The shortest that can be set.
 const VANISHED: Duration = Duration::from_secs(8);
@@ -24,9 +27,9 @@ fn vanish(player: &Player) {
 
 #[test]
 fn their_places_are_free_in_the_stated_time() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         vanished_timeout: VANISHED.into(),
-        ..config()
+        ..LibraryServer::config()
     });
     let silent = server.registered();
     let host = server.registered();
@@ -43,13 +46,13 @@ fn their_places_are_free_in_the_stated_time() {
     assert!(friend.ask(&ask).starts_with("connect 127.0.0.1:"));
 
     sleep(VANISHED / 2);
-    assert_eq!(server.stats().connections, 5, "a pause is no end");
-    let deadline = began + VANISHED + PATIENCE;
-    while server.stats().connections > 2 {
-        assert!(Instant::now() < deadline, "{:?}", server.stats());
+    assert_eq!(server.server.stats().connections, 5, "a pause is no end");
+    let deadline = began + VANISHED + ANSWER;
+    while server.server.stats().connections > 2 {
+        assert!(Instant::now() < deadline, "{:?}", server.server.stats());
         sleep(Duration::from_millis(20));
     }
-    assert_eq!(server.stats().players, 2);
+    assert_eq!(server.server.stats().players, 2);
     assert!(friend.ask(&ask).contains(" unknown-host "));
     // It was as silent, but its machine answers.
     idle.expect_silence();
@@ -57,9 +60,11 @@ fn their_places_are_free_in_the_stated_time() {
 
 #[test]
 fn half_closed_connections_are_closed_at_once() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = server.registered();
     player.tcp.shutdown(Shutdown::Write).unwrap();
-    assert!(player.is_closed_within(PATIENCE));
-    eventually("its place is free", || server.stats().connections == 0);
+    assert!(player.is_closed_within(ANSWER));
+    eventually("its place is free", || {
+        server.server.stats().connections == 0
+    });
 }

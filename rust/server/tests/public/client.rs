@@ -1,12 +1,12 @@
 //! What today's client relies on, as far as a server sees it.
 
+use noray_testkit::{
+    defaults::SILENCE,
+    player::{AcceptsPlayers, RelayedPair},
+};
 use std::{net::UdpSocket, thread::sleep, time::Duration};
 
-use crate::{
-    fact::{Fact, Ours},
-    harness::SILENCE,
-    program::Relayed,
-};
+use crate::fact::{Fact, Ours};
 
 pub(crate) const FACTS: &[Fact] = &[
     Fact {
@@ -20,7 +20,7 @@ pub(crate) const FACTS: &[Fact] = &[
             for _ in 0..5 {
                 player
                     .udp
-                    .send_to(player.pid.as_bytes(), server.registrar)
+                    .send_to(player.pid.as_bytes(), server.registrar())
                     .unwrap();
                 sleep(Duration::from_millis(100));
             }
@@ -52,10 +52,10 @@ pub(crate) const FACTS: &[Fact] = &[
         v2: "the same",
         public: |program| {
             let server = program.start(&[]);
-            let pair = server.relayed();
+            let pair = server.relayed_pair();
             pair.client.send_datagram(b"x", pair.host_port);
             let (_, from) = pair.host.udp.recv_from(&mut [0; 8]).unwrap();
-            assert_eq!(from.ip(), server.commands.ip());
+            assert_eq!(from.ip(), server.commands().ip());
         },
         ours: Ours::Same,
     },
@@ -68,7 +68,7 @@ pub(crate) const FACTS: &[Fact] = &[
             for packet in [&b"$---"[..], b"$-w-", b"$rw-", b"$rwx"] {
                 pair.exchange(packet);
             }
-            let Relayed { host, client, .. } = &pair;
+            let RelayedPair { host, client, .. } = &pair;
             assert_eq!(host.datagram_within(SILENCE), None);
             assert_eq!(client.datagram_within(SILENCE), None);
         },
@@ -85,7 +85,7 @@ pub(crate) const FACTS: &[Fact] = &[
             host.line();
             let host_port = client.relay_port(&format!("connect-relay {}", host.oid));
             let client_port = host.relay_port("");
-            let pair = Relayed {
+            let pair = RelayedPair {
                 host,
                 client,
                 host_port,

@@ -1,10 +1,14 @@
 //! What is asked, and what is answered.
 
+use noray_testkit::{
+    defaults::{ANSWER, SILENCE},
+    player::{AcceptsPlayers, Player, ask_registrar, eventually},
+    ports::free_ports,
+};
 use std::{net::UdpSocket, thread::sleep};
 
 use crate::{
     fact::{Fact, NOT_MEASURED, Ours},
-    harness::{PATIENCE, Player, SILENCE, ask_registrar, eventually, free_ports},
     program::{Program, Server},
 };
 
@@ -109,9 +113,9 @@ pub(crate) const FACTS: &[Fact] = &[
         v2: "the same",
         public: |program| {
             let server = program.start(&[]);
-            let mut pair = server.relayed();
-            assert!(server.relay_ports.contains(&pair.host_port));
-            assert!(server.relay_ports.contains(&pair.client_port));
+            let mut pair = server.relayed_pair();
+            assert!(server.ports.relays.contains(&pair.host_port));
+            assert!(server.ports.relays.contains(&pair.client_port));
             assert_ne!(pair.host_port, pair.client_port);
             expect_silence(&mut pair.client);
             expect_silence(&mut pair.host);
@@ -318,7 +322,7 @@ pub(crate) const FACTS: &[Fact] = &[
             drop(host);
             let mut other = server.registered();
             eventually("the PrivateID is gone", || {
-                ask_registrar(&other.udp, server.registrar, pid.as_bytes()) != "OK"
+                ask_registrar(&other.udp, server.registrar(), pid.as_bytes()) != "OK"
             });
             other.send(&format!("connect {oid}"));
             let answer = other.line_within(SILENCE).unwrap_or_default();
@@ -410,7 +414,7 @@ fn player_without_address(program: &Program) -> (Server, Player, Player) {
 /// A server whose two relays are taken, and two more players.
 fn used_up(program: &Program) -> (Server, Player, Player) {
     let server = program.start_with_ports(&free_ports(2), &[]);
-    let pair = server.relayed();
+    let pair = server.relayed_pair();
     pair.exchange(b"taken");
     let (host, client) = (server.registered(), server.registered());
     (server, host, client)
@@ -436,18 +440,16 @@ fn neighbours(program: &Program) -> Option<(Player, std::net::IpAddr, String)> {
     let probe = UdpSocket::bind("0.0.0.0:0").ok()?;
     probe.connect("192.0.2.1:9").ok()?;
     let network = probe.local_addr().ok()?.ip();
-    let mut server = program.start(&[
+    let server = program.start(&[
         ("NORAY_SOCKET_HOST", "0.0.0.0"),
         ("NORAY_UDP_HOST", "0.0.0.0"),
     ]);
     let host = server.registered();
-    server.commands.set_ip(network);
-    server.registrar.set_ip(network);
-    let mut client = server.player();
+    let mut client = server.player_at(network);
     client.udp = UdpSocket::bind((network, 0)).ok()?;
     client.register();
     client.register_remote();
     client.send(&format!("connect {}", host.oid));
-    let told = client.line_within(PATIENCE).expect("an answer");
+    let told = client.line_within(ANSWER).expect("an answer");
     Some((host, network, told))
 }

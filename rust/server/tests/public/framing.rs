@@ -1,11 +1,11 @@
 //! Lines, and what is none.
 
+use noray_testkit::{defaults::SILENCE, player::AcceptsPlayers};
 use std::{thread::sleep, time::Duration};
 
 use crate::{
     commands::expect_silence,
     fact::{Fact, Ours},
-    harness::SILENCE,
 };
 
 pub(crate) const FACTS: &[Fact] = &[

@@ -1,5 +1,9 @@
 //! Who wants too much.
 
+use noray_testkit::{
+    defaults::{ANSWER, SILENCE},
+    player::{AcceptsPlayers, RelayedPair, eventually},
+};
 use std::{
     thread::sleep,
     time::{Duration, Instant},
@@ -7,8 +11,7 @@ use std::{
 
 use crate::{
     fact::{Fact, NOT_MEASURED, Ours},
-    harness::{PATIENCE, SILENCE, eventually},
-    program::{Program, Relayed},
+    program::Program,
 };
 
 const TRAFFIC: &str = "Traffic over a limit";
@@ -44,7 +47,7 @@ pub(crate) const FACTS: &[Fact] = &[
             does: "the rest of the slice is dropped",
             check: |program| {
                 let mut server = program.start(INDIVIDUAL);
-                let pair = server.relayed();
+                let pair = server.relayed_pair();
                 flood(&pair);
                 let arrived = arrived(&pair);
                 assert!((1..100).contains(&arrived), "{arrived}");
@@ -170,7 +173,7 @@ pub(crate) const FACTS: &[Fact] = &[
             does: "it is closed after 10 minutes, or what `NORAY_UNREGISTERED_TIMEOUT` says",
             check: |program| {
                 let server = program.start(UNREGISTERED);
-                assert!(server.player().is_closed_within(PATIENCE));
+                assert!(server.player().is_closed_within(ANSWER));
             },
         },
     },
@@ -194,34 +197,34 @@ const TEN_THOUSAND_A_SLICE: &[(&str, &str)] = &[
 const UNREGISTERED: &[(&str, &str)] = &[("NORAY_UNREGISTERED_TIMEOUT", "1s")];
 
 /// Sends 100 packets of 1,000 bytes.
-fn flood(pair: &Relayed) {
+fn flood(pair: &RelayedPair) {
     for _ in 0..100 {
         pair.client.send_datagram(&[1; 1000], pair.host_port);
     }
 }
 
 /// Sends a packet after a second.
-fn outlive(pair: &Relayed) {
+fn outlive(pair: &RelayedPair) {
     sleep(Duration::from_millis(1200));
     pair.client.send_datagram(b"late", pair.host_port);
 }
 
 /// How many packets the host gets.
-fn arrived(pair: &Relayed) -> usize {
+fn arrived(pair: &RelayedPair) -> usize {
     std::iter::from_fn(|| pair.host.datagram_within(2 * SILENCE)).count()
 }
 
-fn expect_exit(program: &Program, settings: &[(&str, &str)], excess: fn(&Relayed)) {
+fn expect_exit(program: &Program, settings: &[(&str, &str)], excess: fn(&RelayedPair)) {
     let mut server = program.start(settings);
-    excess(&server.relayed());
+    excess(&server.relayed_pair());
     let status = server.ended();
     assert_eq!(status.code(), Some(1), "{}", server.log());
 }
 
 /// Not everything arrives, and the server stays.
-fn expect_less(program: &Program, settings: &[(&str, &str)], excess: fn(&Relayed)) {
+fn expect_less(program: &Program, settings: &[(&str, &str)], excess: fn(&RelayedPair)) {
     let mut server = program.start(settings);
-    let pair = server.relayed();
+    let pair = server.relayed_pair();
     excess(&pair);
     let arrived = arrived(&pair);
     assert!(arrived < 100, "{arrived}");

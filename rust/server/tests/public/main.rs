@@ -22,9 +22,6 @@ mod commands;
 mod fact;
 mod framing;
 mod guide;
-#[path = "../common/harness.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod harness;
 mod limits;
 mod operation;
 mod program;

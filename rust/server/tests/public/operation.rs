@@ -1,10 +1,14 @@
 //! Settings, metrics, log, end.
 
+use noray_testkit::{
+    defaults::SILENCE,
+    metrics,
+    player::{AcceptsPlayers, ask_registrar, eventually},
+};
 use std::collections::BTreeSet;
 
 use crate::{
     fact::{Fact, NOT_MEASURED, Ours},
-    harness::{SILENCE, ask_registrar, eventually},
     program::{PUBLIC_SETTINGS, Program, Server, normal},
 };
 
@@ -122,12 +126,12 @@ pub(crate) const FACTS: &[Fact] = &[
         v2: NOT_MEASURED,
         public: |program| {
             let server = program.start(&[]);
-            let pair = server.relayed();
+            let pair = server.relayed_pair();
             pair.exchange(b"twice");
             pair.client.register_remote();
-            ask_registrar(&pair.client.udp, server.registrar, b"nobody");
+            ask_registrar(&pair.client.udp, server.registrar(), b"nobody");
             eventually("all is counted", || {
-                let (_, text) = server.get("/metrics");
+                let text = server.get("/metrics").body;
                 [
                     "noray_tcp_connections 2",
                     "noray_active_hosts 2",
@@ -180,7 +184,7 @@ pub(crate) const FACTS: &[Fact] = &[
         v1: "5 ms to 10 s, for sizes too",
         v2: NOT_MEASURED,
         public: |program| {
-            let (_, text) = program.start(&[]).get("/metrics");
+            let text = program.start(&[]).get("/metrics").body;
             assert!(
                 text.contains("noray_relay_size_bucket{le=\"0.005\"}"),
                 "{text}"
@@ -190,7 +194,7 @@ pub(crate) const FACTS: &[Fact] = &[
             difference: METRICS,
             does: "microseconds, and bytes",
             check: |program| {
-                let (_, text) = program.start(&[]).get("/metrics");
+                let text = program.start(&[]).get("/metrics").body;
                 assert!(
                     text.contains("noray_relay_size_bucket{le=\"128\"}"),
                     "{text}"
@@ -208,7 +212,7 @@ pub(crate) const FACTS: &[Fact] = &[
             let mut player = server.registered();
             player.send("connect NOPE");
             eventually("it is counted", || {
-                let (_, text) = server.get("/metrics");
+                let text = server.get("/metrics").body;
                 text.contains("\nnoray_command_exception{command=\"connect\"} 1\n")
             });
         },
@@ -220,8 +224,8 @@ pub(crate) const FACTS: &[Fact] = &[
         v2: NOT_MEASURED,
         public: |program| {
             let server = program.start(&[]);
-            assert_eq!(server.get("/metrics").0, "HTTP/1.1 200 OK");
-            assert_eq!(server.get("/").0, "HTTP/1.1 404 Not Found");
+            assert_eq!(server.get("/metrics").status, "HTTP/1.1 200 OK");
+            assert_eq!(server.get("/").status, "HTTP/1.1 404 Not Found");
         },
         ours: Ours::Same,
     },
@@ -230,14 +234,14 @@ pub(crate) const FACTS: &[Fact] = &[
         v1: "404",
         v2: NOT_MEASURED,
         public: |program| {
-            let (status, _) = program.start(&[]).get("/health");
+            let status = program.start(&[]).get("/health").status;
             assert_eq!(status, "HTTP/1.1 404 Not Found");
         },
         ours: Ours::Differs {
             difference: METRICS,
             does: "`/health` answers 200",
             check: |program| {
-                let (status, _) = program.start(&[]).get("/health");
+                let status = program.start(&[]).get("/health").status;
                 assert_eq!(status, "HTTP/1.1 200 OK");
             },
         },
@@ -273,8 +277,8 @@ pub(crate) const FACTS: &[Fact] = &[
         public: |program| {
             use std::os::unix::process::ExitStatusExt;
             let mut server = program.start(&[]);
-            let _pair = server.relayed();
-            server.terminate();
+            let _pair = server.relayed_pair();
+            server.child.ask_to_end();
             assert_eq!(server.ended().signal(), Some(15));
         },
         ours: Ours::Differs {
@@ -282,11 +286,11 @@ pub(crate) const FACTS: &[Fact] = &[
             does: "it takes no more players, goes on relaying for a while and exits with 0",
             check: |program| {
                 let mut server = program.start(&[("NORAY_DRAIN_TIMEOUT", "3s")]);
-                let pair = server.relayed();
+                let pair = server.relayed_pair();
                 pair.exchange(b"before");
-                server.terminate();
+                server.child.ask_to_end();
                 eventually("no more players", || {
-                    std::net::TcpStream::connect(server.commands).is_err()
+                    std::net::TcpStream::connect(server.commands()).is_err()
                 });
                 pair.exchange(b"while it drains");
                 assert_eq!(server.ended().code(), Some(0));
@@ -383,7 +387,9 @@ fn expect_settings(program: &Program, given: &[(&str, &str)], expected: &[(&str,
 
 /// The names of all metrics that are there.
 fn families(server: &Server) -> BTreeSet<String> {
-    let (status, text) = server.get("/metrics");
+    let metrics::Answer {
+        status, body: text, ..
+    } = server.get("/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let names = types.filter_map(|line| line.split(' ').next());
@@ -396,7 +402,7 @@ fn after_an_invented_command(program: &Program) -> String {
     let mut player = server.player();
     player.send("invented");
     player.expect_silence();
-    server.get("/metrics").1
+    server.get("/metrics").body
 }
 
 /// How many packets the metrics of durations and of sizes count after one was dropped.
@@ -406,12 +412,12 @@ fn after_a_dropped_packet(program: &Program) -> [usize; 2] {
     other.send_datagram(b"unasked", pair.host_port);
     let mut text = String::new();
     eventually("it is counted", || {
-        text = server.get("/metrics").1;
+        text = server.get("/metrics").body;
         text.contains("\nnoray_relay_drop_count 1\n")
     });
     // A further relay has its time too.
     std::thread::sleep(SILENCE);
-    text = server.get("/metrics").1;
+    text = server.get("/metrics").body;
     ["noray_relay_duration_count ", "noray_relay_size_count "].map(|name| {
         let count = text.lines().find_map(|line| line.strip_prefix(name));
         count.expect(name).parse().expect(name)

@@ -1,44 +1,38 @@
 //! The two programs, started with the same settings on free ports of 127.0.0.1.
 
+use noray_testkit::{
+    defaults::{ANSWER, SERVER_START},
+    metrics,
+    player::{AcceptsPlayers, Player, RelayedPair},
+    ports::free_ports,
+    server::{ServerPorts, ServerProcess, ServerProgram, without_settings},
+};
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader, Read},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr},
+    ops::Deref,
     path::PathBuf,
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
-    thread::sleep,
-    time::{Duration, Instant},
+    process::{Command, ExitStatus},
+    time::Instant,
 };
-
 use tempfile::TempDir;
-
-use crate::harness::{PATIENCE, Player, free_ports};
-
-/// Both programs are ready within it: Node needs a second or two, more on a busy machine.
-const START: Duration = Duration::from_secs(60);
 
 /// A server's program.
 #[derive(Clone)]
-pub(crate) struct Program(Kind);
-
-#[derive(Clone)]
-enum Kind {
-    Ours,
-    /// The folder of an installed copy.
-    Public(PathBuf),
-}
+pub(crate) struct Program(ServerProgram);
 
 impl Program {
     pub(crate) fn ours() -> Self {
-        Self(Kind::Ours)
+        Self(ServerProgram::Ours(
+            env!("CARGO_BIN_EXE_noray-server").into(),
+        ))
     }
 
     /// The public server, if the environment names a copy.
     pub(crate) fn public() -> Option<Self> {
         let folder = std::env::var_os("PUBLIC_NORAY_DIR")?;
         let folder = std::path::absolute(PathBuf::from(folder)).expect("a path");
-        Some(Self(Kind::Public(folder)))
+        Some(Self(ServerProgram::Public(folder)))
     }
 
     /// A server with eight relay ports.
@@ -47,9 +41,9 @@ impl Program {
     }
 
     /// A server and two players on it who are relayed to each other.
-    pub(crate) fn start_relayed(&self, settings: &[(&str, &str)]) -> (Server, Relayed) {
+    pub(crate) fn start_relayed(&self, settings: &[(&str, &str)]) -> (Server, RelayedPair) {
         let server = self.start(settings);
-        let pair = server.relayed();
+        let pair = server.relayed_pair();
         (server, pair)
     }
 
@@ -59,64 +53,32 @@ impl Program {
         relay_ports: &[u16],
         settings: &[(&str, &str)],
     ) -> Server {
-        let (mut command, ready) = match &self.0 {
-            Kind::Ours => (
-                Command::new(env!("CARGO_BIN_EXE_noray-server")),
-                "noray-server v",
-            ),
-            Kind::Public(folder) => {
-                let mut command = Command::new("node");
-                command.arg(folder.join("bin/noray.mjs"));
-                // The last of what it does at its start.
-                (command, "Applying dynamic relaying")
-            }
+        // The last of what each says at its start.
+        let ready = match &self.0 {
+            ServerProgram::Ours(_) => "noray-server v",
+            ServerProgram::Public(_) => "Applying dynamic relaying",
         };
-        let [port, http] = [free_tcp_port(), free_tcp_port()];
-        let registrar = free_ports(1)[0];
-        let ports: Vec<_> = relay_ports.iter().map(u16::to_string).collect();
+        let mut ports = ServerPorts::free(0);
+        ports.relays = relay_ports.to_vec();
         // Neither may find a file with settings.
         let folder = TempDir::new().unwrap();
+        let mut command = self.0.command();
         command
             .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        without_settings(&mut command);
-        command
-            .env("NORAY_SOCKET_HOST", "127.0.0.1")
-            .env("NORAY_SOCKET_PORT", port.to_string())
-            .env("NORAY_HTTP_HOST", "127.0.0.1")
-            .env("NORAY_HTTP_PORT", http.to_string())
-            .env("NORAY_UDP_HOST", "127.0.0.1")
-            .env("NORAY_UDP_REGISTRAR_PORT", registrar.to_string())
-            .env("NORAY_UDP_RELAY_PORTS", ports.join(","))
             .envs(settings.iter().copied());
-        let mut child = command.spawn().expect("the program starts");
-        let log = Arc::new(Mutex::new(String::new()));
-        collect(child.stdout.take().unwrap(), &log);
-        collect(child.stderr.take().unwrap(), &log);
-        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut server = Server {
-            commands: address(port),
-            registrar: address(registrar),
-            http: address(http),
-            relay_ports: relay_ports.to_vec(),
-            greets: matches!(self.0, Kind::Ours),
-            child,
-            log,
+        let (name, is_ours) = (self.0.name(), self.0.is_ours());
+        let mut process =
+            ServerProcess::launch_command(name, &mut command, ports, is_ours).unwrap();
+        let until = Instant::now() + SERVER_START;
+        let is_ready = |line: &str| line.contains(ready).then_some(());
+        let found = process.child.wait_for_line(until, is_ready);
+        assert_eq!(found, Ok(()), "{:?}", process.child.lines_from(0));
+        process.wait_until_ready().unwrap();
+        Server {
+            process,
+            greets: is_ours,
             _folder: folder,
-        };
-        let deadline = Instant::now() + START;
-        // Both say so before somebody can connect.
-        while !server.log().contains(ready)
-            || std::net::TcpStream::connect(server.commands).is_err()
-        {
-            let ended = server.child.try_wait().unwrap();
-            assert!(ended.is_none(), "{ended:?}:\n{}", server.log());
-            assert!(Instant::now() < deadline, "not ready:\n{}", server.log());
-            sleep(Duration::from_millis(10));
         }
-        server
     }
 
     /// What the program makes of settings in the environment, and of a file `.env` where it is
@@ -130,12 +92,12 @@ impl Program {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join(".env"), file).unwrap();
         let mut command = match &self.0 {
-            Kind::Ours => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_noray-server"));
+            ServerProgram::Ours(executable) => {
+                let mut command = Command::new(executable);
                 command.arg("--check");
                 command
             }
-            Kind::Public(copy) => {
+            ServerProgram::Public(copy) => {
                 let mut command = Command::new("node");
                 command.args(["--input-type=module", "--eval", SHOW_CONFIG]);
                 command.arg(copy.join("src/config.mjs"));
@@ -232,152 +194,55 @@ fn value_of(name: &str, shown: &str) -> String {
     value.trim().to_owned()
 }
 
-/// A developer's own settings must not change what is tested.
-fn without_settings(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("NORAY_") {
-            command.env_remove(name);
-        }
-    }
-}
-
-/// Of the range of [`free_ports`]: one that systems give out by themselves can be some connection's
-/// before the server has it.
-fn free_tcp_port() -> u16 {
-    loop {
-        let port = free_ports(1)[0];
-        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
-            return port;
-        }
-    }
-}
-
-fn collect(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
-    let log = log.clone();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            let mut log = log.lock().unwrap();
-            log.push_str(&line);
-            log.push('\n');
-        }
-    });
-}
-
 /// A running server, ended with this.
 pub(crate) struct Server {
-    pub commands: SocketAddr,
-    pub registrar: SocketAddr,
-    pub http: SocketAddr,
-    pub relay_ports: Vec<u16>,
+    process: ServerProcess,
     greets: bool,
-    child: Child,
-    log: Arc<Mutex<String>>,
     _folder: TempDir,
+}
+
+impl Deref for Server {
+    type Target = ServerProcess;
+
+    fn deref(&self) -> &ServerProcess {
+        &self.process
+    }
 }
 
 impl Server {
     /// A connection, and nothing read of it.
     pub(crate) fn dial(&self) -> Player {
-        Player::dial(self.commands, self.registrar)
+        Player::dial(self.commands(), self.registrar())
     }
 
-    /// A connection; a greeting is taken.
-    pub(crate) fn player(&self) -> Player {
+    /// A player who finds the server at this address; a greeting is read.
+    pub(crate) fn player_at(&self, ip: IpAddr) -> Player {
+        let at = |address: SocketAddr| SocketAddr::new(ip, address.port());
+        let player = Player::dial(at(self.commands()), at(self.registrar()));
         match self.greets {
-            true => Player::connect(self.commands, self.registrar),
-            false => self.dial(),
-        }
-    }
-
-    /// A player with an OpenID and a registered address.
-    pub(crate) fn registered(&self) -> Player {
-        let mut player = self.player();
-        player.register();
-        player.register_remote();
-        player
-    }
-
-    /// Two players who are relayed to each other.
-    pub(crate) fn relayed(&self) -> Relayed {
-        let mut host = self.registered();
-        let mut client = self.registered();
-        let host_port = client.relay_port(&format!("connect-relay {}", host.oid));
-        let client_port = host.relay_port("");
-        Relayed {
-            host,
-            client,
-            host_port,
-            client_port,
+            true => player.greeted(),
+            false => player,
         }
     }
 
     /// What it has said so far.
     pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        self.child.lines_from(0).join("\n")
     }
 
     /// How it ended; fails if it does not.
     pub(crate) fn ended(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "the server does not end");
-            sleep(Duration::from_millis(5));
-        }
+        self.process.child.wait(ANSWER).expect("the server ends")
     }
 
     /// Fails unless players can come.
     pub(crate) fn expect_alive(&mut self) {
-        let ended = self.child.try_wait().unwrap();
-        assert!(ended.is_none(), "the server ended: {ended:?}");
+        assert!(!self.process.child.has_ended(), "{}", self.log());
         self.player().expect_silence();
     }
 
-    /// The status line and the rest of an HTTP answer.
-    pub(crate) fn get(&self, path: &str) -> (String, String) {
-        use std::io::Write;
-        let mut stream = std::net::TcpStream::connect(self.http).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: noray\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (status, rest) = answer.split_once("\r\n").expect("an HTTP answer");
-        (status.to_owned(), rest.to_owned())
-    }
-
-    #[cfg(unix)]
-    pub(crate) fn terminate(&self) {
-        let status = Command::new("kill")
-            .arg(self.child.id().to_string())
-            .status();
-        assert!(status.unwrap().success());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Two players who are relayed to each other, and the port that stands for each.
-pub(crate) struct Relayed {
-    pub host: Player,
-    pub client: Player,
-    pub host_port: u16,
-    pub client_port: u16,
-}
-
-impl Relayed {
-    /// Sends a packet each way and checks where each came from.
-    pub(crate) fn exchange(&self, payload: &[u8]) {
-        self.client.send_datagram(payload, self.host_port);
-        assert_eq!(self.host.datagram(), (payload.to_vec(), self.client_port));
-        self.host.send_datagram(payload, self.client_port);
-        assert_eq!(self.client.datagram(), (payload.to_vec(), self.host_port));
+    /// The answer to a request for a path.
+    pub(crate) fn get(&self, path: &str) -> metrics::Answer {
+        metrics::get(self.http(), path).expect("an answer")
     }
 }

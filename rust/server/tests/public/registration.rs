@@ -1,5 +1,9 @@
 //! The registrar.
 
+use noray_testkit::{
+    defaults::SILENCE,
+    player::{AcceptsPlayers, Player, ask_registrar},
+};
 use std::{
     net::UdpSocket,
     thread::{sleep, spawn},
@@ -8,7 +12,6 @@ use std::{
 
 use crate::{
     fact::{Fact, NOT_MEASURED, Ours},
-    harness::{SILENCE, ask_registrar},
     program::{Program, Server},
 };
 
@@ -62,10 +65,10 @@ pub(crate) const FACTS: &[Fact] = &[
             let player = server.registered();
             let longer = format!("{}x", player.pid);
             for datagram in ["", "x", &player.oid, &longer, &player.pid[1..]] {
-                let answer = ask_registrar(&player.udp, server.registrar, datagram.as_bytes());
+                let answer = ask_registrar(&player.udp, server.registrar(), datagram.as_bytes());
                 assert_eq!(answer, "Unknown host pid!");
             }
-            let answer = ask_registrar(&player.udp, server.registrar, b"\xff\xfe\0");
+            let answer = ask_registrar(&player.udp, server.registrar(), b"\xff\xfe\0");
             assert_eq!(answer, "Unknown host pid!");
         },
         ours: Ours::Same,
@@ -105,7 +108,7 @@ pub(crate) const FACTS: &[Fact] = &[
 const REFUSAL: &str = "Unknown host pid!";
 
 /// What the player is announced as.
-fn own_address(player: &mut crate::harness::Player) -> String {
+fn own_address(player: &mut Player) -> String {
     player.ask(&format!("connect {}", player.oid))
 }
 
@@ -114,7 +117,7 @@ fn answer_to_an_answer(program: &Program) -> Option<String> {
     let player = server.registered();
     player
         .udp
-        .send_to(REFUSAL.as_bytes(), server.registrar)
+        .send_to(REFUSAL.as_bytes(), server.registrar())
         .unwrap();
     let (answer, _) = player.datagram_within(4 * SILENCE)?;
     Some(String::from_utf8(answer).unwrap())
@@ -132,7 +135,7 @@ fn flood(server: &Server) -> (usize, usize, Duration) {
         std::iter::from_fn(|| reader.recv_from(&mut buffer).ok()).count()
     });
     for number in 0..COUNT {
-        udp.send_to(b"nobody", server.registrar).unwrap();
+        udp.send_to(b"nobody", server.registrar()).unwrap();
         // Slow enough for Node to read them all.
         if number % 5 == 0 {
             sleep(Duration::from_micros(500));

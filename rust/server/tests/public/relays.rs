@@ -1,5 +1,10 @@
 //! Who is relayed to whom.
 
+use noray_testkit::{
+    defaults::SILENCE,
+    player::{AcceptsPlayers, Player, RelayedPair, eventually},
+    ports::free_ports,
+};
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, UdpSocket},
@@ -9,8 +14,7 @@ use std::{
 
 use crate::{
     fact::{Fact, NOT_MEASURED, Ours},
-    harness::{Player, SILENCE, eventually, free_ports},
-    program::{Program, Relayed, Server},
+    program::{Program, Server},
 };
 
 const WHO: &str = "Who is relayed";
@@ -35,7 +39,7 @@ pub(crate) const FACTS: &[Fact] = &[
         v2: "the same",
         public: |program| {
             let server = program.start(&[]);
-            let mut first = server.relayed();
+            let mut first = server.relayed_pair();
             let mut second = server.registered();
             let host_port = second.relay_port(&format!("connect-relay {}", first.host.oid));
             let second_port = first.host.relay_port("");
@@ -67,12 +71,12 @@ pub(crate) const FACTS: &[Fact] = &[
         v2: "a further relay is opened on the next free port",
         public: |program| {
             let server = program.start(&[]);
-            let pair = server.relayed();
+            let pair = server.relayed_pair();
             let flow = flow("127.0.0.1", pair.host_port);
             flow.send(b"mapped").unwrap();
             let (packet, port) = pair.host.datagram();
             assert_eq!(packet, b"mapped");
-            assert!(!server.relay_ports.contains(&port), "{port}");
+            assert!(!server.ports.relays.contains(&port), "{port}");
             // What the host answers where it should does not come through such a router.
             pair.host.send_datagram(b"answer", pair.client_port);
             assert_eq!(received(&flow), None);
@@ -150,7 +154,7 @@ pub(crate) const FACTS: &[Fact] = &[
         v2: "the same",
         public: |program| {
             let server = program.start(&[]);
-            let (one, other) = (server.relayed(), server.relayed());
+            let (one, other) = (server.relayed_pair(), server.relayed_pair());
             one.client.send_datagram(b"unasked", other.host_port);
             let expected = (b"unasked".to_vec(), one.client_port);
             assert_eq!(other.host.datagram(), expected);
@@ -160,7 +164,7 @@ pub(crate) const FACTS: &[Fact] = &[
             does: "a player reaches those of whom one asked for the other",
             check: |program| {
                 let server = program.start(&[]);
-                let (one, other) = (server.relayed(), server.relayed());
+                let (one, other) = (server.relayed_pair(), server.relayed_pair());
                 one.client.send_datagram(b"unasked", other.host_port);
                 assert_eq!(other.host.datagram_within(2 * SILENCE), None);
                 one.exchange(b"asked");
@@ -208,7 +212,7 @@ pub(crate) const FACTS: &[Fact] = &[
         v2: "the same",
         public: |program| {
             let (_server, old, new) = successors(program);
-            let ports = |pair: &Relayed| BTreeSet::from([pair.host_port, pair.client_port]);
+            let ports = |pair: &RelayedPair| BTreeSet::from([pair.host_port, pair.client_port]);
             assert_eq!(ports(&old), ports(&new));
             new.exchange(b"new");
         },
@@ -240,15 +244,15 @@ pub(crate) const FACTS: &[Fact] = &[
         v2: NOT_MEASURED,
         public: |program| {
             let server = program.start(&[]);
-            assert!(server.relay_ports.iter().all(|port| !is_free(*port)));
+            assert!(server.ports.relays.iter().all(|port| !is_free(*port)));
         },
         ours: Ours::Differs {
             difference: "Relay ports",
             does: "a port is bound when a player needs it",
             check: |program| {
                 let server = program.start(&[]);
-                assert!(server.relay_ports.iter().all(|port| is_free(*port)));
-                let pair = server.relayed();
+                assert!(server.ports.relays.iter().all(|port| is_free(*port)));
+                let pair = server.relayed_pair();
                 assert!(!is_free(pair.host_port) && !is_free(pair.client_port));
             },
         },
@@ -261,7 +265,7 @@ pub(crate) const FACTS: &[Fact] = &[
             let ports = free_ports(3);
             let _other = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, ports[1])).unwrap();
             let server = program.start_with_ports(&ports, &[]);
-            let pair = server.relayed();
+            let pair = server.relayed_pair();
             let given = BTreeSet::from([pair.host_port, pair.client_port]);
             assert_eq!(given, BTreeSet::from([ports[0], ports[2]]));
             pair.exchange(b"left out");
@@ -296,17 +300,17 @@ fn received(flow: &UdpSocket) -> Option<Vec<u8>> {
 }
 
 /// Two players whose relays were freed, and two others who have their ports now.
-fn successors(program: &Program) -> (Server, Relayed, Relayed) {
+fn successors(program: &Program) -> (Server, RelayedPair, RelayedPair) {
     let server = program.start_with_ports(&free_ports(2), SHORT);
-    let old = server.relayed();
+    let old = server.relayed_pair();
     old.exchange(b"before");
     sleep(IDLE);
-    let new = server.relayed();
+    let new = server.relayed_pair();
     (server, old, new)
 }
 
 /// Whether one of two players receives this.
-fn hear(pair: &Relayed, expected: &[u8]) -> bool {
+fn hear(pair: &RelayedPair, expected: &[u8]) -> bool {
     let hears = |player: &Player| {
         let packet = player.datagram_within(SILENCE);
         packet.is_some_and(|(packet, _)| packet == expected)

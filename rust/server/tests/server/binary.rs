@@ -1,8 +1,9 @@
 //! The program: settings and exit codes.
 
+use noray_testkit::player::AcceptsPlayers;
 use std::process::{Command, Output};
 
-use crate::running::{Running, Setting, binary};
+use crate::program::{Setting, binary, start};
 
 fn run(command: &mut Command) -> (Output, String) {
     let output = command.output().unwrap();
@@ -62,7 +63,7 @@ fn a_taken_port_is_named_and_gives_exit_code_1() {
 
 #[test]
 fn flags_come_before_the_environment() {
-    let server = Running::start(
+    let server = start(
         binary()
             .env("NORAY_OID_LENGTH", "5")
             .env("NORAY_PID_LENGTH", "50")

@@ -9,11 +9,12 @@ use std::{
 };
 
 use noray_server::Config;
-
-use crate::{
-    garbage::while_others_play,
-    harness::{Player, RelayedPair, TestServer, config, eventually},
+use noray_testkit::{
+    library_server::LibraryServer,
+    player::{AcceptsPlayers, Player, eventually},
 };
+
+use crate::garbage::while_others_play;
 
 /// The kept inputs of a target: each is what was sent, and nothing else.
 fn kept(target: &str) -> Vec<Vec<u8>> {
@@ -28,11 +29,11 @@ fn kept(target: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn every_kept_stream_leaves_the_server_up_and_in_step() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         // What is to be seen is what they do, not that they wait.
         max_lines_per_second: 1_000_000,
         max_lines_per_second_per_address: 1_000_000,
-        ..config()
+        ..LibraryServer::config()
     });
     let (commands, registrar) = (
         server.server.command_address(),
@@ -50,15 +51,17 @@ fn every_kept_stream_leaves_the_server_up_and_in_step() {
             while sender.line() != "echo sensible" {}
         }
     });
-    eventually("their senders are gone", || server.stats().connections == 0);
+    eventually("their senders are gone", || {
+        server.server.stats().connections == 0
+    });
     assert!(server.server.is_serving());
 }
 
 #[test]
 fn every_kept_datagram_leaves_registrar_and_relays_up() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let registrar = server.server.registrar_address();
-    let pair = RelayedPair::new(&server);
+    let pair = server.relayed_pair();
     // On another IP address where the system has more; elsewhere it is not learned, because the
     // players are heard from their registered addresses.
     let ip = Ipv4Addr::new(127, 0, 0, if cfg!(target_os = "linux") { 9 } else { 1 });

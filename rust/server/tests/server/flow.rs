@@ -6,12 +6,15 @@ use std::{
 };
 
 use noray_server::{ByteSize, Config};
-
-use crate::harness::{PATIENCE, Player, RelayedPair, SILENCE, TestServer, ask_registrar, config};
+use noray_testkit::{
+    defaults::{ANSWER, SILENCE},
+    library_server::LibraryServer,
+    player::{AcceptsPlayers, Player, ask_registrar},
+};
 
 #[test]
 fn the_greeting_comes_first_and_names_the_version() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = Player::dial(
         server.server.command_address(),
         server.server.registrar_address(),
@@ -22,7 +25,7 @@ fn the_greeting_comes_first_and_names_the_version() {
 
 #[test]
 fn register_host_gives_an_open_id_and_then_a_private_id() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = server.player();
     player.register();
     let is_url_safe = |id: &str| {
@@ -32,17 +35,17 @@ fn register_host_gives_an_open_id_and_then_a_private_id() {
     assert_eq!(player.oid.len(), 21);
     assert_eq!(player.pid.len(), 128);
     assert!(is_url_safe(&player.oid) && is_url_safe(&player.pid));
-    assert_eq!(server.stats().players, 1);
+    assert_eq!(server.server.stats().players, 1);
 }
 
 #[test]
 fn ids_have_the_configured_length_and_characters() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         open_id_length: 6,
         open_id_charset: "äöü".to_owned(),
         private_id_length: 40,
         private_id_charset: "01".to_owned(),
-        ..config()
+        ..LibraryServer::config()
     });
     let mut host = server.registered();
     assert_eq!(host.oid.chars().count(), 6);
@@ -57,7 +60,7 @@ fn ids_have_the_configured_length_and_characters() {
 /// The public server keeps the first address.
 #[test]
 fn the_registrar_keeps_the_newest_address_and_answers_repeats() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = server.registered();
     player.register_remote();
     player.udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -68,7 +71,7 @@ fn the_registrar_keeps_the_newest_address_and_answers_repeats() {
 
 #[test]
 fn the_registrar_refuses_what_is_no_private_id_without_repeating_it() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let player = server.registered();
     let lower = player.pid.to_lowercase();
     let longer = format!("{}x", player.pid);
@@ -93,7 +96,7 @@ fn the_registrar_refuses_what_is_no_private_id_without_repeating_it() {
 
 #[test]
 fn the_registrar_does_not_answer_answers() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let player = server.registered();
     for datagram in ["OK", "Unknown host pid!", "Error: Unknown host pid: OK"] {
         player
@@ -106,7 +109,7 @@ fn the_registrar_does_not_answer_answers() {
 
 #[test]
 fn connect_tells_both_players_the_others_address() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut host = server.registered();
     let mut client = server.registered();
     let answer = client.ask(&format!("connect {}", host.oid));
@@ -118,28 +121,28 @@ fn connect_tells_both_players_the_others_address() {
 
 #[test]
 fn a_relay_carries_packets_both_ways_unchanged() {
-    let server = TestServer::start();
-    let pair = RelayedPair::new(&server);
+    let server = LibraryServer::start();
+    let pair = server.relayed_pair();
     assert_ne!(pair.host_port, pair.client_port);
     for length in [0, 1, 5, 1400] {
         pair.exchange(&(0..length).map(|byte| byte as u8).collect::<Vec<_>>());
     }
-    assert_eq!(server.stats().relays, 2);
+    assert_eq!(server.server.stats().relays, 2);
 }
 
 #[test]
 fn a_relay_carries_the_largest_packet() {
-    let server = TestServer::start();
-    RelayedPair::new(&server).exchange(&[7; 65_507]);
+    let server = LibraryServer::start();
+    server.relayed_pair().exchange(&[7; 65_507]);
 }
 
 #[test]
 fn a_burst_arrives_in_order_and_unchanged() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_individual_traffic: ByteSize(1 << 30),
-        ..config()
+        ..LibraryServer::config()
     });
-    let pair = RelayedPair::new(&server);
+    let pair = server.relayed_pair();
     // Runs of one length, as the system joins and cuts them, and breaks between.
     let packets: Vec<_> = (0..200u8)
         .map(|number| {
@@ -163,8 +166,8 @@ fn a_burst_arrives_in_order_and_unchanged() {
 
 #[test]
 fn a_host_tells_its_relayed_players_apart_by_port() {
-    let server = TestServer::start();
-    let mut first = RelayedPair::new(&server);
+    let server = LibraryServer::start();
+    let mut first = server.relayed_pair();
     let mut second = server.registered();
     let host_port = second.relay_port(&format!("connect-relay {}", first.host.oid));
     let second_port = first.host.relay_port("");
@@ -181,8 +184,8 @@ fn a_host_tells_its_relayed_players_apart_by_port() {
 
 #[test]
 fn asking_for_a_relay_again_gives_the_same_ports() {
-    let server = TestServer::start();
-    let mut pair = RelayedPair::new(&server);
+    let server = LibraryServer::start();
+    let mut pair = server.relayed_pair();
     let host_oid = pair.host.oid.clone();
     let again = pair.client.relay_port(&format!("connect-relay {host_oid}"));
     assert_eq!(again, pair.host_port);
@@ -191,14 +194,14 @@ fn asking_for_a_relay_again_gives_the_same_ports() {
 
 #[test]
 fn a_second_identity_lives_beside_the_first_which_is_the_one_that_asks() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = server.registered();
     let (first_oid, first_address) = (player.oid.clone(), player.address());
     player.register();
     assert_ne!(player.oid, first_oid);
     player.udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     player.register_remote();
-    assert_eq!(server.stats().players, 2);
+    assert_eq!(server.server.stats().players, 2);
 
     let mut other = server.registered();
     for (oid, address) in [
@@ -215,7 +218,7 @@ fn a_second_identity_lives_beside_the_first_which_is_the_one_that_asks() {
 
 #[test]
 fn a_players_own_open_id_gives_the_line_twice() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = server.registered();
     let expected = format!("connect {}", player.address());
     assert_eq!(player.ask(&format!("connect {}", player.oid)), expected);
@@ -227,7 +230,7 @@ fn a_players_own_open_id_gives_the_line_twice() {
 
 #[test]
 fn echo_comes_back_as_it_was() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = server.player();
     for text in ["hello", "two  spaces ", "\"", "äöü 🎲", "\\\"\\n", "\0"] {
         assert_eq!(player.ask(&format!("echo {text}")), format!("echo {text}"));
@@ -236,7 +239,7 @@ fn echo_comes_back_as_it_was() {
 
 #[test]
 fn lines_are_read_however_they_were_cut() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = server.player();
     for byte in "echo äöü\r\nregister-host\r\n".bytes() {
         player.send_bytes(&[byte]);
@@ -255,7 +258,7 @@ fn lines_are_read_however_they_were_cut() {
 
 #[test]
 fn unknown_commands_are_passed_over() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = server.player();
     for line in [
         "",
@@ -277,9 +280,9 @@ fn unknown_commands_are_passed_over() {
 
 #[test]
 fn what_was_asked_before_the_end_is_answered() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_lines_per_second: 10,
-        ..config()
+        ..LibraryServer::config()
     });
     let mut player = server.player();
     // More than are read at once.
@@ -288,18 +291,18 @@ fn what_was_asked_before_the_end_is_answered() {
     for _ in 0..40 {
         assert_eq!(player.line(), "echo last");
     }
-    assert!(player.is_closed_within(PATIENCE));
+    assert!(player.is_closed_within(ANSWER));
 }
 
 #[test]
 fn a_player_is_gone_with_its_connection() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let host = server.registered();
     let mut client = server.registered();
     let (oid, pid) = (host.oid.clone(), host.pid.clone());
     drop(host.tcp);
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while server.stats().players > 1 {
+    let deadline = std::time::Instant::now() + ANSWER;
+    while server.server.stats().players > 1 {
         assert!(std::time::Instant::now() < deadline);
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -313,14 +316,14 @@ fn a_player_is_gone_with_its_connection() {
 fn commands_may_come_over_ipv6() {
     let config = Config {
         socket_host: Ipv6Addr::LOCALHOST.into(),
-        ..config()
+        ..LibraryServer::config()
     };
     if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
         eprintln!("skipped: this machine has no IPv6");
         return;
     }
-    let server = TestServer::with(config);
-    RelayedPair::new(&server).exchange(b"six");
+    let server = LibraryServer::with(config);
+    server.relayed_pair().exchange(b"six");
 }
 
 #[test]
@@ -329,9 +332,9 @@ fn the_unspecified_ipv6_address_takes_ipv4_too() {
         eprintln!("skipped: this machine has no IPv6");
         return;
     }
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         socket_host: Ipv6Addr::UNSPECIFIED.into(),
-        ..config()
+        ..LibraryServer::config()
     });
     let port = server.server.command_address().port();
     for host in ["127.0.0.1", "[::1]"] {

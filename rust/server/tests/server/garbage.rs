@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    iter::repeat_with,
     net::{Ipv4Addr, UdpSocket},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
@@ -10,7 +11,11 @@ use std::{
 
 use noray_server::Config;
 
-use crate::harness::{Noise, Player, RelayedPair, TestServer, ask_registrar, config, eventually};
+use fastrand::Rng;
+use noray_testkit::{
+    library_server::LibraryServer,
+    player::{AcceptsPlayers, Player, RelayedPair, ask_registrar, eventually},
+};
 
 /// How long a served player may wait for an answer while others misbehave: far below
 /// what a stalled server would take, far above what a busy machine takes.
@@ -18,8 +23,8 @@ const SERVED: Duration = Duration::from_secs(2);
 
 /// Lets `misbehave` loose and checks, until it is done and once more, that two other
 /// players are told, registered, introduced and relayed.
-pub(crate) fn while_others_play(server: &TestServer, misbehave: impl FnOnce() + Send) {
-    let pair = RelayedPair::new(server);
+pub(crate) fn while_others_play(server: &LibraryServer, misbehave: impl FnOnce() + Send) {
+    let pair = server.relayed_pair();
     let mut player = server.registered();
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -59,7 +64,7 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-fn dial(server: &TestServer) -> Player {
+fn dial(server: &LibraryServer) -> Player {
     let player = Player::dial(
         server.server.command_address(),
         server.server.registrar_address(),
@@ -74,14 +79,14 @@ fn dial(server: &TestServer) -> Player {
 
 #[test]
 fn nonsense_over_tcp() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let address = (
         server.server.command_address(),
         server.server.registrar_address(),
     );
     while_others_play(&server, || {
-        let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
-        let random = noise.bytes(20_000);
+        let mut noise = Rng::with_seed(0x9e37_79b9_7f4a_7c15);
+        let random = bytes(&mut noise, 20_000);
         let lines: [&[u8]; 14] = [
             b".r1 x\n",
             b"!r1 x\n",
@@ -118,9 +123,9 @@ fn nonsense_over_tcp() {
 
 #[test]
 fn random_commands() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     while_others_play(&server, || {
-        let mut noise = Noise(42);
+        let mut noise = Rng::with_seed(42);
         let words: [&[u8]; 14] = [
             b"register-host",
             b"connect",
@@ -140,7 +145,7 @@ fn random_commands() {
         for _ in 0..10 {
             let mut player = dial(&server);
             let bytes: Vec<u8> = (0..500)
-                .flat_map(|_| words[noise.below(words.len())])
+                .flat_map(|_| words[noise.usize(..words.len())])
                 .copied()
                 .collect();
             let _ = player.tcp.write_all(&bytes);
@@ -150,7 +155,7 @@ fn random_commands() {
 
 #[test]
 fn lines_without_end_and_floods() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     while_others_play(&server, || {
         let until = Instant::now() + Duration::from_secs(1);
         let endless = vec![b'x'; 64 * 1024];
@@ -164,14 +169,16 @@ fn lines_without_end_and_floods() {
             }
         }
     });
-    eventually("the flooders are gone", || server.stats().connections == 0);
+    eventually("the flooders are gone", || {
+        server.server.stats().connections == 0
+    });
 }
 
 #[test]
 fn slow_readers_and_half_open_connections() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         write_timeout: Duration::from_millis(300).into(),
-        ..config()
+        ..LibraryServer::config()
     });
     while_others_play(&server, || {
         let mut open = Vec::new();
@@ -191,7 +198,7 @@ fn slow_readers_and_half_open_connections() {
 
 #[test]
 fn connections_that_come_and_go() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     while_others_play(&server, || {
         for round in 0..300 {
             let mut player = dial(&server);
@@ -207,22 +214,22 @@ fn connections_that_come_and_go() {
             }
         }
     });
-    eventually("all are gone", || server.stats().connections == 0);
-    assert_eq!(server.stats().players, 0);
+    eventually("all are gone", || server.server.stats().connections == 0);
+    assert_eq!(server.server.stats().players, 0);
 }
 
 #[test]
 fn datagrams_to_the_registrar() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let registrar = server.server.registrar_address();
     while_others_play(&server, || {
-        let mut noise = Noise(7);
+        let mut noise = Rng::with_seed(7);
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let until = Instant::now() + Duration::from_secs(1);
         while Instant::now() < until {
             for length in [0, 1, 20, 127, 128, 129, 1200, 1201, 9000, 65_507] {
-                let length = length.min(noise.below(length + 1) + length / 2);
-                let _ = udp.send_to(&noise.bytes(length), registrar);
+                let length = length.min(noise.usize(..length + 1) + length / 2);
+                let _ = udp.send_to(&bytes(&mut noise, length), registrar);
             }
         }
     });
@@ -230,7 +237,7 @@ fn datagrams_to_the_registrar() {
 
 #[test]
 fn a_flood_of_refused_registrations_is_not_answered_in_full() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let registrar = server.server.registrar_address();
     let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     udp.set_nonblocking(true).unwrap();
@@ -254,11 +261,11 @@ fn a_flood_of_refused_registrations_is_not_answered_in_full() {
 
 #[test]
 fn datagrams_of_strangers_to_relays() {
-    let server = TestServer::start();
-    let pair = RelayedPair::new(&server);
+    let server = LibraryServer::start();
+    let pair = server.relayed_pair();
     pair.exchange(b"heard");
     while_others_play(&server, || {
-        let mut noise = Noise(99);
+        let mut noise = Rng::with_seed(99);
         // On another IP address where the system has more; elsewhere they are not
         // learned, because the players are heard from their registered addresses.
         let ip = Ipv4Addr::new(127, 0, 0, if cfg!(target_os = "linux") { 9 } else { 1 });
@@ -266,9 +273,9 @@ fn datagrams_of_strangers_to_relays() {
         // A registered player who did not ask is a stranger too, on any IP address.
         let registered = server.registered();
         for round in 0..2000 {
-            let payload = noise.bytes(round % 1500);
+            let payload = bytes(&mut noise, round % 1500);
             for port in [pair.host_port, pair.client_port] {
-                let stranger = &strangers[noise.below(strangers.len())];
+                let stranger = &strangers[noise.usize(..strangers.len())];
                 let _ = stranger.send_to(&payload, (Ipv4Addr::LOCALHOST, port));
                 registered.send_datagram(&payload, port);
             }
@@ -289,14 +296,14 @@ fn datagrams_of_strangers_to_relays() {
         None,
         "a stranger's packet"
     );
-    assert_eq!(server.stats().relays, 4, "strangers open no relays");
+    assert_eq!(server.server.stats().relays, 4, "strangers open no relays");
     pair.exchange(b"undisturbed");
 }
 
 #[test]
 fn a_player_who_floods_its_relay_slows_nobody() {
-    let server = TestServer::start();
-    let flooders = RelayedPair::new(&server);
+    let server = LibraryServer::start();
+    let flooders = server.relayed_pair();
     while_others_play(&server, || {
         let until = Instant::now() + Duration::from_secs(1);
         while Instant::now() < until {
@@ -311,8 +318,8 @@ fn a_player_who_floods_its_relay_slows_nobody() {
 
 #[test]
 fn a_player_whose_socket_is_gone_harms_no_relay() {
-    let server = TestServer::start();
-    let pair = RelayedPair::new(&server);
+    let server = LibraryServer::start();
+    let pair = server.relayed_pair();
     let RelayedPair {
         host,
         client,
@@ -327,4 +334,8 @@ fn a_player_whose_socket_is_gone_harms_no_relay() {
     }
     while_others_play(&server, || ());
     assert_eq!(client.datagram_within(Duration::from_millis(50)), None);
+}
+
+fn bytes(random: &mut Rng, length: usize) -> Vec<u8> {
+    repeat_with(|| random.u8(..)).take(length).collect()
 }

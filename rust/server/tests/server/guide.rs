@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use noray_server::{Config, defaults};
 
-use crate::running::{Running, Setting, binary, metrics};
+use crate::program::{Setting, binary, metrics, start};
 
 fn read(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -37,7 +37,7 @@ fn settings_that_are_named_are_there() {
 
 #[test]
 fn metrics_that_are_named_are_there() {
-    let server = Running::start(&mut binary());
+    let server = start(&mut binary());
     let text = metrics(&server);
     let guide = read("docs/SERVER.md");
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
@@ -81,7 +81,7 @@ fn the_container_starts_what_it_copies() {
     assert_eq!(line("ENTRYPOINT "), format!("ENTRYPOINT [\"{program}\"]"));
     let health = line("    CMD ");
     assert_eq!(health.trim(), format!("CMD [\"{program}\", \"--probe\"]"));
-    let server = Running::start(&mut binary());
+    let server = start(&mut binary());
     let port = server.http().port().to_string();
     let probe = binary()
         .env("NORAY_HTTP_PORT", port)

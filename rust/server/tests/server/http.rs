@@ -1,20 +1,21 @@
 //! The program: metrics, health, and who floods them.
 
+use noray_testkit::{
+    metrics::request_raw,
+    player::{AcceptsPlayers, RelayedPair, ask_registrar, eventually},
+    ports::free_ports,
+};
 use std::{
     net::TcpStream,
     time::{Duration, Instant},
 };
 
-use crate::{
-    harness::{ask_registrar, eventually, free_ports},
-    running::{Running, binary, get, metrics, request, value},
-};
+use crate::program::{binary, metrics, start, status, value};
 
 #[test]
 fn metrics_tell_what_happened_by_the_public_servers_names() {
     let ports = free_ports(4);
-    let server =
-        Running::start(binary().arg(format!("--udp-relay-ports={}-{}", ports[0], ports[3])));
+    let server = start(binary().arg(format!("--udp-relay-ports={}-{}", ports[0], ports[3])));
     let mut host = server.player();
     let mut client = server.player();
     for player in [&mut host, &mut client] {
@@ -22,7 +23,7 @@ fn metrics_tell_what_happened_by_the_public_servers_names() {
         player.register_remote();
     }
     client.register_remote();
-    ask_registrar(&client.udp, server.registrar, b"nobody");
+    ask_registrar(&client.udp, server.registrar(), b"nobody");
     client.ask("connect nobody");
     client.send("an-invented-command");
     client.ask(&format!("connect {}", host.oid));
@@ -99,35 +100,37 @@ fn metrics_tell_what_happened_by_the_public_servers_names() {
 
 #[test]
 fn only_two_things_can_be_asked_for() {
-    let server = Running::start(&mut binary());
-    assert_eq!(get(server.http(), "/health").0, "HTTP/1.1 200 OK");
-    for (path, status) in [
+    let server = start(&mut binary());
+    assert_eq!(status(&server, "/health"), "HTTP/1.1 200 OK");
+    for (path, expected) in [
         ("/", "HTTP/1.1 404 Not Found"),
         ("/metricsx", "HTTP/1.1 404 Not Found"),
         ("/health?x", "HTTP/1.1 200 OK"),
     ] {
-        assert_eq!(get(server.http(), path).0, status, "{path}");
+        assert_eq!(status(&server, path), expected, "{path}");
     }
     let post = "POST /metrics HTTP/1.1\r\nHost: noray\r\nContent-Length: 3\r\n\r\nabc";
-    let (status, _) = request(server.http(), post).unwrap();
-    assert_eq!(status, "HTTP/1.1 405 Method Not Allowed");
+    let answer = request_raw(server.http(), post).unwrap();
+    assert_eq!(answer.status, "HTTP/1.1 405 Method Not Allowed");
     for garbage in ["\r\n\r\n", "GET\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n"] {
-        if let Some((status, _)) = request(server.http(), garbage) {
+        if let Ok(answer) = request_raw(server.http(), garbage) {
+            let status = answer.status;
             assert!(status.starts_with("HTTP/1.1 400"), "{garbage:?}: {status}");
         }
     }
     // A head that never ends is cut off, before its time is over.
     let began = Instant::now();
     let endless = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(100_000));
-    let answer = request(server.http(), &endless);
-    assert!(answer.is_none_or(|(status, _)| status.contains("431")));
+    let answer = request_raw(server.http(), &endless).ok();
+    assert!(answer.is_none_or(|answer| answer.status.contains("431")));
     assert!(began.elapsed() < Duration::from_secs(3));
 }
 
 #[test]
 fn nothing_is_served_when_it_is_off() {
-    let server = Running::start(binary().env("NORAY_HTTP_PORT", "0").arg("--http-port=off"));
-    assert!(!server.started.contains("HTTP"), "{}", server.started);
+    let server = start(binary().env("NORAY_HTTP_PORT", "0").arg("--http-port=off"));
+    let started = server.child.lines_from(0).concat();
+    assert!(!started.contains("HTTP"), "{started}");
     server.player().expect_silence();
 }
 
@@ -135,9 +138,13 @@ fn nothing_is_served_when_it_is_off() {
 #[test]
 fn who_floods_it_hurts_no_player() {
     let ports = free_ports(2);
-    let server =
-        Running::start(binary().arg(format!("--udp-relay-ports={},{}", ports[0], ports[1])));
-    let (host, mut client, port) = server.relayed_pair();
+    let server = start(binary().arg(format!("--udp-relay-ports={},{}", ports[0], ports[1])));
+    let RelayedPair {
+        host,
+        mut client,
+        host_port: port,
+        ..
+    } = server.relayed_pair();
     let silent: Vec<_> = (0..300)
         .filter_map(|_| TcpStream::connect(server.http()).ok())
         .collect();
@@ -148,7 +155,8 @@ fn who_floods_it_hurts_no_player() {
             std::thread::spawn(move || {
                 let mut count = 0;
                 while Instant::now() < until {
-                    count += usize::from(request(http, "GET /metrics HTTP/1.0\r\n\r\n").is_some());
+                    count +=
+                        usize::from(request_raw(http, "GET /metrics HTTP/1.0\r\n\r\n").is_ok());
                 }
                 count
             })
@@ -165,8 +173,8 @@ fn who_floods_it_hurts_no_player() {
     }
     // The silent ones are closed in the end, and others are served.
     eventually("health is told again", || {
-        request(server.http(), "GET /health HTTP/1.0\r\n\r\n")
-            .is_some_and(|(status, _)| status == "HTTP/1.0 200 OK")
+        request_raw(server.http(), "GET /health HTTP/1.0\r\n\r\n")
+            .is_ok_and(|answer| answer.status == "HTTP/1.0 200 OK")
     });
     drop(silent);
 }

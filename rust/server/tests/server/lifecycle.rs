@@ -6,8 +6,11 @@ use std::{
 };
 
 use noray_server::{ByteSize, Config, Server, StartError, Stats};
-
-use crate::harness::{PATIENCE, RelayedPair, TestServer, config, runtime};
+use noray_testkit::{
+    defaults::ANSWER,
+    library_server::LibraryServer,
+    player::{AcceptsPlayers, Player},
+};
 
 fn tcp_is_free(address: SocketAddr) -> bool {
     TcpListener::bind(address).is_ok()
@@ -17,9 +20,9 @@ fn udp_is_free(port: u16) -> bool {
     UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-fn wait_until_stopped(test: &TestServer) {
+fn wait_until_stopped(test: &LibraryServer) {
     test.runtime.block_on(async {
-        tokio::time::timeout(PATIENCE, test.server.stopped())
+        tokio::time::timeout(ANSWER, test.server.stopped())
             .await
             .expect("the server never stopped");
     });
@@ -27,11 +30,11 @@ fn wait_until_stopped(test: &TestServer) {
 
 #[test]
 fn stop_closes_everything() {
-    let test = TestServer::start();
-    let mut pair = RelayedPair::new(&test);
+    let test = LibraryServer::start();
+    let mut pair = test.relayed_pair();
     let mut idle = test.player();
     assert_eq!(
-        test.stats(),
+        test.server.stats(),
         Stats {
             connections: 3,
             players: 2,
@@ -45,9 +48,9 @@ fn stop_closes_everything() {
     assert!(start.elapsed() < Duration::from_millis(100), "stop waits");
     wait_until_stopped(&test);
 
-    assert_eq!(test.stats(), Stats::default());
+    assert_eq!(test.server.stats(), Stats::default());
     for player in [&mut pair.host, &mut pair.client, &mut idle] {
-        assert!(player.is_closed_within(PATIENCE));
+        assert!(player.is_closed_within(ANSWER));
     }
     assert!(TcpStream::connect(test.server.command_address()).is_err());
     assert!(tcp_is_free(test.server.command_address()));
@@ -60,7 +63,7 @@ fn stop_closes_everything() {
 
 #[test]
 fn stop_does_not_wait_for_a_player_who_does_not_read() {
-    let test = TestServer::start();
+    let test = LibraryServer::start();
     let mut slow = test.player();
     slow.tcp
         .set_write_timeout(Some(Duration::from_millis(100)))
@@ -78,10 +81,10 @@ fn stop_does_not_wait_for_a_player_who_does_not_read() {
 
 #[test]
 fn dropping_a_server_stops_it() {
-    let TestServer { server, runtime } = TestServer::start();
+    let LibraryServer { server, runtime } = LibraryServer::start();
     let address = server.command_address();
     drop(server);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + ANSWER;
     while !tcp_is_free(address) {
         assert!(Instant::now() < deadline);
         std::thread::sleep(Duration::from_millis(5));
@@ -91,10 +94,10 @@ fn dropping_a_server_stops_it() {
 
 #[test]
 fn a_server_outlives_its_runtime_unharmed() {
-    let TestServer { server, runtime } = TestServer::start();
+    let LibraryServer { server, runtime } = LibraryServer::start();
     let address = server.command_address();
     runtime.shutdown_background();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + ANSWER;
     while !tcp_is_free(address) {
         assert!(Instant::now() < deadline);
         std::thread::sleep(Duration::from_millis(5));
@@ -110,24 +113,26 @@ fn a_server_runs_on_a_runtime_with_one_thread() {
         .enable_all()
         .build()
         .unwrap();
-    let server = Server::start(config(), runtime.handle()).unwrap();
-    RelayedPair::new(&TestServer { server, runtime }).exchange(b"one");
+    let server = Server::start(LibraryServer::config(), runtime.handle()).unwrap();
+    LibraryServer { server, runtime }
+        .relayed_pair()
+        .exchange(b"one");
 }
 
 #[test]
 fn two_servers_run_side_by_side() {
-    let runtime = runtime();
-    let second = Server::start(config(), runtime.handle()).unwrap();
-    let first = TestServer {
-        server: Server::start(config(), runtime.handle()).unwrap(),
-        runtime: crate::harness::runtime(),
+    let runtime = LibraryServer::runtime();
+    let second = Server::start(LibraryServer::config(), runtime.handle()).unwrap();
+    let first = LibraryServer {
+        server: Server::start(LibraryServer::config(), runtime.handle()).unwrap(),
+        runtime: LibraryServer::runtime(),
     };
-    let second = TestServer {
+    let second = LibraryServer {
         server: second,
         runtime,
     };
-    let pair = RelayedPair::new(&first);
-    let mut other_pair = RelayedPair::new(&second);
+    let pair = first.relayed_pair();
+    let mut other_pair = second.relayed_pair();
     pair.exchange(b"first");
     other_pair.exchange(b"second");
     let answer = other_pair.client.ask(&format!("connect {}", pair.host.oid));
@@ -139,12 +144,12 @@ fn two_servers_run_side_by_side() {
 
 #[test]
 fn a_taken_port_is_told_and_nothing_is_left_open() {
-    let test = TestServer::start();
+    let test = LibraryServer::start();
     let taken = test.server.command_address();
     let error = Server::start(
         Config {
             socket_port: taken.port(),
-            ..config()
+            ..LibraryServer::config()
         },
         test.runtime.handle(),
     )
@@ -161,7 +166,7 @@ fn a_taken_port_is_told_and_nothing_is_left_open() {
         Config {
             socket_port: free.port(),
             registrar_port: taken.port(),
-            ..config()
+            ..LibraryServer::config()
         },
         test.runtime.handle(),
     )
@@ -174,15 +179,14 @@ fn a_taken_port_is_told_and_nothing_is_left_open() {
 
 #[test]
 fn a_server_starts_again_on_its_port_at_once() {
-    let runtime = runtime();
-    let mut config = config();
+    let runtime = LibraryServer::runtime();
+    let mut config = LibraryServer::config();
     for _ in 0..10 {
         let server = Server::start(config.clone(), runtime.handle()).unwrap();
         config.socket_port = server.command_address().port();
         config.registrar_port = server.registrar_address().port();
         // A connection that was open leaves the port in TIME_WAIT.
-        let mut player =
-            crate::harness::Player::connect(server.command_address(), server.registrar_address());
+        let mut player = Player::connect(server.command_address(), server.registrar_address());
         player.register();
         server.stop();
         runtime.block_on(server.stopped());
@@ -191,11 +195,11 @@ fn a_server_starts_again_on_its_port_at_once() {
 
 #[test]
 fn nonsense_in_the_configuration_is_told() {
-    let runtime = runtime();
+    let runtime = LibraryServer::runtime();
     let error = Server::start(
         Config {
             relay_timeout: Duration::ZERO.into(),
-            ..config()
+            ..LibraryServer::config()
         },
         runtime.handle(),
     )
@@ -208,7 +212,7 @@ fn nonsense_in_the_configuration_is_told() {
 
 #[test]
 fn extreme_settings_do_no_harm() {
-    let test = TestServer::with(Config {
+    let test = LibraryServer::with(Config {
         relay_timeout: Duration::MAX.into(),
         relay_cleanup_interval: Duration::MAX.into(),
         traffic_interval: Duration::MAX.into(),
@@ -225,7 +229,7 @@ fn extreme_settings_do_no_harm() {
         max_connects_per_second: u32::MAX,
         max_outbound_queue: ByteSize(u64::MAX),
         relay_ports: (1..=u16::MAX).collect(),
-        ..config()
+        ..LibraryServer::config()
     });
-    RelayedPair::new(&test).exchange(b"fine");
+    test.relayed_pair().exchange(b"fine");
 }

@@ -8,12 +8,14 @@ use std::{
 };
 
 use noray_server::{ByteSize, Config};
-
-use crate::harness::{
-    PATIENCE, Player, RelayedPair, SILENCE, TestServer, config, eventually, free_ports,
+use noray_testkit::{
+    defaults::{ANSWER, SILENCE},
+    library_server::LibraryServer,
+    player::{AcceptsPlayers, Player, eventually},
+    ports::free_ports,
 };
 
-fn dial(server: &TestServer) -> Player {
+fn dial(server: &LibraryServer) -> Player {
     Player::dial(
         server.server.command_address(),
         server.server.registrar_address(),
@@ -22,39 +24,39 @@ fn dial(server: &TestServer) -> Player {
 
 #[test]
 fn connections_over_the_limit_are_closed_and_places_are_given_back() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_connections: 2,
-        ..config()
+        ..LibraryServer::config()
     });
     let first = server.player();
     let mut second = server.player();
     for _ in 0..5 {
-        assert!(dial(&server).is_closed_within(PATIENCE));
+        assert!(dial(&server).is_closed_within(ANSWER));
     }
     second.expect_silence();
     drop(first);
-    eventually("a free place", || server.stats().connections == 1);
+    eventually("a free place", || server.server.stats().connections == 1);
     server.player().expect_silence();
 }
 
 #[test]
 fn one_address_gets_no_more_than_its_share() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_connections_per_address: 2,
-        ..config()
+        ..LibraryServer::config()
     });
     let players = [server.player(), server.player()];
-    assert!(dial(&server).is_closed_within(PATIENCE));
+    assert!(dial(&server).is_closed_within(ANSWER));
     drop(players);
-    eventually("free places", || server.stats().connections == 0);
+    eventually("free places", || server.server.stats().connections == 0);
     server.player().expect_silence();
 }
 
 #[test]
 fn identities_over_the_limit_are_passed_over() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_hosts_per_connection: 3,
-        ..config()
+        ..LibraryServer::config()
     });
     let mut player = server.player();
     for _ in 0..3 {
@@ -62,15 +64,15 @@ fn identities_over_the_limit_are_passed_over() {
     }
     player.send("register-host");
     player.expect_silence();
-    assert_eq!(server.stats().players, 3);
+    assert_eq!(server.server.stats().players, 3);
 }
 
 #[test]
 fn ids_that_are_used_up_are_no_reason_to_stop() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         open_id_length: 1,
         open_id_charset: "ab".to_owned(),
-        ..config()
+        ..LibraryServer::config()
     });
     let mut player = server.player();
     player.register();
@@ -83,9 +85,9 @@ fn ids_that_are_used_up_are_no_reason_to_stop() {
 
 #[test]
 fn long_lines_are_skipped_and_the_next_one_is_read() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_line_length: ByteSize(100),
-        ..config()
+        ..LibraryServer::config()
     });
     let mut player = server.player();
     let longest = format!("echo {}", "x".repeat(95));
@@ -98,9 +100,9 @@ fn long_lines_are_skipped_and_the_next_one_is_read() {
 
 #[test]
 fn lines_over_the_rate_wait_their_turn_and_none_is_lost() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_lines_per_second: 20,
-        ..config()
+        ..LibraryServer::config()
     });
     let mut player = server.player();
     let start = Instant::now();
@@ -117,9 +119,9 @@ fn lines_over_the_rate_wait_their_turn_and_none_is_lost() {
 
 #[test]
 fn connections_of_one_address_share_its_lines() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_lines_per_second_per_address: 20,
-        ..config()
+        ..LibraryServer::config()
     });
     let mut players = [server.player(), server.player(), server.player()];
     let start = Instant::now();
@@ -140,9 +142,9 @@ fn connections_of_one_address_share_its_lines() {
 
 #[test]
 fn connections_of_one_address_share_its_connects() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_connects_per_second_per_address: 1,
-        ..config()
+        ..LibraryServer::config()
     });
     let host = server.registered();
     let answers: Vec<_> = (0..5)
@@ -155,9 +157,9 @@ fn connections_of_one_address_share_its_connects() {
 
 #[test]
 fn registrations_over_an_addresss_rate_wait_on_new_connections_too() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_registrations_per_second_per_address: 5,
-        ..config()
+        ..LibraryServer::config()
     });
     let start = Instant::now();
     for _ in 0..20 {
@@ -171,7 +173,7 @@ fn registrations_over_an_addresss_rate_wait_on_new_connections_too() {
 
 #[test]
 fn a_line_without_end_is_read_at_the_rate_too() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = server.player();
     let timeout = Some(Duration::from_millis(20));
     player.tcp.set_write_timeout(timeout).unwrap();
@@ -187,9 +189,9 @@ fn a_line_without_end_is_read_at_the_rate_too() {
 
 #[test]
 fn a_connection_that_does_not_register_is_closed() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         unregistered_timeout: Duration::from_secs(1).into(),
-        ..config()
+        ..LibraryServer::config()
     });
     let mut idle = server.player();
     let mut busy = server.player();
@@ -199,23 +201,20 @@ fn a_connection_that_does_not_register_is_closed() {
     while Instant::now() < until {
         busy.expect_silence();
     }
-    assert!(idle.is_closed_within(PATIENCE));
-    assert!(
-        busy.is_closed_within(PATIENCE),
-        "talking is not registering"
-    );
+    assert!(idle.is_closed_within(ANSWER));
+    assert!(busy.is_closed_within(ANSWER), "talking is not registering");
     sleep(Duration::from_millis(500));
     registered.expect_silence();
-    eventually("only the player", || server.stats().connections == 1);
+    eventually("only the player", || server.server.stats().connections == 1);
 }
 
 #[test]
 fn a_player_who_does_not_read_is_disconnected() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         write_timeout: Duration::from_millis(500).into(),
         max_lines_per_second: 1_000_000,
         max_lines_per_second_per_address: 1_000_000,
-        ..config()
+        ..LibraryServer::config()
     });
     let mut slow = server.registered();
     let slow_oid = slow.oid.clone();
@@ -226,8 +225,8 @@ fn a_player_who_does_not_read_is_disconnected() {
     // It sends without reading: first the system's buffers fill, then the server stops
     // to read, then it gives up.
     let line = format!("echo {}\n", "x".repeat(3000));
-    let deadline = Instant::now() + PATIENCE;
-    while server.stats().players == 2 {
+    let deadline = Instant::now() + ANSWER;
+    while server.server.stats().players == 2 {
         assert!(Instant::now() < deadline, "still there");
         let _ = slow.tcp.write(line.as_bytes());
     }
@@ -237,15 +236,15 @@ fn a_player_who_does_not_read_is_disconnected() {
 
 #[test]
 fn a_host_who_does_not_read_is_left_in_peace() {
-    let server = TestServer::with(Config {
-        write_timeout: PATIENCE.into(),
+    let server = LibraryServer::with(Config {
+        write_timeout: ANSWER.into(),
         max_lines_per_second: 1_000_000,
         max_lines_per_second_per_address: 1_000_000,
         max_connects_per_second: 1_000_000,
         max_connects_per_second_per_address: 1_000_000,
         max_line_length: ByteSize(64),
         max_outbound_queue: ByteSize(8320),
-        ..config()
+        ..LibraryServer::config()
     });
     let mut host = server.registered();
     let mut other = server.registered();
@@ -253,7 +252,7 @@ fn a_host_who_does_not_read_is_left_in_peace() {
     host.tcp
         .set_write_timeout(Some(Duration::from_millis(300)))
         .unwrap();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + ANSWER;
     while host.tcp.write(line.as_bytes()).is_ok() {
         assert!(Instant::now() < deadline, "the server reads on and on");
     }
@@ -268,20 +267,24 @@ fn a_host_who_does_not_read_is_left_in_peace() {
         }
         answered += 1;
     }
-    assert_eq!(server.stats().players, 2, "the host was not thrown out");
+    assert_eq!(
+        server.server.stats().players,
+        2,
+        "the host was not thrown out"
+    );
     // When it reads again, it hears of everyone who was told of it.
     assert_eq!(host.count_lines("connect "), answered);
 }
 
 #[test]
 fn a_relay_drops_what_is_over_its_bandwidth_and_goes_on() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         // One slice for the whole test.
         traffic_interval: Duration::from_secs(2).into(),
         max_individual_traffic: ByteSize(5140),
-        ..config()
+        ..LibraryServer::config()
     });
-    let pair = RelayedPair::new(&server);
+    let pair = server.relayed_pair();
     let start = Instant::now();
     for _ in 0..100 {
         pair.client.send_datagram(&[1; 1000], pair.host_port);
@@ -305,18 +308,18 @@ fn a_relay_drops_what_is_over_its_bandwidth_and_goes_on() {
 
 #[test]
 fn all_relays_together_keep_to_the_global_bandwidth() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         traffic_interval: Duration::from_secs(3600).into(),
         max_global_traffic: ByteSize(1),
-        ..config()
+        ..LibraryServer::config()
     });
-    let pair = RelayedPair::new(&server);
+    let pair = server.relayed_pair();
     for (from, to, port) in [
         (&pair.client, &pair.host, pair.host_port),
         (&pair.host, &pair.client, pair.client_port),
     ] {
         from.send_datagram(&[1; 1500], port);
-        assert!(to.datagram_within(PATIENCE).is_some());
+        assert!(to.datagram_within(ANSWER).is_some());
     }
     pair.client.send_datagram(&[1; 1500], pair.host_port);
     assert_eq!(pair.host.datagram_within(SILENCE), None);
@@ -324,11 +327,11 @@ fn all_relays_together_keep_to_the_global_bandwidth() {
 
 #[test]
 fn a_relay_ends_after_its_lifetime() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_lifetime_duration: Duration::from_secs(1).into(),
-        ..config()
+        ..LibraryServer::config()
     });
-    let pair = RelayedPair::new(&server);
+    let pair = server.relayed_pair();
     pair.exchange(b"young");
     sleep(Duration::from_secs(1));
     pair.client.send_datagram(b"old", pair.host_port);
@@ -337,11 +340,11 @@ fn a_relay_ends_after_its_lifetime() {
 
 #[test]
 fn a_relay_ends_after_its_traffic() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_lifetime_traffic: ByteSize(2000),
-        ..config()
+        ..LibraryServer::config()
     });
-    let pair = RelayedPair::new(&server);
+    let pair = server.relayed_pair();
     pair.exchange(&[1; 1900]);
     pair.client.send_datagram(&[2; 100], pair.host_port);
     assert_eq!(pair.host.datagram_within(SILENCE), None);
@@ -350,13 +353,13 @@ fn a_relay_ends_after_its_traffic() {
 #[test]
 fn idle_relays_are_closed_and_their_ports_reused_longest_free_first() {
     let ports = free_ports(4);
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         relay_ports: ports.clone().into(),
         relay_timeout: Duration::from_secs(1).into(),
         relay_cleanup_interval: Duration::from_millis(20).into(),
-        ..config()
+        ..LibraryServer::config()
     });
-    let mut pair = RelayedPair::new(&server);
+    let mut pair = server.relayed_pair();
     assert_eq!([pair.client_port, pair.host_port], ports[..2]);
     let busy_until = Instant::now() + Duration::from_millis(1500);
     while Instant::now() < busy_until {
@@ -365,8 +368,10 @@ fn idle_relays_are_closed_and_their_ports_reused_longest_free_first() {
         pair.host.datagram();
         sleep(Duration::from_millis(20));
     }
-    assert_eq!(server.stats().relays, 2);
-    eventually("the relays are closed", || server.stats().relays == 0);
+    assert_eq!(server.server.stats().relays, 2);
+    eventually("the relays are closed", || {
+        server.server.stats().relays == 0
+    });
     eventually("the ports are unbound", || {
         (ports[..2].iter()).all(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
     });
@@ -379,15 +384,15 @@ fn idle_relays_are_closed_and_their_ports_reused_longest_free_first() {
 
 #[test]
 fn idle_relays_make_room_before_anyone_is_refused() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         relay_ports: free_ports(2).into(),
         relay_timeout: Duration::from_millis(100).into(),
         relay_cleanup_interval: Duration::from_secs(3600).into(),
-        ..config()
+        ..LibraryServer::config()
     });
-    let first = RelayedPair::new(&server);
+    let first = server.relayed_pair();
     sleep(Duration::from_millis(150));
-    let second = RelayedPair::new(&server);
+    let second = server.relayed_pair();
     second.exchange(b"room");
     second.client.send_datagram(b"mine", second.host_port);
     second.host.datagram();
@@ -403,11 +408,11 @@ fn relay_ports_of_other_programs_are_skipped() {
     let other_program: Vec<_> = [0, 2]
         .map(|index| UdpSocket::bind((Ipv4Addr::LOCALHOST, ports[index])).unwrap())
         .into();
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         relay_ports: ports.clone().into(),
-        ..config()
+        ..LibraryServer::config()
     });
-    let mut pair = RelayedPair::new(&server);
+    let mut pair = server.relayed_pair();
     assert_eq!([pair.client_port, pair.host_port], [ports[1], ports[3]]);
     pair.exchange(b"skipped");
     let mut third = server.registered();

@@ -23,21 +23,18 @@ mod flow;
 mod garbage;
 #[cfg(feature = "cli")]
 mod guide;
-#[path = "../common/harness.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod harness;
 #[cfg(feature = "cli")]
 mod http;
 mod lifecycle;
 mod limits;
 #[cfg(target_os = "linux")]
 mod nat;
+#[cfg(feature = "cli")]
+#[path = "../common/program.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod program;
 mod refusals;
 mod resume;
-#[cfg(feature = "cli")]
-#[path = "../common/running.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod running;
 #[cfg(feature = "cli")]
 mod settings;
 #[cfg(all(unix, feature = "cli"))]

@@ -12,9 +12,13 @@ use std::{
 };
 
 use noray_server::{Config, defaults::ADDRESS_HOLD};
+use noray_testkit::{
+    defaults::{ANSWER, SILENCE},
+    library_server::LibraryServer,
+    player::{AcceptsPlayers, Player, eventually},
+    ports::free_ports,
+};
 use socket2::{Domain, Protocol, Socket, Type};
-
-use crate::harness::{PATIENCE, Player, SILENCE, TestServer, config, eventually, free_ports};
 
 /// A player with a port of its own for each destination, or one for all.
 struct Natted {
@@ -25,7 +29,7 @@ struct Natted {
 }
 
 impl Natted {
-    fn new(server: &TestServer, router: u8, is_symmetric: bool) -> Self {
+    fn new(server: &LibraryServer, router: u8, is_symmetric: bool) -> Self {
         let ip = Ipv4Addr::new(127, 0, 0, router);
         let mut player = server.player();
         player.udp = UdpSocket::bind((ip, 0)).unwrap();
@@ -109,7 +113,7 @@ fn handshake(a: &mut Natted, a_sees: u16, b: &mut Natted, b_sees: u16) -> Durati
     // Whether it has heard something, and that the other side was heard.
     let mut states = [(false, false); 2];
     while states != [(true, true); 2] {
-        assert!(start.elapsed() < PATIENCE, "{states:?}");
+        assert!(start.elapsed() < ANSWER, "{states:?}");
         for (side, state) in [(&mut *a, a_sees), (&mut *b, b_sees)]
             .into_iter()
             .zip(&mut states)
@@ -131,15 +135,15 @@ fn handshake(a: &mut Natted, a_sees: u16, b: &mut Natted, b_sees: u16) -> Durati
 fn exchange(a: &mut Natted, a_sees: u16, b: &mut Natted, b_sees: u16) {
     for payload in [b"one", b"two"] {
         a.send(payload, a_sees);
-        assert_eq!(b.receive(b_sees, PATIENCE).as_deref(), Some(&payload[..]));
+        assert_eq!(b.receive(b_sees, ANSWER).as_deref(), Some(&payload[..]));
         b.send(payload, b_sees);
-        assert_eq!(a.receive(a_sees, PATIENCE).as_deref(), Some(&payload[..]));
+        assert_eq!(a.receive(a_sees, ANSWER).as_deref(), Some(&payload[..]));
     }
 }
 
 #[test]
 fn every_pair_of_routers_connects_by_relay() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     for (host, client) in [(true, true), (true, false), (false, true), (false, false)] {
         let mut host = Natted::new(&server, 2, host);
         let mut client = Natted::new(&server, 3, client);
@@ -152,9 +156,9 @@ fn every_pair_of_routers_connects_by_relay() {
 
 #[test]
 fn two_players_behind_one_router() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         relay_ports: free_ports(12).into(),
-        ..config()
+        ..LibraryServer::config()
     });
     for symmetric in [[true, true], [true, false], [false, true], [false, false]] {
         let mut host = Natted::new(&server, 2, true);
@@ -187,7 +191,7 @@ fn two_players_behind_one_router() {
             (&mut second, ports[1], b"to second"),
         ] {
             host.send(answer, port);
-            let packet = player.receive(to_host, PATIENCE);
+            let packet = player.receive(to_host, ANSWER);
             assert_eq!(packet.as_deref(), Some(answer));
         }
     }
@@ -195,7 +199,7 @@ fn two_players_behind_one_router() {
 
 #[test]
 fn strangers_elsewhere_and_players_who_did_not_ask_reach_nobody() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut host = Natted::new(&server, 2, true);
     let mut client = Natted::new(&server, 3, true);
     let (to_host, to_client) = client.ask(&mut host);
@@ -220,7 +224,7 @@ fn strangers_elsewhere_and_players_who_did_not_ask_reach_nobody() {
 
 #[test]
 fn a_stranger_behind_the_same_router_does_not_cut_a_player_off() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     for is_symmetric in [true, false] {
         let mut host = Natted::new(&server, 2, true);
         let mut client = Natted::new(&server, 3, is_symmetric);
@@ -234,13 +238,13 @@ fn a_stranger_behind_the_same_router_does_not_cut_a_player_off() {
         for round in 0..20u8 {
             stranger.send_to(b"stray", to).unwrap();
             client.send(&[round], to_host);
-            while let Some(packet) = host.receive(to_client, PATIENCE) {
+            while let Some(packet) = host.receive(to_client, ANSWER) {
                 if packet == [round] {
                     break;
                 }
             }
             host.send(&[round], to_client);
-            while let Some(packet) = client.receive(to_host, PATIENCE) {
+            while let Some(packet) = client.receive(to_host, ANSWER) {
                 if packet == [round] {
                     break;
                 }
@@ -251,7 +255,7 @@ fn a_stranger_behind_the_same_router_does_not_cut_a_player_off() {
 
 #[test]
 fn a_router_that_is_restarted_goes_on_with_new_ports() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     for is_symmetric in [true, false] {
         let mut host = Natted::new(&server, 2, true);
         let mut client = Natted::new(&server, 3, is_symmetric);
@@ -268,7 +272,7 @@ fn a_router_that_is_restarted_goes_on_with_new_ports() {
 
 #[test]
 fn a_player_who_registers_elsewhere_takes_its_relay_along() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut host = Natted::new(&server, 2, false);
     let mut client = Natted::new(&server, 3, true);
     let (to_host, to_client) = client.ask(&mut host);
@@ -285,17 +289,19 @@ fn a_player_who_registers_elsewhere_takes_its_relay_along() {
 
 #[test]
 fn an_old_game_does_not_reach_the_next_players_on_its_ports() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         relay_ports: free_ports(2).into(),
         relay_timeout: Duration::from_millis(200).into(),
         relay_cleanup_interval: Duration::from_millis(20).into(),
-        ..config()
+        ..LibraryServer::config()
     });
     let mut host = Natted::new(&server, 2, true);
     let mut client = Natted::new(&server, 3, true);
     let (to_host, to_client) = client.ask(&mut host);
     handshake(&mut host, to_client, &mut client, to_host);
-    eventually("the relays are closed", || server.stats().relays == 0);
+    eventually("the relays are closed", || {
+        server.server.stats().relays == 0
+    });
     let mut new_host = Natted::new(&server, 4, true);
     let mut new_client = Natted::new(&server, 5, true);
     let (to_new_host, to_new_client) = new_client.ask(&mut new_host);
@@ -310,7 +316,7 @@ fn an_old_game_does_not_reach_the_next_players_on_its_ports() {
 
 #[test]
 fn a_game_goes_on_when_the_connection_to_the_server_is_lost() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut host = Natted::new(&server, 2, true);
     let mut client = Natted::new(&server, 3, true);
     let (to_host, to_client) = client.ask(&mut host);
@@ -318,7 +324,7 @@ fn a_game_goes_on_when_the_connection_to_the_server_is_lost() {
     // The same socket registers again on a new connection.
     let udp = host.player.udp.try_clone().unwrap();
     host.player = server.player();
-    eventually("the host is gone", || server.stats().players == 1);
+    eventually("the host is gone", || server.server.stats().players == 1);
     exchange(&mut client, to_host, &mut host, to_client);
     host.player.udp = udp;
     host.player.register();
@@ -366,7 +372,7 @@ impl Forger {
 #[ignore = "needs root, who alone can forge senders"]
 fn forged_senders_neither_take_a_relay_over_nor_cut_a_player_off() {
     let forger = Forger::new();
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     for is_symmetric in [false, true] {
         let mut host = Natted::new(&server, 2, true);
         let mut client = Natted::new(&server, 3, is_symmetric);
@@ -392,7 +398,7 @@ fn forged_senders_neither_take_a_relay_over_nor_cut_a_player_off() {
 #[ignore = "needs root, who alone can forge senders"]
 fn a_forged_proven_address_bars_a_symmetric_player_while_it_lasts() {
     let forger = Forger::new();
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut host = Natted::new(&server, 2, true);
     let mut client = Natted::new(&server, 3, true);
     let (to_host, to_client) = client.ask(&mut host);
@@ -408,7 +414,7 @@ fn a_forged_proven_address_bars_a_symmetric_player_while_it_lasts() {
 #[ignore = "needs root, who alone can forge senders"]
 fn a_forged_registration_needs_the_private_id() {
     let forger = Forger::new();
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = Natted::new(&server, 4, false).player;
     let elsewhere = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 9), 9);
     let registrar = server.server.registrar_address().port();
@@ -429,7 +435,7 @@ fn a_forged_registration_needs_the_private_id() {
 #[ignore = "needs root, who alone can forge senders"]
 fn forged_senders_elsewhere_reach_nobody() {
     let forger = Forger::new();
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut host = Natted::new(&server, 2, true);
     let mut client = Natted::new(&server, 3, true);
     let (to_host, to_client) = client.ask(&mut host);

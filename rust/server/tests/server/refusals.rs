@@ -1,14 +1,13 @@
 //! Every way in which the server says no: in a command that old clients ignore.
 
 use noray_server::{Config, RelayPorts};
-
-use crate::harness::{TestServer, config};
+use noray_testkit::{library_server::LibraryServer, player::AcceptsPlayers, ports::free_ports};
 
 const KINDS: [&str; 2] = ["connect", "connect-relay"];
 
 #[test]
 fn an_unknown_open_id() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = server.registered();
     for kind in KINDS {
         assert_eq!(
@@ -23,7 +22,7 @@ fn an_unknown_open_id() {
 
 #[test]
 fn a_host_without_address() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut host = server.player();
     host.register();
     let mut client = server.registered();
@@ -42,7 +41,7 @@ fn a_host_without_address() {
 
 #[test]
 fn a_player_without_address() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut host = server.registered();
     let mut client = server.player();
     client.register();
@@ -57,12 +56,12 @@ fn a_player_without_address() {
         );
     }
     host.expect_silence();
-    assert_eq!(server.stats().relays, 0);
+    assert_eq!(server.server.stats().relays, 0);
 }
 
 #[test]
 fn a_player_without_identity() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut host = server.registered();
     let mut client = server.player();
     for kind in KINDS {
@@ -79,7 +78,7 @@ fn a_player_without_identity() {
 
 #[test]
 fn a_text_that_is_no_open_id() {
-    let server = TestServer::start();
+    let server = LibraryServer::start();
     let mut player = server.registered();
     let long = "x".repeat(1025);
     for kind in KINDS {
@@ -94,12 +93,12 @@ fn a_text_that_is_no_open_id() {
 
 #[test]
 fn no_free_relay() {
-    let ports = crate::harness::free_ports(3);
-    let server = TestServer::with(Config {
+    let ports = free_ports(3);
+    let server = LibraryServer::with(Config {
         relay_ports: ports.into(),
-        ..config()
+        ..LibraryServer::config()
     });
-    let pair = crate::harness::RelayedPair::new(&server);
+    let pair = server.relayed_pair();
     let mut third = server.registered();
     let mut fourth = server.registered();
     // Two ports are missing one of which is there: it must not get lost.
@@ -113,17 +112,17 @@ fn no_free_relay() {
         );
     }
     third.expect_silence();
-    assert_eq!(server.stats().relays, 2);
+    assert_eq!(server.server.stats().relays, 2);
     third.relay_port(&format!("connect-relay {}", pair.host.oid));
-    assert_eq!(server.stats().relays, 3);
+    assert_eq!(server.server.stats().relays, 3);
     pair.exchange(b"as before");
 }
 
 #[test]
 fn a_server_without_relays() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         relay_ports: RelayPorts::default(),
-        ..config()
+        ..LibraryServer::config()
     });
     let mut player = server.registered();
     let answer = player.ask(&format!("connect-relay {}", player.oid));
@@ -132,9 +131,9 @@ fn a_server_without_relays() {
 
 #[test]
 fn too_many_requests() {
-    let server = TestServer::with(Config {
+    let server = LibraryServer::with(Config {
         max_connects_per_second: 2,
-        ..config()
+        ..LibraryServer::config()
     });
     let mut host = server.registered();
     let mut client = server.registered();

@@ -1,8 +1,10 @@
 //! A player whose connection broke has its OpenID back.
 
 use noray_server::Config;
-
-use crate::harness::{Player, TestServer, config, eventually};
+use noray_testkit::{
+    library_server::LibraryServer,
+    player::{AcceptsPlayers, Player, eventually},
+};
 
 /// What a client sends after a broken connection, in one write.
 fn resume(player: &mut Player, oid: &str, pid: &str) {
@@ -20,16 +22,16 @@ fn identity(player: &mut Player) -> (String, String) {
 
 #[test]
 fn after_a_broken_connection() {
-    let test = TestServer::start();
+    let test = LibraryServer::start();
     let before = test.registered();
     let (oid, pid) = (before.oid.clone(), before.pid.clone());
     drop(before);
-    eventually("the player is gone", || test.stats().players == 0);
+    eventually("the player is gone", || test.server.stats().players == 0);
 
     let mut back = test.player();
     resume(&mut back, &oid, &pid);
     assert_eq!(identity(&mut back), (oid.clone(), pid.clone()));
-    assert_eq!(test.stats().players, 1);
+    assert_eq!(test.server.stats().players, 1);
     back.pid = pid;
     back.register_remote();
     let mut friend = test.registered();
@@ -44,16 +46,16 @@ fn with_an_open_id_of_words() {
     let words = || Config {
         open_id_words: true,
         open_id_word_count: 4,
-        ..config()
+        ..LibraryServer::config()
     };
     let (oid, pid) = {
-        let test = TestServer::with(words());
+        let test = LibraryServer::with(words());
         let player = test.registered();
         (player.oid.clone(), player.pid.clone())
     };
     let capitals = oid.chars().filter(char::is_ascii_uppercase).count();
     assert_eq!(capitals, 4, "{oid}");
-    let test = TestServer::with(words());
+    let test = LibraryServer::with(words());
     let mut back = test.player();
     resume(&mut back, &oid, &pid);
     assert_eq!(identity(&mut back), (oid.clone(), pid.clone()));
@@ -70,7 +72,7 @@ fn with_an_open_id_of_words() {
 /// The server often notices a broken connection only long after the player has.
 #[test]
 fn while_the_broken_connection_still_looks_alive() {
-    let test = TestServer::start();
+    let test = LibraryServer::start();
     let before = test.registered();
     let mut back = test.player();
     resume(&mut back, &before.oid, &before.pid);
@@ -80,9 +82,11 @@ fn while_the_broken_connection_still_looks_alive() {
     );
     let oid = before.oid.clone();
     drop(before);
-    eventually("the broken one is gone", || test.stats().connections == 1);
+    eventually("the broken one is gone", || {
+        test.server.stats().connections == 1
+    });
     assert_eq!(
-        test.stats().players,
+        test.server.stats().players,
         1,
         "its end does not take the identity along"
     );
@@ -98,11 +102,11 @@ fn while_the_broken_connection_still_looks_alive() {
 #[test]
 fn from_a_server_that_never_saw_it() {
     let (oid, pid) = {
-        let test = TestServer::start();
+        let test = LibraryServer::start();
         let player = test.registered();
         (player.oid.clone(), player.pid.clone())
     };
-    let test = TestServer::start();
+    let test = LibraryServer::start();
     let mut back = test.player();
     resume(&mut back, &oid, &pid);
     assert_eq!(identity(&mut back), (oid, pid));
@@ -110,7 +114,7 @@ fn from_a_server_that_never_saw_it() {
 
 #[test]
 fn nobody_has_anothers() {
-    let test = TestServer::start();
+    let test = LibraryServer::start();
     let victim = test.registered();
     let thief = test.registered();
     let wrong = [
@@ -137,7 +141,7 @@ fn nobody_has_anothers() {
 
 #[test]
 fn broken_requests_are_passed_over() {
-    let test = TestServer::start();
+    let test = LibraryServer::start();
     let mut player = test.player();
     player.send("resume-host\nresume-host a\nresume-host  b\nresume-host a b c");
     player.register();
@@ -147,9 +151,9 @@ fn broken_requests_are_passed_over() {
 /// It counts as what it is: one more identity of a connection.
 #[test]
 fn the_limit_of_identities_holds() {
-    let test = TestServer::with(Config {
+    let test = LibraryServer::with(Config {
         max_hosts_per_connection: 1,
-        ..config()
+        ..LibraryServer::config()
     });
     let other = test.registered();
     let mut player = test.registered();
@@ -158,5 +162,5 @@ fn the_limit_of_identities_holds() {
         other.oid, other.pid
     ));
     assert_eq!(player.line(), "echo end");
-    assert_eq!(test.stats().players, 2);
+    assert_eq!(test.server.stats().players, 2);
 }

@@ -6,9 +6,10 @@ use std::{
     process::{Command, Output},
 };
 
+use noray_testkit::player::AcceptsPlayers;
 use tempfile::NamedTempFile;
 
-use crate::running::{Running, Setting, binary};
+use crate::program::{Setting, binary, start};
 
 fn file(text: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
@@ -82,7 +83,7 @@ fn flags_come_first_then_the_environment_then_the_file() {
         "{text}"
     );
 
-    let server = Running::start(&mut check());
+    let server = start(&mut check());
     let mut player = server.player();
     player.register();
     assert_eq!((player.oid.len(), player.pid.len()), (7, 50));
@@ -187,7 +188,7 @@ fn a_bad_line_is_named_and_gives_exit_code_2() {
 
 #[test]
 fn a_probe_tells_whether_players_can_come() {
-    let server = Running::start(&mut binary());
+    let server = start(&mut binary());
     let probe = |port: u16| {
         let mut command = binary();
         // As the server in a container has it.
@@ -224,7 +225,7 @@ fn a_probe_tells_whether_players_can_come() {
 
 #[test]
 fn open_ids_of_words() {
-    let server = Running::start(
+    let server = start(
         binary()
             .env("NORAY_ENABLE_WORDS_OID", "true")
             .env("NORAY_WORDS_OID_LENGTH", "5"),

@@ -1,24 +1,26 @@
 //! The program on Unix: signals and log.
 
+use noray_testkit::{
+    defaults::ANSWER,
+    player::{AcceptsPlayers, RelayedPair, ask_registrar, eventually},
+    ports::free_ports,
+};
 use std::{
     process::Command,
     time::{Duration, Instant},
 };
 
-use crate::{
-    harness::{PATIENCE, ask_registrar, eventually, free_ports},
-    running::{Running, binary, get, relay_ports},
-};
+use crate::program::{binary, ended, relay_ports, start, status};
 
 #[test]
 fn signals_stop_it_with_exit_code_0() {
     for signal in ["INT", "TERM"] {
-        let server = Running::start(&mut binary());
+        let server = start(&mut binary());
         let mut player = server.player();
         player.register();
-        server.signal(signal);
-        assert!(player.is_closed_within(PATIENCE));
-        let (code, log) = server.wait();
+        server.child.signal(signal).unwrap();
+        assert!(player.is_closed_within(ANSWER));
+        let (code, log) = ended(server);
         assert_eq!(code, Some(0), "{log}");
     }
 }
@@ -31,20 +33,25 @@ fn with_ports(count: usize) -> Command {
 
 #[test]
 fn a_game_on_a_relay_goes_on_while_it_drains() {
-    let server = Running::start(with_ports(4).arg("--drain-timeout=20s"));
-    let (mut host, mut client, port) = server.relayed_pair();
+    let server = start(with_ports(4).arg("--drain-timeout=20s"));
+    let RelayedPair {
+        mut host,
+        mut client,
+        host_port: port,
+        ..
+    } = server.relayed_pair();
     let mut bystanders = [server.player(), server.player()];
     bystanders[0].register();
     bystanders[0].register_remote();
-    assert_eq!(get(server.http(), "/health").0, "HTTP/1.1 200 OK");
+    assert_eq!(status(&server, "/health"), "HTTP/1.1 200 OK");
 
-    server.signal("TERM");
+    server.child.signal("TERM").unwrap();
     eventually("nobody is let in", || {
-        std::net::TcpStream::connect(server.commands).is_err()
+        std::net::TcpStream::connect(server.commands()).is_err()
     });
-    assert!(bystanders[1].is_closed_within(PATIENCE));
+    assert!(bystanders[1].is_closed_within(ANSWER));
     let unavailable = "HTTP/1.1 503 Service Unavailable";
-    assert_eq!(get(server.http(), "/health").0, unavailable);
+    assert_eq!(status(&server, "/health"), unavailable);
     // Longer than what counts as quiet.
     for number in 0..30_u8 {
         client.send_datagram(&[number], port);
@@ -61,25 +68,30 @@ fn a_game_on_a_relay_goes_on_while_it_drains() {
     client.expect_silence();
 
     let quiet = Instant::now();
-    let (code, log) = server.wait();
+    let (code, log) = ended(server);
     assert_eq!(code, Some(0), "{log}");
     assert!(quiet.elapsed() > Duration::from_millis(1500), "{log}");
-    assert!(quiet.elapsed() < PATIENCE, "{log}");
+    assert!(quiet.elapsed() < ANSWER, "{log}");
     assert!(log.contains("no game goes through a relay"), "{log}");
 }
 
 #[test]
 fn draining_has_a_bound() {
-    let server = Running::start(with_ports(2).env("NORAY_DRAIN_TIMEOUT", "500ms"));
-    let (host, client, port) = server.relayed_pair();
+    let server = start(with_ports(2).env("NORAY_DRAIN_TIMEOUT", "500ms"));
+    let RelayedPair {
+        host,
+        client,
+        host_port: port,
+        ..
+    } = server.relayed_pair();
     let began = Instant::now();
-    server.signal("TERM");
+    server.child.signal("TERM").unwrap();
     while began.elapsed() < Duration::from_millis(300) {
         client.send_datagram(b"on and on", port);
         assert_eq!(host.datagram().0, b"on and on");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let (code, log) = server.wait();
+    let (code, log) = ended(server);
     assert_eq!(code, Some(0), "{log}");
     assert!(began.elapsed() < Duration::from_secs(5), "{log}");
     assert!(log.contains("the time for draining is over"), "{log}");
@@ -87,15 +99,20 @@ fn draining_has_a_bound() {
 
 #[test]
 fn a_second_signal_stops_it_at_once() {
-    let server = Running::start(with_ports(2).arg("--drain-timeout=1h"));
-    let (_host, _client, _) = server.relayed_pair();
+    let server = start(with_ports(2).arg("--drain-timeout=1h"));
+    let RelayedPair {
+        host: _host,
+        client: _client,
+        host_port: _,
+        ..
+    } = server.relayed_pair();
     let began = Instant::now();
-    server.signal("TERM");
+    server.child.signal("TERM").unwrap();
     eventually("it drains", || {
-        std::net::TcpStream::connect(server.commands).is_err()
+        std::net::TcpStream::connect(server.commands()).is_err()
     });
-    server.signal("INT");
-    let (code, log) = server.wait();
+    server.child.signal("INT").unwrap();
+    let (code, log) = ended(server);
     assert_eq!(code, Some(0), "{log}");
     assert!(began.elapsed() < Duration::from_millis(1900), "{log}");
     assert!(log.contains("asked a second time"), "{log}");
@@ -121,7 +138,7 @@ fn the_log_in_json_does_the_same() {
 
 fn log_of_careless_players(format: &str) -> String {
     let ports = free_ports(4);
-    let server = Running::start(
+    let server = start(
         binary()
             .arg("--loglevel=trace")
             .env("NORAY_LOG_FORMAT", format)
@@ -145,7 +162,7 @@ fn log_of_careless_players(format: &str) -> String {
     }
     let mut spoilt = client.pid.clone().into_bytes();
     spoilt.push(b'!');
-    client.udp.send_to(&spoilt, server.registrar).unwrap();
+    client.udp.send_to(&spoilt, server.registrar()).unwrap();
     client.send(&format!("connect-relay {}", host.oid));
     while !client.line().starts_with("connect-relay ") {}
     let port = host.relay_port("");
@@ -170,10 +187,10 @@ fn log_of_careless_players(format: &str) -> String {
         client.pid[..client.pid.len() - 1].to_owned(),
         format!("{0}{0}{0}{0}{0}{0}{0}{0}{0}{0}", client.pid),
     ] {
-        ask_registrar(&back.udp, server.registrar, datagram.as_bytes());
+        ask_registrar(&back.udp, server.registrar(), datagram.as_bytes());
     }
-    server.signal("TERM");
-    let (_, log) = server.wait();
+    server.child.signal("TERM").unwrap();
+    let (_, log) = ended(server);
     assert!(log.contains("player registered"), "{log}");
     assert!(log.contains("identity given back"), "{log}");
     assert!(log.contains("identity not given back"), "{log}");
