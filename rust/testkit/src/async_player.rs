@@ -72,17 +72,11 @@ impl AsyncPlayer {
     }
 
     /// Returns the registered address.
-    ///
-    /// # Errors
-    /// The socket is broken.
     pub fn address(&self) -> Result<SocketAddr> {
         Ok(self.udp.local_addr()?)
     }
 
     /// Sends a command.
-    ///
-    /// # Errors
-    /// The connection is broken.
     pub async fn send(&mut self, line: &str) -> Result<()> {
         let line = format!("{line}\n");
         Ok(self.commands.get_mut().write_all(line.as_bytes()).await?)
@@ -104,9 +98,6 @@ impl AsyncPlayer {
     }
 
     /// Reads the next line, which must be this one.
-    ///
-    /// # Errors
-    /// None comes in time, or another one.
     pub async fn expect(&mut self, line: &str) -> Result<()> {
         let rest = self.rest_of_line(line).await?;
         ensure!(rest.is_empty(), "{line:?} and {rest:?}");
@@ -114,9 +105,6 @@ impl AsyncPlayer {
     }
 
     /// Reads the next line, which must announce a relay, and returns its port.
-    ///
-    /// # Errors
-    /// None comes in time, or another line.
     pub async fn relay_port(&mut self) -> Result<u16> {
         let port = self.rest_of_line("connect-relay ").await?;
         port.parse().with_context(|| format!("no port: {port}"))

@@ -69,18 +69,12 @@ pub enum NoLine {
 
 impl ChildProcess {
     /// Starts `command` as `name`, with captured output and nothing to read.
-    ///
-    /// # Errors
-    /// It cannot be started.
     pub fn start(name: &str, command: &mut Command) -> Result<Self> {
         Self::start_with(name, command, Log::default())
     }
 
     /// As [`Self::start`]; each line also goes to `file`, behind the seconds since the first such
     /// file was opened.
-    ///
-    /// # Errors
-    /// It cannot be started, or the file cannot be written.
     pub fn start_logged(name: &str, command: &mut Command, file: &Path) -> Result<Self> {
         let file = File::create(file).with_context(|| format!("{}", file.display()))?;
         let log = Log::default();
@@ -203,9 +197,6 @@ impl ChildProcess {
     }
 
     /// Sends a signal to the process, by its name without `SIG`.
-    ///
-    /// # Errors
-    /// There is no such signal or process.
     #[cfg(unix)]
     pub fn signal(&self, name: &str) -> Result<()> {
         let id = self.id().to_string();

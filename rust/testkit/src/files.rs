@@ -36,17 +36,11 @@ impl Lock {
 }
 
 /// Makes a folder and those above it.
-///
-/// # Errors
-/// The system refuses.
 pub fn create_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
 /// Removes a folder with all in it; one that is not there is fine.
-///
-/// # Errors
-/// The system refuses.
 pub fn remove_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -58,9 +52,6 @@ pub fn remove_folder(folder: &Path) -> Result<()> {
 
 /// Puts `content` at `path` in one step: who opens it sees the old or the new file, and who
 /// has it open keeps the old one.
-///
-/// # Errors
-/// The system refuses.
 pub fn write(path: &Path, content: &[u8]) -> Result<()> {
     let fresh = beside(path, "new");
     fs::write(&fresh, content).with_context(|| format!("cannot write {}", fresh.display()))?;
@@ -71,9 +62,6 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
 /// open editor does not load it anew.
 ///
 /// Returns whether anything was written.
-///
-/// # Errors
-/// The system refuses.
 pub fn copy(from: &Path, to: &Path) -> Result<bool> {
     if same_content(from, to)? {
         return Ok(false);
@@ -90,9 +78,6 @@ pub fn copy(from: &Path, to: &Path) -> Result<bool> {
 
 /// Makes `to` a copy of the folder `from`. `keep` names files of `to` that stay although
 /// `from` does not have them.
-///
-/// # Errors
-/// The system refuses.
 pub fn mirror(from: &Path, to: &Path, keep: &dyn Fn(&Path) -> bool) -> Result<()> {
     create_folder(to)?;
     for entry in entries(from)? {
@@ -118,9 +103,6 @@ pub fn mirror(from: &Path, to: &Path, keep: &dyn Fn(&Path) -> bool) -> Result<()
 }
 
 /// Lets a file be run.
-///
-/// # Errors
-/// The system refuses.
 #[cfg(unix)]
 pub fn make_executable(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -129,18 +111,12 @@ pub fn make_executable(path: &Path) -> Result<()> {
 }
 
 /// Windows knows by the name what can be run.
-///
-/// # Errors
-/// None.
 #[cfg(not(unix))]
 pub fn make_executable(_path: &Path) -> Result<()> {
     Ok(())
 }
 
 /// Returns what a folder holds, sorted.
-///
-/// # Errors
-/// It cannot be read.
 pub fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = fs::read_dir(folder)
         .and_then(|entries| {

@@ -22,9 +22,6 @@ pub struct Others {
 
 /// Makes a game anew in `folder` from the template folder, with our addon or that of a checkout of
 /// netfox, and imports it as the editor does when it is opened for the first time.
-///
-/// # Errors
-/// A file is not there, or Godot cannot import the game.
 pub fn stage(godot: &Godot, template: &Path, folder: &Path, netfox: Option<&Path>) -> Result<()> {
     files::remove_folder(folder)?;
     files::mirror(template, folder, &|_| false)?;
@@ -36,9 +33,6 @@ pub fn stage(godot: &Godot, template: &Path, folder: &Path, netfox: Option<&Path
 }
 
 /// Puts the addon, as it was built last, into a project. Godot may be running it meanwhile.
-///
-/// # Errors
-/// A file cannot be copied.
 pub fn stage_addon(project: &Path) -> Result<()> {
     // Godot writes these two beside each file that it imports.
     let by_godot = |path: &Path| {

@@ -64,9 +64,6 @@ impl Godot {
     ///
     /// Its settings and user data are the tests' own, so that those of the person at this machine
     /// neither change nor count.
-    ///
-    /// # Errors
-    /// The folder for them cannot be made.
     pub fn headless(&self, project: &Path) -> Result<Command> {
         let mut command = self.window(project);
         command.arg("--headless");
@@ -99,9 +96,6 @@ impl Godot {
     }
 
     /// Lets the editor import a project, as it does when a developer opens it.
-    ///
-    /// # Errors
-    /// The run fails, or its log holds a warning.
     pub fn import(&self, project: &Path) -> Result<()> {
         let mut command = self.headless(project)?;
         let process = ChildProcess::start("import", command.arg("--import"))?;
@@ -118,9 +112,6 @@ fn parse_version(line: &str) -> Option<(u32, u32)> {
 }
 
 /// Waits for a game's end.
-///
-/// # Errors
-/// All that was wrong with its run.
 pub fn finish(process: ChildProcess, limit: Duration) -> Result<()> {
     judge(process.finish(limit))
 }

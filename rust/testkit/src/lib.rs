@@ -1,5 +1,7 @@
 //! What tests, the lab of NATs, the benchmarks and the soak share.
 //!
+//! Functions without a `Result` are for tests: they panic, and say what did not happen.
+//!
 //! | module | holds |
 //! | --- | --- |
 //! | [`child`] | a started program with its log, and never left behind |

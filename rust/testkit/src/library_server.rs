@@ -30,9 +30,6 @@ impl LibraryServer {
     }
 
     /// Returns a runtime for servers, with two threads.
-    ///
-    /// # Panics
-    /// The system has no threads left.
     pub fn runtime() -> Runtime {
         let mut builder = Builder::new_multi_thread();
         let runtime = builder.worker_threads(2).enable_all().build();
@@ -40,17 +37,11 @@ impl LibraryServer {
     }
 
     /// Starts one with [`Self::config`].
-    ///
-    /// # Panics
-    /// It does not start.
     pub fn start() -> Self {
         Self::with(Self::config())
     }
 
     /// Starts one with this configuration.
-    ///
-    /// # Panics
-    /// It does not start.
     pub fn with(config: Config) -> Self {
         let runtime = Self::runtime();
         let server = Server::start(config, runtime.handle()).expect("the server starts");

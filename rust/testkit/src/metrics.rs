@@ -20,18 +20,12 @@ pub struct Answer {
 }
 
 /// Asks for a path and returns the answer.
-///
-/// # Errors
-/// There is no answer in time.
 pub fn get(address: SocketAddr, path: &str) -> Result<Answer> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: noray\r\nConnection: close\r\n\r\n");
     request_raw(address, &request)
 }
 
 /// Sends a whole request as it is and returns the answer. The server must close the connection.
-///
-/// # Errors
-/// There is no answer in time.
 pub fn request_raw(address: SocketAddr, request: &str) -> Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, defaults::ANSWER)?;
     stream.set_read_timeout(Some(defaults::ANSWER))?;
@@ -53,9 +47,6 @@ pub struct Metrics(HashMap<String, f64>);
 
 impl Metrics {
     /// Asks the server for them.
-    ///
-    /// # Errors
-    /// It does not answer, or with an error.
     pub fn fetch(http: SocketAddr) -> Result<Self> {
         let answer = get(http, "/metrics")?;
         ensure!(answer.status.contains(" 200 "), "no metrics: {answer:?}");
@@ -73,9 +64,6 @@ impl Metrics {
     }
 
     /// Returns a metric by its name and labels.
-    ///
-    /// # Errors
-    /// The server does not tell it.
     pub fn value(&self, name: &str) -> Result<f64> {
         let value = self.0.get(name).copied();
         value.with_context(|| format!("the server does not tell {name}"))

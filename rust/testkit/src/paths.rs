@@ -17,9 +17,6 @@ pub fn root() -> PathBuf {
 }
 
 /// Returns Cargo's target folder, which also holds what is fetched and staged.
-///
-/// # Errors
-/// The current folder is gone.
 pub fn target() -> Result<PathBuf> {
     let folder = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"]
         .iter()

@@ -55,9 +55,6 @@ pub struct Player {
 }
 
 /// Connects from this address of the machine.
-///
-/// # Errors
-/// There is no connection in time.
 pub fn dial(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddrV4::new(from, 0).into())?;
@@ -68,9 +65,6 @@ pub fn dial(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
 /// For measurements.
 impl Player {
     /// Connects from this address of the machine, and reads nothing.
-    ///
-    /// # Errors
-    /// The server is not reached.
     pub fn connect_from(
         from: Ipv4Addr,
         commands: SocketAddr,
@@ -90,9 +84,6 @@ impl Player {
     }
 
     /// Connects from this address of the machine, and registers itself and its address.
-    ///
-    /// # Errors
-    /// The server is not reached, or does not do what it is asked.
     pub fn registered_from(from: Ipv4Addr, server: &impl AcceptsPlayers) -> Result<Self> {
         let mut player = Self::connect_from(from, server.commands(), server.registrar())?;
         player.try_register()?;
@@ -101,9 +92,6 @@ impl Player {
     }
 
     /// Registers itself.
-    ///
-    /// # Errors
-    /// The server does not answer as it should.
     pub fn try_register(&mut self) -> Result<()> {
         self.try_send("register-host")?;
         self.oid = self.rest_of_line("set-oid ")?;
@@ -112,9 +100,6 @@ impl Player {
     }
 
     /// Registers its address.
-    ///
-    /// # Errors
-    /// The registrar does not accept the PrivateID.
     pub fn try_register_remote(&self) -> Result<()> {
         let answer = try_ask_registrar(&self.udp, self.registrar, self.pid.as_bytes())?;
         ensure!(answer == "OK", "the registrar answers {answer:?}");
@@ -122,9 +107,6 @@ impl Player {
     }
 
     /// Asks for another player's address and waits for the answer.
-    ///
-    /// # Errors
-    /// The server does not answer with that address.
     pub fn try_connect_to(&mut self, other: &Self) -> Result<()> {
         self.try_send(&format!("connect {}", other.oid))?;
         let address = other.udp.local_addr()?;
@@ -151,9 +133,6 @@ impl Player {
     }
 
     /// Sends a command.
-    ///
-    /// # Errors
-    /// The connection is broken.
     pub fn try_send(&mut self, line: &str) -> Result<()> {
         let line = format!("{line}\n");
         let sent = self.tcp.write_all(line.as_bytes());
@@ -178,26 +157,17 @@ impl Player {
 /// For tests.
 impl Player {
     /// Connects and reads a greeting, if the server is ours.
-    ///
-    /// # Panics
-    /// The server is not reached.
     pub fn connect(commands: SocketAddr, registrar: SocketAddr) -> Self {
         Self::dial(commands, registrar).greeted()
     }
 
     /// Connects and reads nothing.
-    ///
-    /// # Panics
-    /// The server is not reached.
     pub fn dial(commands: SocketAddr, registrar: SocketAddr) -> Self {
         let tcp = TcpStream::connect_timeout(&commands, ANSWER).expect("a connection");
         Self::on(tcp, registrar)
     }
 
     /// Returns a player on a connection that nothing was read from.
-    ///
-    /// # Panics
-    /// The system has no UDP socket.
     pub fn on(tcp: TcpStream, registrar: SocketAddr) -> Self {
         tcp.set_nodelay(true).unwrap();
         tcp.set_write_timeout(Some(ANSWER)).unwrap();
@@ -212,9 +182,6 @@ impl Player {
     }
 
     /// Reads the greeting of our server.
-    ///
-    /// # Panics
-    /// It does not come.
     #[must_use]
     pub fn greeted(mut self) -> Self {
         let greeting = self.line();
@@ -223,25 +190,16 @@ impl Player {
     }
 
     /// Sends a command.
-    ///
-    /// # Panics
-    /// The connection is broken.
     pub fn send(&mut self, line: &str) {
         self.send_bytes(format!("{line}\n").as_bytes());
     }
 
     /// Sends bytes as they are.
-    ///
-    /// # Panics
-    /// The connection is broken.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
         self.tcp.write_all(bytes).unwrap();
     }
 
     /// Returns the next line.
-    ///
-    /// # Panics
-    /// None comes in time.
     pub fn line(&mut self) -> String {
         self.line_within(ANSWER)
             .expect("a line, but the server closed or is silent")
@@ -271,18 +229,12 @@ impl Player {
     }
 
     /// Sends a command and returns the next line.
-    ///
-    /// # Panics
-    /// None comes in time.
     pub fn ask(&mut self, line: &str) -> String {
         self.send(line);
         self.line()
     }
 
     /// Checks that nothing was said, by asking for something that is answered in order.
-    ///
-    /// # Panics
-    /// Something else was said.
     pub fn expect_silence(&mut self) {
         assert_eq!(self.ask("echo silence"), "echo silence");
     }
@@ -321,9 +273,6 @@ impl Player {
     }
 
     /// Registers itself.
-    ///
-    /// # Panics
-    /// The server's next two lines are not the new ids.
     pub fn register(&mut self) {
         self.send("register-host");
         let oid = self.line();
@@ -336,9 +285,6 @@ impl Player {
     }
 
     /// Registers its address.
-    ///
-    /// # Panics
-    /// The registrar does not accept the PrivateID.
     pub fn register_remote(&self) {
         let answer = ask_registrar(&self.udp, self.registrar, self.pid.as_bytes());
         assert_eq!(answer, "OK");
@@ -351,9 +297,6 @@ impl Player {
 
     /// Sends a command for a relay, unless it is empty, and returns the port that stands for the
     /// other player.
-    ///
-    /// # Panics
-    /// The next line names no relay.
     pub fn relay_port(&mut self, line: &str) -> u16 {
         let line = if line.is_empty() {
             self.line()
@@ -365,18 +308,12 @@ impl Player {
     }
 
     /// Sends a datagram to a port of 127.0.0.1.
-    ///
-    /// # Panics
-    /// The system refuses.
     pub fn send_datagram(&self, payload: &[u8], port: u16) {
         let to = (Ipv4Addr::LOCALHOST, port);
         assert_eq!(self.udp.send_to(payload, to).unwrap(), payload.len());
     }
 
     /// Returns the next datagram and the port that it came from; `None` if none comes in time.
-    ///
-    /// # Panics
-    /// The socket is broken.
     pub fn datagram_within(&self, time: Duration) -> Option<(Vec<u8>, u16)> {
         self.udp.set_read_timeout(Some(time)).unwrap();
         let mut buffer = vec![0; 65_536];
@@ -388,9 +325,6 @@ impl Player {
     }
 
     /// Returns the next datagram and the port that it came from.
-    ///
-    /// # Panics
-    /// None comes in time.
     pub fn datagram(&self) -> (Vec<u8>, u16) {
         self.datagram_within(ANSWER).expect("a datagram")
     }
@@ -401,9 +335,6 @@ fn is_timeout(kind: ErrorKind) -> bool {
 }
 
 /// Sends a datagram to a registrar, again if it got lost, and returns the answer.
-///
-/// # Panics
-/// No answer comes.
 pub fn ask_registrar(udp: &UdpSocket, registrar: SocketAddr, datagram: &[u8]) -> String {
     try_ask_registrar(udp, registrar, datagram).unwrap()
 }
@@ -447,9 +378,6 @@ pub struct RelayedPair {
 
 impl RelayedPair {
     /// Lets `client` ask for a relay to `host`.
-    ///
-    /// # Panics
-    /// The server opens none.
     pub fn of(mut host: Player, mut client: Player) -> Self {
         let host_port = client.relay_port(&format!("connect-relay {}", host.oid));
         let client_port = host.relay_port("");
@@ -462,9 +390,6 @@ impl RelayedPair {
     }
 
     /// Sends a packet each way and checks where each came from.
-    ///
-    /// # Panics
-    /// One does not arrive, or not from the right port.
     pub fn exchange(&self, payload: &[u8]) {
         self.client.send_datagram(payload, self.host_port);
         assert_eq!(self.host.datagram(), (payload.to_vec(), self.client_port));
@@ -474,9 +399,6 @@ impl RelayedPair {
 }
 
 /// Waits until a condition holds.
-///
-/// # Panics
-/// It does not in time.
 #[track_caller]
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + ANSWER;

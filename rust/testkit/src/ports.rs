@@ -10,9 +10,6 @@ const COUNT: u16 = 20_000;
 
 /// Returns `count` ports of 127.0.0.1 that are free for UDP and for TCP, in ascending order. No two
 /// calls in a process return the same port.
-///
-/// # Panics
-/// Fewer than `count` ports are free.
 pub fn free_ports(count: usize) -> Vec<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Several test processes may run at once.

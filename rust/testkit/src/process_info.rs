@@ -16,9 +16,6 @@ pub struct ProcessInfo(Process);
 
 impl ProcessInfo {
     /// Looks at the process with this id.
-    ///
-    /// # Errors
-    /// There is none.
     pub fn of(id: u32) -> Result<Self> {
         let process = Process::new(id.cast_signed());
         Ok(Self(
@@ -27,25 +24,16 @@ impl ProcessInfo {
     }
 
     /// Returns its resident memory, in bytes.
-    ///
-    /// # Errors
-    /// The process is gone.
     pub fn memory(&self) -> Result<u64> {
         Ok(1024 * self.0.status()?.vmrss.context("no resident memory")?)
     }
 
     /// Returns its resident memory that is no file's, in bytes.
-    ///
-    /// # Errors
-    /// The process is gone.
     pub fn private_memory(&self) -> Result<u64> {
         Ok(1024 * self.0.status()?.rssanon.context("no private memory")?)
     }
 
     /// Returns the processor time that it took since its start, in clock ticks' precision.
-    ///
-    /// # Errors
-    /// The process is gone.
     pub fn cpu_time(&self) -> Result<Duration> {
         let stat = self.0.stat()?;
         Ok(ticks(stat.utime + stat.stime))
@@ -53,9 +41,6 @@ impl ProcessInfo {
 
     /// Returns the processor time that those of its threads took which are alive, in nanoseconds'
     /// precision.
-    ///
-    /// # Errors
-    /// The process is gone.
     pub fn cpu_time_of_threads(&self) -> Result<Duration> {
         // A thread may end meanwhile.
         let times = self.0.tasks()?.flatten().filter_map(|task| {
@@ -66,17 +51,11 @@ impl ProcessInfo {
     }
 
     /// Returns how many files and sockets it has open.
-    ///
-    /// # Errors
-    /// The process is gone.
     pub fn descriptors(&self) -> Result<usize> {
         Ok(self.0.fd_count()?)
     }
 
     /// Returns the names of its threads.
-    ///
-    /// # Errors
-    /// The process is gone.
     pub fn thread_names(&self) -> Result<Vec<String>> {
         let names = self.0.tasks()?.flatten().filter_map(|task| {
             let stat = task.stat().ok()?;
@@ -86,9 +65,6 @@ impl ProcessInfo {
     }
 
     /// Returns the addresses that its UDP sockets are bound to.
-    ///
-    /// # Errors
-    /// The process is gone.
     pub fn udp_sockets(&self) -> Result<Vec<SocketAddr>> {
         let own: BTreeSet<u64> = self
             .0
@@ -116,9 +92,6 @@ impl ProcessInfo {
 }
 
 /// Returns the processor time that all processes and the system took since the machine's start.
-///
-/// # Errors
-/// The system does not tell.
 pub fn machine_cpu_time() -> Result<Duration> {
     // What virtual machines used is among the first two already.
     let all = KernelStats::current()?.total;
@@ -129,9 +102,6 @@ pub fn machine_cpu_time() -> Result<Duration> {
 
 /// Returns how many datagrams the system dropped at this machine's sockets on these UDP ports
 /// because a buffer was full.
-///
-/// # Errors
-/// The system does not tell.
 pub fn udp_drops(ports: &[u16]) -> Result<u64> {
     let table = fs::read_to_string("/proc/net/udp").context("/proc/net/udp")?;
     Ok(table.lines().filter_map(|line| drops_of(line, ports)).sum())
@@ -149,9 +119,6 @@ fn drops_of(line: &str, ports: &[u16]) -> Option<u64> {
 
 /// Lets this process and what it starts open as many files as the system allows: each of
 /// thousands of players has two sockets.
-///
-/// # Errors
-/// The system refuses.
 pub fn allow_many_files() -> Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -101,9 +101,6 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts a program on free ports, this many of them for relays, and waits until it takes
     /// commands.
-    ///
-    /// # Errors
-    /// It does not start, or ends again.
     pub fn start(
         program: &ServerProgram,
         relays: usize,
@@ -115,9 +112,6 @@ impl ServerProcess {
     }
 
     /// Starts a program on these ports and does not wait until it answers.
-    ///
-    /// # Errors
-    /// It cannot be started.
     pub fn launch(
         program: &ServerProgram,
         ports: ServerPorts,
@@ -130,9 +124,6 @@ impl ServerProcess {
 
     /// Starts a server by a command of the caller's own, such as one with a limit of descriptors.
     /// Variables that the command sets stay as they are.
-    ///
-    /// # Errors
-    /// It cannot be started.
     pub fn launch_command(
         name: &str,
         command: &mut Command,

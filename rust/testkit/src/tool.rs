@@ -21,9 +21,6 @@ pub fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Runs a program of ours, whose results go to standard output.
-///
-/// # Errors
-/// It cannot be started, or it fails.
 pub fn run_on_terminal(command: &mut Command) -> Result<()> {
     wait(command, |_| {})
 }

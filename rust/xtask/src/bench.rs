@@ -7,11 +7,11 @@ use anyhow::Result;
 use noray_testkit::tool;
 
 use crate::cargo::Profile;
-use crate::{addon, godot, program};
+use crate::{addon, program};
 
 /// Measures what a player waits for in Godot.
 pub(crate) fn in_godot() -> Result<()> {
-    let godot = godot::find()?;
+    let godot = noray_download::godot::find()?;
     addon::run(Profile::Release, &[])?;
     let mut command = command("godot")?;
     command.arg("--godot").arg(godot.executable);

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// The official release that is downloaded when a machine has no Godot.
-pub(crate) const OFFICIAL_GODOT: &str = "4.6.3";
-
 /// The `cargo fuzz` that is installed in the target folder.
 pub(crate) const CARGO_FUZZ: &str = "0.13.2";
 
@@ -17,16 +14,6 @@ pub(crate) const FUZZ_STEP: Duration = Duration::from_secs(120);
 
 /// Megabytes that a fuzzed program may use. It uses less than 100.
 pub(crate) const FUZZ_MEMORY: u32 = 1024;
-
-/// Name look-up and TCP connect for a download, each. Short: an offline machine goes on to
-/// the next way at once, and a working one answers well within it.
-pub(crate) const DOWNLOAD_CONNECT: Duration = Duration::from_secs(5);
-
-/// From a request to the response's header. A release host may redirect first.
-pub(crate) const DOWNLOAD_RESPONSE: Duration = Duration::from_secs(20);
-
-/// A whole download: 80 MB at 1 Mbit/s take eleven minutes.
-pub(crate) const DOWNLOAD_BODY: Duration = Duration::from_secs(900);
 
 /// One act of the demo, from the first process to the last player having met the others.
 pub(crate) const DEMO: Duration = Duration::from_secs(90);

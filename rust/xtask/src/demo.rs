@@ -24,7 +24,7 @@ const MARK: &str = "[demo] ";
 /// Builds and stages all that the demo needs, and plays it.
 pub(crate) fn run(headless: bool, players: u8) -> Result<()> {
     let headless = headless || !has_display();
-    let godot = crate::godot::find()?;
+    let godot = noray_download::godot::find()?;
     eprintln!("Godot {} ({})", godot.version, godot.executable.display());
     addon::run(Profile::Debug, &[])?;
     eprintln!("importing the demo project ...");

@@ -13,13 +13,13 @@ use noray_testkit::system::is_root;
 use noray_testkit::tool;
 
 use crate::cargo::Profile;
-use crate::{addon, godot, nftables, program};
+use crate::{addon, program};
 
 /// Runs `natlab` with arguments of its own.
 pub(crate) fn run(arguments: &[OsString]) -> Result<bool> {
     // Nothing is fetched for a machine that cannot have namespaces.
     let godot = match is_root() {
-        true => Some(godot::find()?),
+        true => Some(noray_download::godot::find()?),
         false => None,
     };
     if let Some(godot) = &godot {
@@ -58,7 +58,7 @@ fn command(subcommand: &str, godot: Option<&Godot>) -> Result<Command> {
         command.arg("--godot").arg(&godot.executable);
     }
     if subcommand == "nat" && cfg!(target_os = "linux") && is_root() && !is_on_path("nft") {
-        match nftables::fetch() {
+        match noray_download::nftables::fetch() {
             Ok(nft) => drop(command.arg("--nft").arg(nft)),
             Err(error) => eprintln!("no nft can be fetched: {error:#}"),
         }

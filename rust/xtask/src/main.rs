@@ -3,16 +3,12 @@
 mod addon;
 mod bench;
 mod cargo;
-mod debian;
 mod defaults;
 mod demo;
 mod demo_export;
 mod fuzz;
-mod godot;
 mod lab;
-mod nftables;
 mod program;
-mod progress;
 mod rooms;
 mod soak;
 mod test;
@@ -186,7 +182,7 @@ fn run(command: Command) -> Result<bool> {
             addon::run(profile, &targets)?;
         }
         Command::Godot => {
-            let godot = godot::find()?;
+            let godot = noray_download::godot::find()?;
             eprintln!("Godot {}", godot.version);
             println!("{}", godot.executable.display());
         }

@@ -162,7 +162,7 @@ fn counts(line: &str) -> Option<Counts> {
 
 fn in_godot(report: &mut Report, others: &Others) {
     // Not by `report.test`: without these nothing else can run, whatever the filter.
-    let ready = crate::godot::find().and_then(|godot| {
+    let ready = noray_download::godot::find().and_then(|godot| {
         addon::run(Profile::Debug, &[])?;
         Ok(godot)
     });

@@ -8,13 +8,34 @@ use anyhow::{Context, Result, anyhow};
 use noray_testkit::godot::{Godot, OLDEST};
 use noray_testkit::{files, paths};
 
-use super::{debian, official};
+use crate::debian::{self, Wanted};
+use crate::official_release;
 
 /// Names an executable to use, before all others.
 const VARIABLE: &str = "GODOT4_BIN";
 
 /// What Godot is called on people's machines, the surest name first.
 const NAMES: &[&str] = &["godot4", "godot-4", "Godot4", "godot", "Godot"];
+
+/// Godot of Debian's suite sid (about 160 MB with its libraries), if possible with what draws windows
+/// in software, for a machine without a graphics card. Debian 12 itself has no Godot 4.
+const DEBIANS: Wanted = Wanted {
+    name: "Godot and its libraries",
+    packages: &[
+        &[
+            "godot",
+            "libgl1",
+            "libglx-mesa0",
+            "libegl1",
+            "libegl-mesa0",
+            "libgl1-mesa-dri",
+        ],
+        &["godot"],
+    ],
+    script: "godot",
+    program: "usr/bin/godot",
+    check: |script| Godot::at(script).map(drop),
+};
 
 /// Where Godot is fetched from, into a store.
 struct Source {
@@ -27,7 +48,7 @@ struct Source {
 ///
 /// # Errors
 /// When there is none to be had, with everything that was tried.
-pub(crate) fn find() -> Result<Godot> {
+pub fn find() -> Result<Godot> {
     if let Some(named) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
         // Whoever names one wants that one: going on silently would surprise.
         return Godot::at(Path::new(&named))
@@ -49,13 +70,13 @@ pub(crate) fn find() -> Result<Godot> {
     let sources = [
         Source {
             name: "the official release",
-            fetched: official::fetched,
-            fetch: official::fetch,
+            fetched: official_release::fetched,
+            fetch: official_release::fetch,
         },
         Source {
             name: "Debian's packages",
-            fetched: debian::fetched,
-            fetch: debian::fetch,
+            fetched: debian_fetched,
+            fetch: debian_fetch,
         },
     ];
     for source in &sources {
@@ -87,6 +108,22 @@ pub(crate) fn find() -> Result<Godot> {
          What was tried:\n- {}",
         tried.join("\n- ")
     ))
+}
+
+/// Returns the folder of Debian's Godot in a store.
+fn debians_folder(store: &Path) -> PathBuf {
+    store.join(format!("debian-{}", env::consts::ARCH))
+}
+
+fn debian_fetched(store: &Path) -> Option<PathBuf> {
+    let script = debians_folder(store).join(DEBIANS.script);
+    script.is_file().then_some(script)
+}
+
+fn debian_fetch(store: &Path) -> Result<PathBuf> {
+    let folder = debians_folder(store);
+    debian::fetch(&folder, &DEBIANS)?;
+    Ok(folder.join(DEBIANS.script))
 }
 
 /// Returns the first usable Godot on `PATH`, and what is wrong with those that are not.

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail};
 use noray_testkit::{files, tool};
 
-use crate::progress;
+use crate::{one_step, progress};
 
 const SUITE: &str = "sid";
 
@@ -22,20 +22,17 @@ const KEYRINGS: &[&str] = &[
 ];
 
 /// What differs between processors.
-pub(crate) struct Machine {
+struct Machine {
     /// The folder of libraries, below `usr/lib`.
-    pub libraries: &'static str,
+    libraries: &'static str,
     /// Where the loader may lie in the unpacked folder.
-    pub loaders: &'static [&'static str],
+    loaders: &'static [&'static str],
 }
 
-/// This machine, as Debian's packages see it.
-pub(crate) fn machine() -> Result<Machine> {
-    if !cfg!(target_os = "linux") {
-        bail!("they are for Linux only");
-    }
-    match std::env::consts::ARCH {
-        "x86_64" => Ok(Machine {
+/// Returns this machine, as Debian's packages see it.
+fn machine() -> Result<Machine> {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => Ok(Machine {
             libraries: "x86_64-linux-gnu",
             loaders: &[
                 "usr/lib64/ld-linux-x86-64.so.2",
@@ -43,7 +40,7 @@ pub(crate) fn machine() -> Result<Machine> {
                 "lib64/ld-linux-x86-64.so.2",
             ],
         }),
-        "aarch64" => Ok(Machine {
+        ("linux", "aarch64") => Ok(Machine {
             libraries: "aarch64-linux-gnu",
             loaders: &[
                 "usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1",
@@ -51,59 +48,77 @@ pub(crate) fn machine() -> Result<Machine> {
                 "lib/ld-linux-aarch64.so.1",
             ],
         }),
-        other => bail!("they are not used on {other}"),
-    }
-}
-
-impl Machine {
-    /// The loader among the packages that were unpacked into `root`, relative to it.
-    pub(crate) fn loader(&self, root: &Path) -> Result<&'static str> {
-        self.loaders
-            .iter()
-            .copied()
-            .find(|loader| root.join(loader).exists())
-            .ok_or_else(|| anyhow!("the packages hold no loader"))
+        (os, arch) => bail!("they are not used on {os} on {arch}"),
     }
 }
 
 /// What to fetch.
 pub(crate) struct Wanted {
     /// What they are, for the lines that tell of the progress.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Lists of packages: the first one that can be had is taken.
-    pub packages: &'static [&'static [&'static str]],
+    pub(crate) packages: &'static [&'static [&'static str]],
+    /// The name of the script that starts the program.
+    pub(crate) script: &'static str,
+    /// The program among the packages.
+    pub(crate) program: &'static str,
+    /// Fails unless the script runs.
+    pub(crate) check: fn(&Path) -> Result<()>,
 }
 
-/// Downloads packages with all that they depend on and unpacks them into `folder/root`.
-///
-/// `finish` then makes of the folder what it is to be, and judges it. A whole copy appears under
-/// its name in one step; what an interrupted fetch left is redone.
-pub(crate) fn fetch(
-    folder: &Path,
-    wanted: &Wanted,
-    finish: impl FnOnce(&Path, &Machine) -> Result<()>,
-) -> Result<()> {
+/// Downloads packages with all that they depend on, unpacks them into `folder/root`, and makes the
+/// script that starts the program.
+pub(crate) fn fetch(folder: &Path, wanted: &Wanted) -> Result<()> {
     let machine = machine()?;
     let keyring = KEYRINGS
         .iter()
         .find(|file| Path::new(file).is_file())
         .ok_or_else(|| anyhow!("this is no Debian: {} is not there", KEYRINGS[0]))?;
     let mirrors = mirrors()?;
+    one_step::make_folder(folder, |part| {
+        fill(part, wanted, keyring, &mirrors)?;
+        let script = part.join(wanted.script);
+        let text = script_of(&part.join("root"), wanted, &machine)?;
+        fs::write(&script, text).with_context(|| format!("cannot write {}", script.display()))?;
+        files::make_executable(&script)?;
+        (wanted.check)(&script)
+    })
+}
 
-    let part = folder.with_extension("part");
-    files::remove_folder(&part)?;
-    let result = fill(&part, wanted, keyring, &mirrors)
-        .and_then(|()| finish(&part, &machine))
-        .and_then(|()| {
-            files::remove_folder(folder)?;
-            fs::rename(&part, folder).with_context(|| {
-                format!("cannot rename {} to {}", part.display(), folder.display())
-            })
-        });
-    if result.is_err() {
-        let _ = files::remove_folder(&part);
+/// Returns the script that starts an unpacked program. It may be moved together with its folder.
+fn script_of(root: &Path, wanted: &Wanted, machine: &Machine) -> Result<String> {
+    let Wanted {
+        name,
+        program,
+        script,
+        ..
+    } = wanted;
+    if !root.join(program).exists() {
+        bail!("the packages hold no {program}");
     }
-    result
+    let loader = machine.loaders.iter().find(|file| root.join(file).exists());
+    let loader = loader.ok_or_else(|| anyhow!("the packages hold no loader"))?;
+    let libraries = format!("usr/lib/{}", machine.libraries);
+    let mut text = format!(
+        "#!/bin/sh\n\
+         # Starts the unpacked {name} with the libraries that came with it.\n\
+         root=$(dirname -- \"$(readlink -f -- \"$0\")\")/root\n"
+    );
+    // A machine without a graphics card draws in software.
+    if root.join(&libraries).join("dri").is_dir() {
+        text.push_str(&format!(
+            "export LIBGL_ALWAYS_SOFTWARE=\"${{LIBGL_ALWAYS_SOFTWARE:-1}}\"\n\
+             export LIBGL_DRIVERS_PATH=\"$root/{libraries}/dri\"\n\
+             export __EGL_VENDOR_LIBRARY_DIRS=\"$root/usr/share/glvnd/egl_vendor.d\"\n\
+             export XKB_CONFIG_ROOT=\"$root/usr/share/X11/xkb\"\n"
+        ));
+    }
+    text.push_str(&format!(
+        "exec \"$root/{loader}\" \
+         --library-path \"$root/{libraries}:$root/{libraries}/pulseaudio\" \
+         --argv0 {script} \"$root/{program}\" \"$@\"\n"
+    ));
+    Ok(text)
 }
 
 fn fill(part: &Path, wanted: &Wanted, keyring: &str, mirrors: &[String]) -> Result<()> {
@@ -123,7 +138,7 @@ fn fill(part: &Path, wanted: &Wanted, keyring: &str, mirrors: &[String]) -> Resu
     files::remove_folder(&apt.folder)
 }
 
-/// The mirrors that this machine gets its own packages from.
+/// Returns the mirrors that this machine gets its own packages from.
 fn mirrors() -> Result<Vec<String>> {
     let output = Command::new("apt-get")
         .args(["indextargets", "--format", "$(REPO_URI) $(LABEL)"])
@@ -142,7 +157,7 @@ fn mirrors() -> Result<Vec<String>> {
     Ok(mirrors)
 }
 
-/// How this machine gets packages: by which proxy, say. The rest of its settings stays away,
+/// Returns how this machine gets packages: by which proxy, say. The rest of its settings stays away,
 /// above all the commands that they run after each update.
 fn transport() -> Result<String> {
     let output = Command::new("apt-config")
@@ -163,7 +178,7 @@ fn transport_settings(dump: &str) -> String {
         .collect()
 }
 
-/// The mirrors to try out of lines `<uri> [<label>]`: Debian's own first, then those that do
+/// Returns the mirrors to try out of lines `<uri> [<label>]`: Debian's own first, then those that do
 /// not tell (before the first `apt-get update`); never the security archive, which has no sid.
 fn choose_mirrors(list: &str) -> Vec<String> {
     let mut known = Vec::new();
@@ -278,7 +293,7 @@ impl Apt {
     }
 }
 
-/// The percentage in a line such as `dlstatus:3:41.25:Retrieving file 3 of 121`.
+/// Returns the percentage in a line such as `dlstatus:3:41.25:Retrieving file 3 of 121`.
 fn download_percent(line: &str) -> Option<u64> {
     let percent = line.strip_prefix("dlstatus:")?.split(':').nth(1)?;
     percent.split('.').next()?.parse().ok()

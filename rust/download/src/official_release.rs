@@ -12,7 +12,7 @@ use sha2::{Digest, Sha512};
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
-use crate::{defaults, progress};
+use crate::{defaults, one_step, progress};
 
 /// Where releases lie, by tag.
 const RELEASES: &str = "https://github.com/godotengine/godot/releases/download";
@@ -54,32 +54,21 @@ fn folder(store: &Path) -> PathBuf {
     store.join(format!("official-{}", defaults::OFFICIAL_GODOT))
 }
 
-/// The executable of a release fetched before.
-pub(super) fn fetched(store: &Path) -> Option<PathBuf> {
+/// Returns the executable of a release fetched before.
+pub(crate) fn fetched(store: &Path) -> Option<PathBuf> {
     let executable = folder(store).join(build().ok()?.executable);
     executable.is_file().then_some(executable)
 }
 
 /// Downloads the release into `store`. The caller holds the store's lock.
-pub(super) fn fetch(store: &Path) -> Result<PathBuf> {
+pub(crate) fn fetch(store: &Path) -> Result<PathBuf> {
     let release = format!("{RELEASES}/{}-stable", defaults::OFFICIAL_GODOT);
     fetch_from(&release, &build()?, &folder(store))
 }
 
 fn fetch_from(release: &str, build: &Build, folder: &Path) -> Result<PathBuf> {
-    // A whole copy appears under its name in one step; what an interrupted fetch left is redone.
-    let part = folder.with_extension("part");
-    files::remove_folder(&part)?;
-    files::create_folder(&part)?;
-    let result = fill(release, build, &part).and_then(|()| {
-        files::remove_folder(folder)?;
-        fs::rename(&part, folder)
-            .with_context(|| format!("cannot rename {} to {}", part.display(), folder.display()))
-    });
-    if result.is_err() {
-        let _ = files::remove_folder(&part);
-    }
-    result.map(|()| folder.join(&build.executable))
+    one_step::make_folder(folder, |part| fill(release, build, part))?;
+    Ok(folder.join(&build.executable))
 }
 
 fn fill(release: &str, build: &Build, part: &Path) -> Result<()> {
@@ -147,7 +136,7 @@ fn get(agent: &Agent, url: &str) -> Result<ureq::http::Response<ureq::Body>> {
         .with_context(|| format!("cannot download {url}"))
 }
 
-/// The checksum of `name` in a list of lines `<hex>  <name>`.
+/// Returns the checksum of `name` in a list of lines `<hex>  <name>`.
 fn checksum(list: &str, name: &str) -> Option<String> {
     list.lines()
         .filter_map(|line| line.split_once(char::is_whitespace))
