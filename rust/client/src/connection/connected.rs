@@ -58,6 +58,7 @@ impl From<mpsc::error::SendError<ConnectionEvent>> for End {
     }
 }
 
+/// A TCP connection, and what the player asked of the server over it.
 pub(super) struct Connected {
     server: SocketAddr,
     server_kind: ServerKind,

@@ -85,3 +85,60 @@ impl IdentityRequests {
             .is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(5);
+
+    fn pid(text: &str) -> PrivateId {
+        PrivateId::new(text).unwrap()
+    }
+
+    #[test]
+    fn an_identity_is_an_open_id_and_the_private_id_that_follows_it() {
+        let mut requests = IdentityRequests::new(TIMEOUT);
+        requests.sent(Instant::now());
+        requests.set_open_id("alice");
+        assert!(requests.identity().is_none() && requests.is_pending());
+        requests.set_private_id(&pid("secret"));
+        let identity = requests.identity().unwrap();
+        assert_eq!(
+            (identity.oid.as_str(), &identity.pid),
+            ("alice", &pid("secret"))
+        );
+        assert!(!requests.is_pending());
+
+        // The next OpenID belongs to a PrivateID that is yet to come.
+        requests.set_open_id("bob");
+        assert_eq!(requests.identity().unwrap().oid.as_str(), "alice");
+        requests.forget();
+        assert!(requests.identity().is_none());
+        requests.set_private_id(&pid("another"));
+        assert_eq!(requests.identity().unwrap().oid.as_str(), "bob");
+    }
+
+    #[test]
+    fn each_request_times_out_by_itself() {
+        let start = Instant::now();
+        let later = start + Duration::from_secs(1);
+        let mut requests = IdentityRequests::new(TIMEOUT);
+        requests.sent(start);
+        requests.sent(later);
+        assert_eq!(requests.next_deadline(), Some(start + TIMEOUT));
+        assert!(requests.expire(start + TIMEOUT));
+        assert!(!requests.expire(start + TIMEOUT));
+        assert_eq!(requests.next_deadline(), Some(later + TIMEOUT));
+        requests.set_open_id("alice");
+        requests.set_private_id(&pid("secret"));
+        assert_eq!(requests.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_time_out_beyond_the_clock_is_a_long_one() {
+        let mut requests = IdentityRequests::new(Duration::MAX);
+        requests.sent(Instant::now());
+        assert!(requests.is_pending() && !requests.expire(Instant::now()));
+    }
+}

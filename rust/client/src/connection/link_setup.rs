@@ -28,6 +28,7 @@ pub(super) enum Stage {
     Failed,
 }
 
+/// The link that a connection serves, and how far it is.
 #[derive(Debug)]
 pub(super) struct LinkSetup {
     link: LinkHandle,

@@ -13,6 +13,7 @@ use tracing::warn;
 use super::event::DisconnectReason;
 use crate::defaults::READ_CHUNK;
 
+/// The lines that the server sends.
 pub(super) struct ServerLines {
     reader: OwnedReadHalf,
     chunk: [u8; READ_CHUNK],

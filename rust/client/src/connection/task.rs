@@ -17,6 +17,7 @@ use crate::{
     link::LinkHandle,
 };
 
+/// Everything that outlives a single TCP connection.
 pub(super) struct ConnectionTask {
     pub(super) options: ConnectOptions,
     pub(super) commands: mpsc::Receiver<Command>,

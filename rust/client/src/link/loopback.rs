@@ -127,3 +127,18 @@ impl Opening {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_short_datagrams_are_repeated() {
+        let mut opening = Opening::default();
+        assert_eq!(opening.repeats(ENET_OPENING_BYTES + 1), 0);
+        for _ in 0..ENET_OPENING_DATAGRAMS {
+            assert_eq!(opening.repeats(ENET_OPENING_BYTES), ENET_OPENING_REPEATS);
+        }
+        assert_eq!(opening.repeats(1), 0);
+    }
+}

@@ -43,6 +43,7 @@ use crate::{
     registrar::RegisterError,
 };
 
+/// The decisions, and what performs them.
 pub(super) struct LinkTask {
     link: Link,
     events: mpsc::Sender<PeerEvent>,
