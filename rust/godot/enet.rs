@@ -1,26 +1,37 @@
 //! Godot's ENet, as the extension uses it.
 
-use std::net::{Ipv4Addr, UdpSocket};
-
-use godot::{
-    classes::{
-        ENetConnection, ENetMultiplayerPeer, ENetPacketPeer, Engine, enet_packet_peer::PeerState,
-        multiplayer_peer::ConnectionStatus,
-    },
-    global::Error,
-    obj::{Gd, InstanceId, NewGd, Singleton},
+use std::{
+    net::{Ipv4Addr, UdpSocket},
+    thread::sleep,
+    time::Instant,
 };
 
-use crate::{defaults::PORT_ATTEMPTS, options::ENetOptions};
+use godot::{
+    builtin::{Callable, GString, PackedByteArray},
+    classes::{
+        ENetConnection, ENetMultiplayerPeer, ENetPacketPeer, Engine, MultiplayerApi,
+        enet_packet_peer::PeerState, multiplayer_peer::ConnectionStatus,
+    },
+    global::Error,
+    meta::ToGodot,
+    obj::{EngineEnum, Gd, InstanceId, NewGd, Singleton},
+};
+use noray_client::PeerStats;
+use noray_player::{ClientStatus, EnetOptions, EnetPeer, HOST_ID};
+
+use crate::defaults::{GOODBYE_LOOK, GOODBYE_TIMEOUT, PORT_ATTEMPTS};
 
 /// Where ENet meets the link: nobody else can reach it there.
-pub(crate) const LOOPBACK: &str = "127.0.0.1";
+const LOOPBACK: &str = "127.0.0.1";
 
-/// A server on a free port of the loopback address, and that port.
+/// Creates a server on a free port of the loopback address. Returns it with that port.
+///
+/// # Errors
+/// The sentence for Godot's error.
 pub(crate) fn create_server(
     max_clients: i32,
-    options: ENetOptions,
-) -> Result<(Gd<ENetMultiplayerPeer>, u16), Error> {
+    options: EnetOptions,
+) -> Result<(Gd<ENetMultiplayerPeer>, u16), String> {
     let mut peer = ENetMultiplayerPeer::new_gd();
     peer.set_bind_ip(LOOPBACK);
     let created = peer
@@ -31,23 +42,27 @@ pub(crate) fn create_server(
         .out_bandwidth(options.out_bandwidth)
         .done();
     if created != Error::OK {
-        return Err(created);
+        return Err(sentence(created));
     }
     let port = peer.get_host().map_or(0, |host| host.get_local_port());
     match u16::try_from(port) {
         Ok(port) if port != 0 => Ok((peer, port)),
-        _ => Err(Error::ERR_CANT_CREATE),
+        _ => Err(sentence(Error::ERR_CANT_CREATE)),
     }
 }
 
-/// A client that connects to a port of the loopback address, and its own port there.
+/// Creates a client that connects to a port of the loopback address. Returns it with its own port
+/// there.
 ///
-/// ENet binds a client only to a port that is named, so one is looked for; another program can
-/// take it first, hence the attempts.
+/// ENet binds a client only to a port that is named, so one is looked for; another program can take
+/// it first, hence the attempts.
+///
+/// # Errors
+/// The sentence for Godot's error.
 pub(crate) fn create_client(
     port: u16,
-    options: ENetOptions,
-) -> Result<(Gd<ENetMultiplayerPeer>, u16), Error> {
+    options: EnetOptions,
+) -> Result<(Gd<ENetMultiplayerPeer>, u16), String> {
     let mut last = Error::ERR_CANT_CREATE;
     for _ in 0..PORT_ATTEMPTS {
         let Some(local_port) = free_port() else {
@@ -67,7 +82,7 @@ pub(crate) fn create_client(
             return Ok((peer, local_port));
         }
     }
-    Err(last)
+    Err(sentence(last))
 }
 
 fn free_port() -> Option<u16> {
@@ -75,38 +90,127 @@ fn free_port() -> Option<u16> {
     Some(socket.local_addr().ok()?.port())
 }
 
-/// A peer that the game may have let go of.
-pub(crate) fn live_peer(id: InstanceId) -> Option<Gd<ENetMultiplayerPeer>> {
-    Gd::try_from_instance_id(id).ok()
+fn sentence(error: Error) -> String {
+    godot::global::error_string(error.ord().into()).to_string()
 }
 
-/// Whether a multiplayer peer is neither closed nor lost.
-pub(crate) fn is_open(peer: &Gd<ENetMultiplayerPeer>) -> bool {
-    peer.get_connection_status() != ConnectionStatus::DISCONNECTED
+/// Returns the name of an ENet peer.
+pub(crate) fn id(peer: &Gd<ENetMultiplayerPeer>) -> EnetPeer {
+    EnetPeer(peer.instance_id().to_i64())
 }
 
-/// ENet's own peer for another player; none when that has gone.
-pub(crate) fn packet_peer(
-    peer: &Gd<ENetMultiplayerPeer>,
-    peer_id: i32,
-) -> Option<Gd<ENetPacketPeer>> {
-    without_error_lines(|| peer.get_peer(peer_id))
+/// Returns an ENet peer, unless the game has let go of it.
+pub(crate) fn live_peer(enet: EnetPeer) -> Option<Gd<ENetMultiplayerPeer>> {
+    Gd::try_from_instance_id(InstanceId::try_from_i64(enet.0)?).ok()
 }
 
-/// Lets ENet give a player up that is known to be gone: with its next packet that is not
-/// acknowledged, a fraction of a second from now, it tells the game as of any other lost player.
-pub(crate) fn give_up(peer: &Gd<ENetMultiplayerPeer>, peer_id: i32) {
-    if let Some(mut packet_peer) = packet_peer(peer, peer_id)
-        && packet_peer.get_state() == PeerState::CONNECTED
-    {
-        packet_peer.set_timeout(1, 1, 1);
+/// Returns whether the game still has this ENet peer, and that is neither closed nor lost.
+pub(crate) fn is_open(enet: EnetPeer) -> bool {
+    live_peer(enet).is_some_and(|peer| status(&peer) != ClientStatus::Closed)
+}
+
+fn status(peer: &Gd<ENetMultiplayerPeer>) -> ClientStatus {
+    match peer.get_connection_status() {
+        ConnectionStatus::CONNECTED => ClientStatus::Connected,
+        ConnectionStatus::CONNECTING => ClientStatus::Connecting,
+        _ => ClientStatus::Closed,
     }
 }
 
-/// Whether an ENet connection is still there. It has no method that asks this without an error
-/// line.
+/// Polls an ENet client. Returns how it stands then.
+pub(crate) fn poll(mut peer: Gd<ENetMultiplayerPeer>) -> ClientStatus {
+    peer.poll();
+    status(&peer)
+}
+
+/// Closes an ENet peer that the game may have let go of.
+pub(crate) fn close(enet: EnetPeer) {
+    if let Some(mut peer) = live_peer(enet) {
+        peer.close();
+    }
+}
+
+/// Closes the ENet peers, and waits until ENet's goodbyes have left the link too.
+pub(crate) fn say_goodbye(close: Vec<EnetPeer>, to: &[PeerStats]) {
+    let sent = |stats: &PeerStats| stats.snapshot().packets_sent;
+    let before: Vec<_> = to.iter().map(sent).collect();
+    // Godot would close them after the link is gone.
+    close.into_iter().for_each(self::close);
+    let until = Instant::now() + GOODBYE_TIMEOUT;
+    let is_waiting = || {
+        let mut all = to.iter().zip(&before);
+        all.any(|(stats, before)| sent(stats) == *before)
+    };
+    while is_waiting() && Instant::now() < until {
+        sleep(GOODBYE_LOOK);
+    }
+}
+
+/// Returns ENet's own peer for another player; `None` when that has gone.
+pub(crate) fn packet_peer(enet: EnetPeer, peer_id: i32) -> Option<Gd<ENetPacketPeer>> {
+    let peer = live_peer(enet)?;
+    without_error_lines(|| peer.get_peer(peer_id))
+}
+
+/// Returns the port from which a peer entered.
+pub(crate) fn peer_port(enet: EnetPeer, peer_id: i32) -> Option<u16> {
+    u16::try_from(packet_peer(enet, peer_id)?.get_remote_port()).ok()
+}
+
+/// Lets ENet give up a peer that is known to be gone: with its next packet that is not
+/// acknowledged, a fraction of a second from now, it tells the game as of any other lost peer.
+pub(crate) fn give_up(enet: EnetPeer, peer_id: i32) {
+    if let Some(mut peer) = packet_peer(enet, peer_id)
+        && peer.get_state() == PeerState::CONNECTED
+    {
+        peer.set_timeout(1, 1, 1);
+    }
+}
+
+/// Returns whether Godot's multiplayer listens to this ENet peer.
+pub(crate) fn multiplayer_listens(enet: EnetPeer) -> bool {
+    let Some(peer) = live_peer(enet) else {
+        return false;
+    };
+    let connections = peer.get_signal_connection_list("peer_connected");
+    connections.iter_shared().any(|connection| {
+        let callable: Option<Callable> = connection
+            .get("callable")
+            .and_then(|callable| callable.try_to().ok());
+        callable
+            .and_then(|callable| callable.object())
+            .is_some_and(|object| object.try_cast::<MultiplayerApi>().is_ok())
+    })
+}
+
+/// Lets an ENet client tell that it is connected to the host.
+pub(crate) fn announce_host(enet: EnetPeer) {
+    if let Some(mut peer) = live_peer(enet) {
+        peer.emit_signal("peer_connected", &[HOST_ID.to_variant()]);
+    }
+}
+
+/// Returns an ENet connection of the game's, unless it is destroyed.
+pub(crate) fn live_connection(id: i64) -> Option<Gd<ENetConnection>> {
+    let connection = Gd::try_from_instance_id(InstanceId::try_from_i64(id)?).ok();
+    connection.filter(is_alive)
+}
+
+/// Returns whether an ENet connection is still there. It has no method that asks this without an
+/// error line.
 pub(crate) fn is_alive(connection: &Gd<ENetConnection>) -> bool {
     without_error_lines(|| connection.get_max_channels() > 0)
+}
+
+/// Sends a datagram from an ENet connection's socket.
+pub(crate) fn send_datagram(
+    connection: &mut Gd<ENetConnection>,
+    address: &GString,
+    port: u16,
+    datagram: &PackedByteArray,
+) {
+    // Fails for an IPv6 address where ENet knows only IPv4.
+    without_error_lines(|| connection.socket_send(address, port.into(), datagram));
 }
 
 /// Calls Godot, whose error lines would say again what a result says.

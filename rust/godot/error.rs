@@ -1,181 +1,154 @@
 //! The one map from our errors to Godot's.
 
+use std::io;
+
 use godot::global::Error;
-use noray_client::{DialError, DisconnectReason, JoinError, ReadyError, RegisterError, SendError};
-use noray_protocol::{
-    player::requests::ConnectError,
-    wire::{command::RefusalReason, id::OpenIdError},
+use noray_client::{DialError, JoinError, ReadyError, RegisterError, SendError};
+use noray_player::{
+    ConnectPeerError, ConnectToHostError, Failure, HostCallError, JoinCallError, KeepAliveError,
+    RegisterHostError, RegisterRemoteError, SetupError,
 };
+use noray_protocol::{player::requests::ConnectError, wire::command::RefusalReason};
 use noray_server::StartError;
 
-use crate::meeting::MeetingError;
-
-/// Characters of a server's own text that a message keeps: a sentence.
-const MAX_SERVER_TEXT: usize = 200;
-
-/// An error that a game sees as Godot's `Error` and as a sentence.
-pub(crate) trait GodotError: std::fmt::Display {
-    /// The `Error` that a game can act on.
-    fn code(&self) -> Error;
-
-    /// The sentence for a player's log.
-    fn message(&self) -> String {
-        readable(&self.to_string())
-    }
-
-    /// The same, where a server's words could repeat `secret`.
-    fn message_without(&self, secret: &str) -> String {
-        readable(&without(&self.to_string(), secret))
-    }
-}
-
-impl GodotError for DialError {
-    fn code(&self) -> Error {
-        match self {
-            Self::NotFound { .. } => Error::ERR_CANT_RESOLVE,
-            Self::Unreachable { .. } => Error::ERR_CONNECTION_ERROR,
-            Self::TimedOut { .. } => Error::ERR_TIMEOUT,
-        }
-    }
-}
-
-impl GodotError for RegisterError {
-    fn code(&self) -> Error {
-        match self {
-            Self::Socket(_) => Error::ERR_CANT_CREATE,
-            Self::Refused => Error::FAILED,
-            Self::TimedOut { .. } => Error::ERR_TIMEOUT,
-            Self::Disconnected => Error::ERR_CONNECTION_ERROR,
-        }
+/// Returns the `Error` that a game can act on.
+pub(crate) fn code(failure: &Failure) -> Error {
+    match failure {
+        Failure::ConnectToHost(error) => connect_to_host(error),
+        Failure::RegisterHost(error) => match error {
+            RegisterHostError::NotConnected => Error::ERR_CONNECTION_ERROR,
+            RegisterHostError::Send(error) => send(*error),
+            RegisterHostError::NoAnswer => Error::ERR_TIMEOUT,
+        },
+        Failure::RegisterRemote(error) => register_remote(error),
+        Failure::ConnectPeer(error) => match error {
+            ConnectPeerError::OpenId(_) => Error::ERR_INVALID_PARAMETER,
+            ConnectPeerError::NotConnected => Error::ERR_CONNECTION_ERROR,
+            ConnectPeerError::Send(error) => send(*error),
+            ConnectPeerError::Request { error, .. } => request(error),
+        },
+        Failure::KeepAlive(error) => match error {
+            KeepAliveError::NoConnection => Error::ERR_INVALID_PARAMETER,
+            KeepAliveError::Unregistered => Error::ERR_UNCONFIGURED,
+        },
+        Failure::Host(error) => match error {
+            HostCallError::Setup(error) => setup(error),
+            HostCallError::MaxClients(_) => Error::ERR_INVALID_PARAMETER,
+            HostCallError::TimedOut(_) => Error::ERR_TIMEOUT,
+        },
+        Failure::Join(error) => match error {
+            JoinCallError::Setup(error) => setup(error),
+            JoinCallError::OpenId(_) | JoinCallError::OwnOpenId => Error::ERR_INVALID_PARAMETER,
+            JoinCallError::Link(error) => join(error),
+            JoinCallError::GameSilent => Error::ERR_UNAVAILABLE,
+        },
+        Failure::Disconnected(_) => Error::ERR_CONNECTION_ERROR,
     }
 }
 
-impl GodotError for DisconnectReason {
-    fn code(&self) -> Error {
-        Error::ERR_CONNECTION_ERROR
-    }
-}
-
-impl GodotError for SendError {
-    fn code(&self) -> Error {
-        match self {
-            Self::Disconnected => Error::ERR_CONNECTION_ERROR,
-            Self::Full => Error::ERR_BUSY,
-        }
-    }
-}
-
-impl GodotError for OpenIdError {
-    fn code(&self) -> Error {
-        Error::ERR_INVALID_PARAMETER
-    }
-}
-
-impl GodotError for ConnectError {
-    fn code(&self) -> Error {
-        match self {
-            Self::Refused(reason, _) => match reason {
-                RefusalReason::UnknownHost => Error::ERR_DOES_NOT_EXIST,
-                RefusalReason::HostUnregistered => Error::ERR_UNAVAILABLE,
-                RefusalReason::PlayerUnregistered | RefusalReason::NoIdentity => {
-                    Error::ERR_UNAUTHORIZED
-                }
-                RefusalReason::RelaysFull | RefusalReason::TooManyRequests => Error::ERR_BUSY,
-                RefusalReason::InvalidOpenId => Error::ERR_INVALID_PARAMETER,
-                RefusalReason::Other => Error::ERR_CANT_CONNECT,
-            },
-            Self::ServerText(_) | Self::NoAnswer => Error::ERR_CANT_CONNECT,
-            Self::TooMany => Error::ERR_BUSY,
-            Self::Disconnected => Error::ERR_CONNECTION_ERROR,
-            Self::TimedOut(_) => Error::ERR_TIMEOUT,
-        }
-    }
-}
-
-impl GodotError for StartError {
-    fn code(&self) -> Error {
-        match self {
-            Self::Config(_) => Error::ERR_INVALID_PARAMETER,
-            Self::Commands { source, .. } | Self::Registrar { source, .. } => match source.kind() {
-                std::io::ErrorKind::AddrInUse => Error::ERR_ALREADY_IN_USE,
+/// Returns the `Error` of a server that did not start.
+pub(crate) fn start(error: &StartError) -> Error {
+    match error {
+        StartError::Config(_) => Error::ERR_INVALID_PARAMETER,
+        StartError::Commands { source, .. } | StartError::Registrar { source, .. } => {
+            match source.kind() {
+                io::ErrorKind::AddrInUse => Error::ERR_ALREADY_IN_USE,
                 _ => Error::ERR_CANT_CREATE,
-            },
+            }
         }
     }
 }
 
-impl GodotError for MeetingError {
-    fn code(&self) -> Error {
-        match self {
-            Self::Options(_)
-            | Self::ServerAddress(_)
-            | Self::MaxClients(_)
-            | Self::OpenId(_)
-            | Self::OwnOpenId => Error::ERR_INVALID_PARAMETER,
-            Self::Hosts => Error::ERR_ALREADY_IN_USE,
-            Self::Joins => Error::ERR_BUSY,
-            Self::Thread(_) | Self::ENet(_) => Error::ERR_CANT_CREATE,
-            Self::Server(error) => match error {
-                DialError::NotFound { .. } => Error::ERR_CANT_RESOLVE,
-                // ERR_TIMEOUT is for the time that the game allowed.
-                DialError::Unreachable { .. } | DialError::TimedOut { .. } => {
-                    Error::ERR_CONNECTION_ERROR
-                }
-            },
-            Self::Send(error) => error.code(),
-            Self::Ready(error) => error.code(),
-            Self::Disconnected => Error::ERR_CONNECTION_ERROR,
-            Self::TimedOut(_) => Error::ERR_TIMEOUT,
-            Self::Join(error) => error.code(),
-            Self::GameSilent => Error::ERR_UNAVAILABLE,
-        }
+fn connect_to_host(error: &ConnectToHostError) -> Error {
+    match error {
+        ConnectToHostError::Address { .. } => Error::ERR_INVALID_PARAMETER,
+        ConnectToHostError::Thread(_) => Error::ERR_CANT_CREATE,
+        ConnectToHostError::Dial(error) => match **error {
+            DialError::NotFound { .. } => Error::ERR_CANT_RESOLVE,
+            DialError::Unreachable { .. } => Error::ERR_CONNECTION_ERROR,
+            DialError::TimedOut { .. } => Error::ERR_TIMEOUT,
+        },
     }
 }
 
-impl GodotError for ReadyError {
-    fn code(&self) -> Error {
-        match self {
-            // ERR_TIMEOUT is for the time that the game allowed.
-            Self::NoIdentity | Self::Register(RegisterError::TimedOut { .. }) => {
+fn register_remote(error: &RegisterRemoteError) -> Error {
+    match error {
+        RegisterRemoteError::NotConnected => Error::ERR_CONNECTION_ERROR,
+        RegisterRemoteError::NoPrivateId => Error::ERR_UNAUTHORIZED,
+        RegisterRemoteError::Arguments { .. } => Error::ERR_INVALID_PARAMETER,
+        RegisterRemoteError::PortInUse => Error::ERR_ALREADY_IN_USE,
+        RegisterRemoteError::Busy => Error::ERR_BUSY,
+        RegisterRemoteError::Send(error) => send(*error),
+        RegisterRemoteError::Register(error) => register(error),
+    }
+}
+
+/// `ERR_TIMEOUT` is for the time that the game allowed `host` or `join`, not for a time-out on the
+/// way.
+fn setup(error: &SetupError) -> Error {
+    match error {
+        SetupError::Options(_) | SetupError::ServerAddress(_) => Error::ERR_INVALID_PARAMETER,
+        SetupError::Hosts => Error::ERR_ALREADY_IN_USE,
+        SetupError::Joins => Error::ERR_BUSY,
+        SetupError::Thread(_) | SetupError::Enet(_) => Error::ERR_CANT_CREATE,
+        SetupError::Dial(error) => match **error {
+            DialError::NotFound { .. } => Error::ERR_CANT_RESOLVE,
+            DialError::Unreachable { .. } | DialError::TimedOut { .. } => {
                 Error::ERR_CONNECTION_ERROR
             }
-            Self::Register(error) => error.code(),
+        },
+        SetupError::Send(error) => send(*error),
+        SetupError::Ready(ReadyError::NoIdentity) => Error::ERR_CONNECTION_ERROR,
+        SetupError::Ready(ReadyError::Register(RegisterError::TimedOut { .. })) => {
+            Error::ERR_CONNECTION_ERROR
         }
+        SetupError::Ready(ReadyError::Register(error)) => register(error),
+        SetupError::Disconnected => Error::ERR_CONNECTION_ERROR,
     }
 }
 
-impl GodotError for JoinError {
-    fn code(&self) -> Error {
-        match self {
-            Self::NoSuchHost(_) => Error::ERR_DOES_NOT_EXIST,
-            Self::HostUnreachable(_) => Error::ERR_CANT_CONNECT,
-            Self::HostFull => Error::ERR_CANT_ACQUIRE_RESOURCE,
-            Self::Cancelled => Error::ERR_SKIP,
-            Self::TimedOut(_) => Error::ERR_TIMEOUT,
-            Self::ServerSilent(_) => Error::ERR_CONNECTION_ERROR,
-        }
+fn register(error: &RegisterError) -> Error {
+    match error {
+        RegisterError::Socket(_) => Error::ERR_CANT_CREATE,
+        RegisterError::Refused => Error::FAILED,
+        RegisterError::TimedOut { .. } => Error::ERR_TIMEOUT,
+        RegisterError::Disconnected => Error::ERR_CONNECTION_ERROR,
     }
 }
 
-/// A text that does not show `secret`.
-pub(crate) fn without(text: &str, secret: &str) -> String {
-    if secret.is_empty() {
-        return text.to_owned();
+fn send(error: SendError) -> Error {
+    match error {
+        SendError::Disconnected => Error::ERR_CONNECTION_ERROR,
+        SendError::Full => Error::ERR_BUSY,
     }
-    text.replace(secret, "…")
 }
 
-/// A text that may hold a server's words, as one line of bounded length, and without the
-/// number that the system's errors end with.
-fn readable(text: &str) -> String {
-    let text = text.split_once(" (os error ").map_or(text, |parts| parts.0);
-    let mut line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_SERVER_TEXT)
-        .collect();
-    if line.len() < text.len() {
-        line.push('…');
+fn request(error: &ConnectError) -> Error {
+    match error {
+        ConnectError::Refused(reason, _) => match reason {
+            RefusalReason::UnknownHost => Error::ERR_DOES_NOT_EXIST,
+            RefusalReason::HostUnregistered => Error::ERR_UNAVAILABLE,
+            RefusalReason::PlayerUnregistered | RefusalReason::NoIdentity => {
+                Error::ERR_UNAUTHORIZED
+            }
+            RefusalReason::RelaysFull | RefusalReason::TooManyRequests => Error::ERR_BUSY,
+            RefusalReason::InvalidOpenId => Error::ERR_INVALID_PARAMETER,
+            RefusalReason::Other => Error::ERR_CANT_CONNECT,
+        },
+        ConnectError::ServerText(_) | ConnectError::NoAnswer => Error::ERR_CANT_CONNECT,
+        ConnectError::TooMany => Error::ERR_BUSY,
+        ConnectError::Disconnected => Error::ERR_CONNECTION_ERROR,
+        ConnectError::TimedOut(_) => Error::ERR_TIMEOUT,
     }
-    line
+}
+
+fn join(error: &JoinError) -> Error {
+    match error {
+        JoinError::NoSuchHost(_) => Error::ERR_DOES_NOT_EXIST,
+        JoinError::HostUnreachable(_) => Error::ERR_CANT_CONNECT,
+        JoinError::HostFull => Error::ERR_CANT_ACQUIRE_RESOURCE,
+        JoinError::Cancelled => Error::ERR_SKIP,
+        JoinError::TimedOut(_) => Error::ERR_TIMEOUT,
+        JoinError::ServerSilent(_) => Error::ERR_CONNECTION_ERROR,
+    }
 }

@@ -1,36 +1,75 @@
-//! The engine singleton `Noray`.
+//! The class `Noray`, an engine singleton.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Instant};
 
 use godot::{
-    builtin::{Callable, GString, Signal, StringName},
+    builtin::{Callable, GString, PackedByteArray, Signal, StringName, Variant},
     classes::{ENetConnection, Object},
     global::Error,
+    meta::ToGodot,
     obj::{Base, Gd, Singleton},
-    register::{GodotClass, godot_api},
+    register::{GodotClass, godot_api, property::PhantomVar},
+};
+use noray_client::{ConnectOptions, Connection, Link};
+use noray_player::{
+    Answer, Command, Effect, EnetPeer, Failed, Options, PacketSource, Player, RegisterArguments,
+    ServerAddress, ServerAddressError, SetupError, Socket,
 };
 use noray_protocol::wire::command::ConnectKind;
-use tracing::{info, warn};
 
 use crate::{
-    defaults::MAX_SECONDS,
-    error::{GodotError, without},
-    hosting,
-    joining::{self, JoinStage},
-    keepalive::KeptAlive,
-    meeting::{self, Meeting, MeetingError},
+    class_enum::class_enum,
+    defaults::EVENTS_PER_FRAME,
+    enet, error,
+    handles::Handles,
+    main_loop,
     noray_connection::{NorayConnection, Path},
-    options::OptionDictionary,
-    pump,
-    request::Request,
-    session::{self, Session},
+    options::{self, OptionDictionary},
+    runtime, settings,
 };
 
-/// Lets players behind home routers and mobile networks meet, through a noray server.
+class_enum! {
+    /// How far a join is.
+    Noray.JoinStage {
+        /// Connecting to the noray server.
+        Connecting as CONNECTING = 0,
+        /// Getting an identity from the server, and registering this player's address.
+        Registering as REGISTERING = 1,
+        /// Asking the server for the host.
+        Asking as ASKING = 2,
+        /// The host is in the local network; trying to reach it there.
+        TryingLan as TRYING_LAN = 3,
+        /// Trying to reach the host directly, through both routers.
+        TryingDirect as TRYING_DIRECT = 4,
+        /// Trying to reach the host through the server.
+        TryingRelay as TRYING_RELAY = 5,
+        /// The host is reached; entering its game.
+        Entering as ENTERING = 6,
+        /// The player is in.
+        Joined as JOINED = 7,
+    }
+}
+
+impl From<noray_player::JoinStage> for JoinStage {
+    fn from(stage: noray_player::JoinStage) -> Self {
+        match stage {
+            noray_player::JoinStage::Connecting => Self::Connecting,
+            noray_player::JoinStage::Registering => Self::Registering,
+            noray_player::JoinStage::Asking => Self::Asking,
+            noray_player::JoinStage::TryingLan => Self::TryingLan,
+            noray_player::JoinStage::TryingDirect => Self::TryingDirect,
+            noray_player::JoinStage::TryingRelay => Self::TryingRelay,
+            noray_player::JoinStage::Entering => Self::Entering,
+            noray_player::JoinStage::Joined => Self::Joined,
+        }
+    }
+}
+
+/// Connects players behind home routers and mobile networks, with the help of a noray server.
 ///
-/// A noray server gives every player an OpenID, which players share, and tells two players
-/// each other's address. The extension opens the way through both routers; where no direct way
-/// exists, the server relays.
+/// A noray server gives each player an OpenID, which players share, and tells two players each
+/// other's address. The extension opens a path through both routers; where there is no direct
+/// path, the server relays.
 ///
 /// A host and a joining player need one call each:
 /// ```gdscript
@@ -49,17 +88,17 @@ use crate::{
 ///     return
 /// multiplayer.multiplayer_peer = peer
 /// ```
-/// Their `options` are a `Dictionary`; what it does not name has its default, and what is not
-/// known or has another type is refused:
-/// - `force_relay: bool` (false): only go through the server.
+/// Both take `options` as a `Dictionary`. Omitted options have their defaults; unknown options and
+/// values of another type are refused:
+/// - `force_relay: bool` (false): use only the server's relay.
 /// - `lan: bool` (the project setting `noray/network/lan`): look for each other in the local
 ///   network too.
-/// - `timeout: float` (15): the longest wait in seconds.
+/// - `timeout: float` (15): the longest wait, in seconds.
 /// - `registrar_port: int` (8809): the server's UDP port for registrations.
 /// - `channels: int`, `in_bandwidth: int`, `out_bandwidth: int` (0): as in
 ///   `ENetMultiplayerPeer.create_server` and `create_client`.
 ///
-/// A game that does all of it itself connects, asks for its ids and registers its address:
+/// A game that does all of it by itself connects, requests its ids, and registers its address:
 /// ```gdscript
 /// var err: Error = await Noray.connect_to_host("noray.example.com")
 /// if err != OK:
@@ -68,63 +107,59 @@ use crate::{
 /// await Noray.on_pid
 /// err = await Noray.register_remote()
 /// ```
-/// Then a host calls `ENetMultiplayerPeer.create_server(Noray.local_port)`, and a joining
-/// player calls `connect_nat` with the host's OpenID. Both get `on_connect_nat` with the
-/// other's address, and `PacketHandshake` opens the way.
+/// A host then calls `ENetMultiplayerPeer.create_server(Noray.local_port)`, and a joining player
+/// calls `connect_nat` with the host's OpenID. Both get `on_connect_nat` with the other player's
+/// address, and open the path with `PacketHandshake`.
 ///
-/// Nothing here waits on the main thread. `last_error_message` says in words what went
-/// wrong last.
+/// No method blocks the main thread. `last_error_message` describes the last failure in words.
 ///
-/// Project settings: `noray/network/server` is the server of `host` and `join` calls that name
-/// none; `noray/network/lan` (on by default) lets players look for each other in the local
-/// network; `noray/network/connect_timeout` (seconds, 8 by default) bounds
-/// `connect_to_host`, name look-up included; `noray/network/answer_timeout` (seconds, 5 by
-/// default) is how long `connect_nat` and `connect_relay` wait for a server that answers
-/// nothing at all; `noray/logging/level` (warnings by default) is what reaches Godot's log,
-/// read when the game starts.
+/// Project settings:
+/// - `noray/network/server`: the server of `host` and `join` calls that name none.
+/// - `noray/network/lan` (on): players look for each other in the local network.
+/// - `noray/network/connect_timeout` (8 s): the longest wait of `connect_to_host`, name look-up
+///   included.
+/// - `noray/network/answer_timeout` (5 s): how long `connect_nat` and `connect_relay` wait for a
+///   server that does not answer at all.
+/// - `noray/logging/level` (warnings): what reaches Godot's log; read when the game starts.
 #[derive(GodotClass)]
 #[class(init, singleton, base = Object)]
-pub struct Noray {
+pub(crate) struct Noray {
     /// The OpenID that the server gave last; players share it. Empty before `on_oid`.
     ///
-    /// It is valid as long as the connection to the server lives.
-    #[var(no_set)]
-    pub(crate) oid: GString,
+    /// It is valid as long as the connection to the server lasts.
+    #[var(get, no_set)]
+    oid: PhantomVar<GString>,
 
     /// The PrivateID that belongs to `oid`. Empty before `on_pid`.
     ///
     /// It is a password: never show, share or log it.
-    #[var(no_set)]
-    pub(crate) pid: GString,
+    #[var(get, no_set)]
+    pid: PhantomVar<GString>,
 
-    /// The UDP port that `register_remote` registered, -1 before.
+    /// The UDP port that `register_remote` registered; -1 before.
     ///
-    /// A host listens on it, a joining player uses it as its local port: other players are
-    /// told this port's outside address.
-    #[var(no_set)]
-    #[init(val = -1)]
-    pub(crate) local_port: i32,
+    /// A host listens on it, and a joining player uses it as its local port, because the server
+    /// tells other players the outside address of this port.
+    #[var(get, no_set)]
+    local_port: PhantomVar<i32>,
 
     /// How the server introduced itself, for example `noray v2.0.0`. Empty when it did not:
     /// servers of generation 1 never do.
-    #[var(no_set)]
-    pub(crate) server_version: GString,
-
-    /// What went wrong last, as an `Error`: what `host`, `join` or another call failed with. `OK`
-    /// when nothing ever did.
     #[var(get, no_set)]
-    #[init(val = Error::OK)]
-    last_error: Error,
+    server_version: PhantomVar<GString>,
 
-    /// What went wrong last, in a sentence that a player's log can show. Empty when nothing
-    /// ever did.
-    #[var(no_set)]
-    pub(crate) last_error_message: GString,
+    /// The last failure of `host`, `join` or another call, as an `Error`. `OK` when nothing has
+    /// failed yet.
+    #[var(get, no_set)]
+    last_error: PhantomVar<Error>,
 
-    pub(crate) session: Option<Session>,
-    pub(crate) last_session: u64,
-    pub(crate) meeting: Option<Meeting>,
-    pub(crate) kept_alive: Vec<KeptAlive>,
+    /// The last failure in a sentence that a player's log can show. Empty when nothing has failed
+    /// yet.
+    #[var(get, no_set)]
+    last_error_message: PhantomVar<GString>,
+
+    player: Player,
+    handles: Handles,
     base: Base<Object>,
 }
 
@@ -132,81 +167,81 @@ pub struct Noray {
 impl Noray {
     /// Emitted for each command from the server, after the specific signal.
     #[signal]
-    pub(crate) fn on_command(command: GString, data: GString);
+    fn on_command(command: GString, data: GString);
 
     /// Emitted when the server has accepted the connection.
     #[signal]
-    pub(crate) fn on_connect_to_host();
+    fn on_connect_to_host();
 
-    /// Emitted once when a connection ends: by `disconnect_from_host`, by the server, or
-    /// because the link died.
+    /// Emitted once when a connection ends: by `disconnect_from_host`, by the server, or because
+    /// the network failed.
     #[signal]
-    pub(crate) fn on_disconnect_from_host();
+    fn on_disconnect_from_host();
 
-    /// Emitted when the server gives an OpenID; with an empty one when `register_host` gets no
-    /// answer, so that an `await` of it ends.
+    /// Emitted when the server gives an OpenID. Emitted with an empty one when `register_host`
+    /// gets no answer, so that an `await` ends.
     #[signal]
-    pub(crate) fn on_oid(oid: GString);
+    fn on_oid(oid: GString);
 
-    /// Emitted when the server gives a PrivateID; with an empty one when `register_host` gets no
-    /// answer, because the connection ended or the answer time-out has passed, so that an `await`
-    /// of it ends. A `register_remote` that follows then gives the error.
+    /// Emitted when the server gives a PrivateID. Emitted with an empty one when `register_host`
+    /// gets no answer, because the connection ended or the answer time-out has passed, so that an
+    /// `await` ends. A `register_remote` that follows then returns the error.
     #[signal]
-    pub(crate) fn on_pid(pid: GString);
+    fn on_pid(pid: GString);
 
-    /// Emitted when another player is to be reached directly, at its external address; on
-    /// both sides of a `connect_nat`.
+    /// Emitted on both sides of a `connect_nat`, with the other player's outside address, where it
+    /// may be reached directly.
     #[signal]
-    pub(crate) fn on_connect_nat(address: GString, port: i32);
+    fn on_connect_nat(address: GString, port: i32);
 
-    /// Emitted when another player is to be reached through the server, at a port of it; on
-    /// both sides of a `connect_relay`.
+    /// Emitted on both sides of a `connect_relay`, with the server's address and the port there
+    /// that stands for the other player.
     #[signal]
-    pub(crate) fn on_connect_relay(address: GString, port: i32);
+    fn on_connect_relay(address: GString, port: i32);
 
-    /// Emitted when a `connect_nat` or `connect_relay` comes to nothing: the server refused,
-    /// or it is certain not to answer. `message` says why in words.
+    /// Emitted when a `connect_nat` or `connect_relay` failed: the server refused, or is certain
+    /// not to answer. `message` says why in words.
     ///
     /// `error` is `ERR_DOES_NOT_EXIST` (no such player), `ERR_UNAVAILABLE` (the host has not
     /// registered its address), `ERR_UNAUTHORIZED` (this player has not), `ERR_BUSY` (no free
     /// relay, or too many requests), `ERR_CANT_CONNECT` (the server's reason is not known),
-    /// `ERR_TIMEOUT` (no answer in time) or `ERR_CONNECTION_ERROR` (the connection to the
-    /// server was lost). A server of generation 1 never says why.
+    /// `ERR_TIMEOUT` (no answer in time) or `ERR_CONNECTION_ERROR` (the connection to the server
+    /// was lost). A server of generation 1 never says why.
     #[signal]
-    pub(crate) fn connect_failed(oid: GString, error: Error, message: GString);
+    fn connect_failed(oid: GString, error: Error, message: GString);
 
-    /// Emitted when a `join` gets on, with a sentence that a player can be shown.
+    /// Emitted when a `join` makes progress, with a sentence that a player can be shown.
     #[signal]
-    pub(crate) fn join_progressed(stage: JoinStage, message: GString);
+    fn join_progressed(stage: JoinStage, message: GString);
 
-    /// Emitted when the game goes another way to a player, because a better one has opened or
-    /// the last one has closed. Nothing is lost by that. A host gets its player's id, a joined
-    /// player gets 1.
+    /// Emitted when the game takes another path to a peer, because a better one has opened or the
+    /// last one has closed. No packet is lost by that. On a host, `peer_id` is the peer's id; on a
+    /// joined player, it is 1.
     #[signal]
-    pub(crate) fn path_changed(peer_id: i64, path: Path);
+    fn path_changed(peer_id: i64, path: Path);
 
     /// Emitted when the server has given this player another OpenID while it hosts or plays: the
-    /// connection to the server was lost and made anew. Players who are in stay in; new ones
-    /// need the new OpenID.
+    /// connection to the server was lost and made again. Peers who are in stay in; new ones need
+    /// the new OpenID.
     #[signal]
-    pub(crate) fn oid_changed(oid: GString);
+    fn oid_changed(oid: GString);
 
     /// Hosts a game. Await it.
     ///
     /// Connects to the noray server (`name`, `name:port` or `[v6]:port`; when it is empty, the
-    /// one of the project setting `noray/network/server`), gets an OpenID and registers this
-    /// player's address, each only where that is not done yet. Gives an `ENetMultiplayerPeer`
-    /// that takes up to `max_clients` players; or `null`, and `last_error` is:
+    /// project setting `noray/network/server` counts), gets an OpenID, and registers this player's
+    /// address; what is done already is not done again. Returns an `ENetMultiplayerPeer` that takes
+    /// up to `max_clients` players, or `null`. Then `last_error` is:
     /// - `ERR_INVALID_PARAMETER` for a bad address, number or option;
     /// - `ERR_ALREADY_IN_USE` when this player hosts already, `ERR_BUSY` when it is joining;
     /// - `ERR_CANT_RESOLVE` when the server's name has no address, `ERR_CONNECTION_ERROR` when the
-    ///   server is not reachable or gives no OpenID, `FAILED` when it refuses the registration;
+    ///   server cannot be reached or gives no OpenID, `FAILED` when it refuses the registration;
     /// - `ERR_TIMEOUT` when it takes longer than the option `timeout`;
     /// - `ERR_CANT_CREATE` when the system gives no socket or no thread.
     ///
-    /// `oid` is what players need to join. Hosting ends when the peer is closed or the game lets
-    /// go of it. When the connection to the server is lost, the games go on and it is made anew;
-    /// see `oid_changed`.
+    /// Players need `oid` to join. Hosting ends when the game closes the peer or lets go of it. When
+    /// the connection to the server is lost, the game goes on and the connection is made again; see
+    /// `oid_changed`.
     #[func(gd_self)]
     fn host(
         mut this: Gd<Self>,
@@ -214,22 +249,30 @@ impl Noray {
         #[opt(default = 32)] max_clients: i64,
         #[opt(default = &OptionDictionary::default())] options: OptionDictionary,
     ) -> Signal {
-        hosting::begin(&mut this, &noray, max_clients, &options)
+        let place = read_place(&noray, &options);
+        let (call, signal) = this.bind_mut().handles.begin_call();
+        this.bind_mut()
+            .player
+            .host(call, place, max_clients, Instant::now());
+        Self::perform_all(&mut this);
+        signal
     }
 
     /// Joins the host with this OpenID. Await it.
     ///
-    /// `noray` and `options` as in `host`. Joining the same host again ends the game that is on
-    /// with it. Tries all ways at once and takes the first that works;
-    /// `join_progressed` tells how far it is. Gives an `ENetMultiplayerPeer` that is connected;
-    /// give it to `multiplayer.multiplayer_peer` at once, for nothing polls it before. Or gives
-    /// `null`, and `last_error` is:
+    /// `noray` and `options` are as in `host`. Tries all paths at once and takes the first that
+    /// works; `join_progressed` tells how far it is. Joining the same host again ends the game that
+    /// is on with it.
+    ///
+    /// Returns an `ENetMultiplayerPeer` that is connected. Assign it to
+    /// `multiplayer.multiplayer_peer` at once: nothing polls it before. Or returns `null`. Then
+    /// `last_error` is:
     /// - `ERR_DOES_NOT_EXIST` when the server knows no such host;
-    /// - `ERR_CANT_CONNECT` when the host exists, but no way to it opened;
+    /// - `ERR_CANT_CONNECT` when the host exists, but no path to it opened;
     /// - `ERR_CANT_ACQUIRE_RESOURCE` when the host is full, `ERR_UNAVAILABLE` when it is reached,
     ///   but its game does not answer;
     /// - `ERR_CANT_RESOLVE` when the server's name has no address, `ERR_CONNECTION_ERROR` when the
-    ///   server is not reachable or gives no OpenID, `FAILED` when it refuses the registration;
+    ///   server cannot be reached or gives no OpenID, `FAILED` when it refuses the registration;
     /// - `ERR_TIMEOUT` when it takes longer than the option `timeout`, `ERR_SKIP` after
     ///   `cancel_join`;
     /// - `ERR_INVALID_PARAMETER` for a bad OpenID, the player's own, a bad address or option;
@@ -242,148 +285,224 @@ impl Noray {
         #[opt(default = "")] noray: GString,
         #[opt(default = &OptionDictionary::default())] options: OptionDictionary,
     ) -> Signal {
-        joining::begin(&mut this, &oid, &noray, &options)
+        let place = read_place(&noray, &options);
+        let (call, signal) = this.bind_mut().handles.begin_call();
+        this.bind_mut()
+            .player
+            .join(call, &oid.to_string(), place, Instant::now());
+        Self::perform_all(&mut this);
+        signal
     }
 
-    /// Ends the `join` that runs, which then gives `null`. Does nothing without one.
+    /// Ends the `join` that runs, which then returns `null`. Does nothing without one.
     #[func(gd_self)]
     fn cancel_join(mut this: Gd<Self>) {
-        joining::cancel(&mut this);
+        this.bind_mut().player.cancel_join();
+        Self::perform_all(&mut this);
     }
 
-    /// The connection to another player of a game that `host` or `join` began, by its id in
-    /// `multiplayer`: a host asks for any of its players, a joined player for 1. `null` when
-    /// there is none.
+    /// Returns the connection to a peer of a game that `host` or `join` began, by its id in
+    /// `multiplayer`: a host asks for any of its peers, a joined player for 1. Returns `null` when
+    /// there is no such peer.
     #[func]
     fn get_connection(&self, peer_id: i64) -> Option<Gd<NorayConnection>> {
-        meeting::connection_to(self, peer_id)
+        let peer_id = i32::try_from(peer_id).ok()?;
+        let connection = self.player.connection_to(peer_id, enet::is_open)?;
+        let packet_peer = enet::packet_peer(connection.enet, peer_id);
+        Some(NorayConnection::new(connection.stats.clone(), packet_peer))
     }
 
-    /// Keeps this player reachable while the game's own ENet has `local_port`: sends a small
-    /// packet to the server every 15 s, so that the router does not forget the port. For a
-    /// host that called `register_remote` and `create_server`; `host` and `join` need it not.
+    /// Keeps this player reachable while the game's own ENet has `local_port`: sends a small packet
+    /// to the server every 15 s, so that the router does not forget the port. For a host that called
+    /// `register_remote` and `create_server`; `host` and `join` do not need it.
     /// ```gdscript
     /// peer.create_server(Noray.local_port)
     /// Noray.keep_alive(peer.host)
     /// ```
     /// Goes on until `connection` is destroyed or another `pid` counts; holds no reference to it.
-    /// Gives `OK`; `ERR_INVALID_PARAMETER` for a null or destroyed connection;
+    /// Returns `OK`; `ERR_INVALID_PARAMETER` for a null or destroyed connection;
     /// `ERR_UNCONFIGURED` when no address is registered.
     #[func]
     fn keep_alive(&mut self, connection: Option<Gd<ENetConnection>>) -> Error {
-        self.begin_keepalive(connection)
+        let connection = connection.filter(enet::is_alive);
+        let id = connection.map(|connection| connection.instance_id().to_i64());
+        code(self.player.keep_alive(id, Instant::now()))
     }
 
     /// Connects to the noray server at `address`, a name or an IP address. Await it.
     ///
-    /// Gives `OK`; `ERR_CANT_RESOLVE` when the name has no address; `ERR_CONNECTION_ERROR`
-    /// when no address accepts, or the call was cut short by another one or by
-    /// `disconnect_from_host`; `ERR_TIMEOUT`; `ERR_INVALID_PARAMETER` for an empty address or
-    /// a bad port; `ERR_CANT_CREATE` when the system gives no thread. A connection that exists is
-    /// replaced.
+    /// Returns `OK`; `ERR_CANT_RESOLVE` when the name has no address; `ERR_CONNECTION_ERROR` when
+    /// no address accepts, or another call or `disconnect_from_host` cut this one short;
+    /// `ERR_TIMEOUT`; `ERR_INVALID_PARAMETER` for an empty address or a bad port;
+    /// `ERR_CANT_CREATE` when the system gives no thread. Replaces a connection that exists.
     #[func(gd_self)]
     fn connect_to_host(
         mut this: Gd<Self>,
         address: GString,
         #[opt(default = 8890)] port: i64,
     ) -> Signal {
-        session::connect(&mut this, &address, port)
+        let (call, signal) = this.bind_mut().handles.begin_call();
+        this.bind_mut()
+            .player
+            .connect_to_host(call, &address.to_string(), port);
+        Self::perform_all(&mut this);
+        signal
     }
 
-    /// Whether a server is connected.
+    /// Returns whether a server is connected.
     #[func]
     fn is_connected_to_host(&self) -> bool {
-        self.session.as_ref().is_some_and(Session::is_connected)
+        self.player.is_connected()
     }
 
-    /// Ends the connection; whatever awaits it gets `ERR_CONNECTION_ERROR`. Does nothing
-    /// without one.
+    /// Ends the connection; whatever awaits it gets `ERR_CONNECTION_ERROR`. Does nothing without
+    /// one.
     #[func(gd_self)]
     fn disconnect_from_host(mut this: Gd<Self>) {
-        session::end(&mut this);
+        this.bind_mut().player.disconnect_from_host();
+        Self::perform_all(&mut this);
     }
 
-    /// Asks the server for an OpenID and a PrivateID, which come with `on_oid` and `on_pid`.
+    /// Requests an OpenID and a PrivateID from the server, which come with `on_oid` and `on_pid`.
     ///
     /// Joining players need them too. A second call gives a second pair: both OpenIDs work.
     #[func]
     fn register_host(&mut self) -> Error {
-        self.request_identity()
+        let command = self.player.register_host();
+        self.send(command)
     }
 
-    /// Registers this player's outside address with the server. Await it; after `on_pid`.
+    /// Registers this player's outside address with the server. Await it, after `on_pid`.
     ///
-    /// `registrar_port` is the server's UDP port for this; `timeout` and `interval` (the pause
-    /// between repeats, at least 0.02) are in seconds. Gives `OK`, and `local_port` is free to
-    /// be used by the game; `ERR_CONNECTION_ERROR` without a connection, or when it ends
-    /// meanwhile; `ERR_UNAUTHORIZED` without a PrivateID; `FAILED` when the server refuses;
-    /// `ERR_TIMEOUT`; `ERR_INVALID_PARAMETER`; `ERR_BUSY` while another PrivateID is being
-    /// registered; `ERR_ALREADY_IN_USE` while a game of `host` or `join` has the port. Once it is registered, a further call gives `OK` at once and changes nothing.
-    #[func]
+    /// `registrar_port` is the server's UDP port for registrations; `timeout` and `interval` (the
+    /// pause between repeats, at least 0.02) are in seconds. Returns `OK`, and the game can use
+    /// `local_port`; `ERR_CONNECTION_ERROR` without a connection, or when it ends meanwhile;
+    /// `ERR_UNAUTHORIZED` without a PrivateID; `FAILED` when the server refuses; `ERR_TIMEOUT`;
+    /// `ERR_INVALID_PARAMETER`; `ERR_BUSY` while another PrivateID is being registered;
+    /// `ERR_ALREADY_IN_USE` while a game of `host` or `join` has the port. Once the address is
+    /// registered, further calls return `OK` at once and change nothing.
+    #[func(gd_self)]
     fn register_remote(
-        &mut self,
+        mut this: Gd<Self>,
         #[opt(default = 8809)] registrar_port: i64,
         #[opt(default = 8.0)] timeout: f64,
         #[opt(default = 0.1)] interval: f64,
     ) -> Signal {
-        let (request, signal) = Request::new();
-        if let Err(error) = self.begin_registration(request, registrar_port, timeout, interval) {
-            return Request::ended(error);
-        }
+        let arguments = RegisterArguments {
+            registrar_port,
+            timeout,
+            interval,
+        };
+        let (call, signal) = this.bind_mut().handles.begin_call();
+        this.bind_mut().player.register_remote(call, arguments);
+        Self::perform_all(&mut this);
         signal
     }
 
-    /// Asks the server to connect this player and the host with OpenID `oid` directly. Both
-    /// get `on_connect_nat`, or this player gets `connect_failed`.
+    /// Asks the server to connect this player and the host with OpenID `oid` directly. Both get
+    /// `on_connect_nat`, or this player gets `connect_failed`.
     ///
-    /// Gives `OK` when the request is on its way; `ERR_CONNECTION_ERROR` without a
-    /// connection; `ERR_INVALID_PARAMETER`, and nothing is sent, when `oid` is empty, longer
-    /// than 1 KiB, or has white space, quotes, backslashes or control characters in it;
-    /// `ERR_BUSY` when too many requests wait.
+    /// Returns `OK` when the request is on its way; `ERR_CONNECTION_ERROR` without a connection;
+    /// `ERR_INVALID_PARAMETER`, and nothing is sent, when `oid` is empty, longer than 1 KiB, or
+    /// contains white space, quotes, backslashes or control characters; `ERR_BUSY` when too many
+    /// requests wait.
     #[func]
     fn connect_nat(&mut self, oid: GString) -> Error {
-        self.request_connect(ConnectKind::Nat, &oid)
+        let command = self.player.connect_peer(ConnectKind::Nat, &oid.to_string());
+        self.send(command)
     }
 
-    /// Asks the server to connect this player and the host with OpenID `oid` through a relay.
-    /// Both get `on_connect_relay`, or this player gets `connect_failed`. Errors as in
+    /// Asks the server to connect this player and the host with OpenID `oid` through a relay. Both
+    /// get `on_connect_relay`, or this player gets `connect_failed`. Errors are as in
     /// `connect_nat`.
     #[func]
     fn connect_relay(&mut self, oid: GString) -> Error {
-        self.request_connect(ConnectKind::Relay, &oid)
+        let command = self
+            .player
+            .connect_peer(ConnectKind::Relay, &oid.to_string());
+        self.send(command)
+    }
+
+    #[func]
+    fn get_oid(&self) -> GString {
+        GString::from(self.player.oid())
+    }
+
+    #[func]
+    fn get_pid(&self) -> GString {
+        GString::from(self.player.pid())
+    }
+
+    #[func]
+    fn get_local_port(&self) -> i32 {
+        self.player.local_port().map_or(-1, i32::from)
+    }
+
+    #[func]
+    fn get_server_version(&self) -> GString {
+        GString::from(self.player.server_version())
     }
 
     #[func]
     fn get_last_error(&self) -> Error {
-        self.last_error
+        self.player.last_failure().map_or(Error::OK, error::code)
+    }
+
+    #[func]
+    fn get_last_error_message(&self) -> GString {
+        GString::from(self.player.last_sentence())
     }
 
     #[func(gd_self)]
     fn _connect_to_tree(this: Gd<Self>) {
-        pump::connect(&this, "_frame", "_leave");
+        main_loop::connect(&this.upcast(), "_frame", "_leave");
     }
 
     #[func(gd_self)]
     fn _frame(_this: Gd<Self>) {
-        pump::run();
+        main_loop::frame();
     }
 
     #[func(gd_self)]
     fn _leave(_this: Gd<Self>) {
-        pump::leave();
+        main_loop::quit();
     }
 
     #[func(gd_self)]
     fn _player_entered(mut this: Gd<Self>, peer_id: i64, host: i64) {
-        hosting::handle_entered(&mut this, peer_id, host);
+        let enet = EnetPeer(host);
+        let Ok(peer_id) = i32::try_from(peer_id) else {
+            return;
+        };
+        let Some(port) = enet::peer_port(enet, peer_id) else {
+            return;
+        };
+        let mut me = this.bind_mut();
+        while let Some(event) = me.handles.next_link_event() {
+            me.player.admit_early(event);
+        }
+        me.player.handle_entered(enet, peer_id, port);
     }
 
     #[func(gd_self)]
     fn _player_left(mut this: Gd<Self>, peer_id: i64, host: i64) {
-        hosting::handle_left(&mut this, peer_id, host);
+        let Ok(peer_id) = i32::try_from(peer_id) else {
+            return;
+        };
+        this.bind_mut().player.handle_left(EnetPeer(host), peer_id);
+        Self::perform_all(&mut this);
+    }
+
+    /// Sends a command that a call led to. Returns what the call returns.
+    fn send(&mut self, command: Result<Command, Failed>) -> Error {
+        code(command.and_then(|command| {
+            let sent = self.handles.send(&command);
+            self.player.handle_sent(&command, sent)
+        }))
     }
 }
 
+/// What `frame` calls.
 impl Noray {
     /// Begins to run with each frame, as soon as the main loop is there.
     pub(crate) fn start() {
@@ -392,20 +511,45 @@ impl Noray {
         Self::singleton().call_deferred("_connect_to_tree", &[]);
     }
 
-    /// What happened since the last frame becomes signals.
-    pub(crate) fn pump() {
+    /// Takes what happened since the last frame.
+    pub(crate) fn frame() {
         let mut this = Self::singleton();
-        session::pump(&mut this);
-        meeting::pump(&mut this);
-        this.bind_mut().step_keepalives();
+        for _ in 0..EVENTS_PER_FRAME {
+            let mut me = this.bind_mut();
+            let connection = me.handles.connection.as_mut();
+            let Some(event) = connection.and_then(Connection::next_event) else {
+                break;
+            };
+            me.player.handle_connection_event(event);
+            drop(me);
+            Self::perform_all(&mut this);
+        }
+        if this.bind().player.is_idle() {
+            return;
+        }
+        for _ in 0..EVENTS_PER_FRAME {
+            let mut me = this.bind_mut();
+            let early = me.player.next_early_event();
+            let Some(event) = early.or_else(|| me.handles.next_link_event()) else {
+                break;
+            };
+            me.player.handle_link_event(event);
+            drop(me);
+            Self::perform_all(&mut this);
+        }
+        {
+            let mut me = this.bind_mut();
+            let link_is_used = me.handles.link.as_ref().is_some_and(Link::is_used);
+            me.player.begin_frame(Instant::now(), link_is_used);
+        }
+        Self::perform_all(&mut this);
     }
 
     /// The game quits: whoever awaits something is woken, and told nothing else.
-    pub(crate) fn leave() {
+    pub(crate) fn quit() {
         let mut this = Self::singleton();
-        meeting::leave(&mut this);
-        session::leave(&mut this);
-        this.bind_mut().kept_alive.clear();
+        this.bind_mut().player.quit();
+        Self::perform_all(&mut this);
     }
 
     /// Lets go of all signal handlers: this object outlives the scripts that they are in.
@@ -420,40 +564,240 @@ impl Noray {
         }
     }
 
-    /// The registered port, for handshakes.
-    pub(crate) fn registered_port() -> Option<u16> {
-        u16::try_from(Self::singleton().bind().local_port).ok()
+    /// Returns whose packets count in a handshake over this socket.
+    pub(crate) fn packet_source(named: Option<SocketAddr>, socket: Socket) -> PacketSource {
+        let this = Self::singleton();
+        let me = this.bind();
+        let registered = me.player.local_port();
+        PacketSource::choose(named, socket, registered, me.player.announced_targets())
     }
+}
 
-    /// Keeps a failure for the game and the log, without the PrivateID: a game can take that for
-    /// an OpenID by mistake.
-    pub(crate) fn fail(&mut self, error: Error, message: impl Into<String>) -> Error {
-        let message = without(&message.into(), &self.pid.to_string());
-        if error == Error::ERR_SKIP {
-            info!("{message}");
-        } else {
-            warn!("{message}");
+/// The effects. None is performed while a guard is held: what it does may call back in.
+impl Noray {
+    fn perform_all(this: &mut Gd<Self>) {
+        loop {
+            let effect = this.bind_mut().player.next_effect();
+            match effect {
+                Some(effect) => Self::perform(this, effect),
+                None => return,
+            }
         }
-        self.last_error = error;
-        self.last_error_message = GString::from(&message);
-        error
     }
 
-    /// The same for a `host` or `join`.
-    pub(crate) fn fail_meeting(&mut self, what: &str, error: &MeetingError) -> Error {
-        let message = error.message_without(&self.pid.to_string());
-        self.fail(error.code(), format!("{what}: {message}"))
+    fn perform(this: &mut Gd<Self>, effect: Effect) {
+        match effect {
+            Effect::OpenConnection(target) => Self::open_connection(this, target),
+            Effect::CloseConnection => this.bind_mut().handles.connection = None,
+            Effect::Send(command) => {
+                let sent = this.bind().handles.send(&command);
+                if let Err(error) = sent {
+                    this.bind_mut().player.handle_unsent(&command, error);
+                    Self::perform_all(this);
+                }
+            }
+            Effect::OpenLink => {
+                let runtime = runtime::handle().ok();
+                this.bind_mut().handles.link = runtime.map(|runtime| Link::open(&runtime));
+            }
+            Effect::CloseLink => {
+                let link = this.bind_mut().handles.link.take();
+                drop(link);
+            }
+            Effect::Link(command) => this.bind().handles.tell_link(command),
+            Effect::LookAtPeers => Self::look_at_peers(this),
+            Effect::CreateServer(call) => {
+                let created = enet::create_server(call.max_clients, call.options.enet);
+                let created = created.map(|(mut peer, port)| {
+                    let object = this.clone().upcast();
+                    let mut me = this.bind_mut();
+                    let handles = &mut me.handles;
+                    handles.watch_server(&object, "_player_entered", "_player_left", &mut peer);
+                    let enet = enet::id(&peer);
+                    handles.hold(peer);
+                    (enet, port)
+                });
+                this.bind_mut().player.handle_server_created(&call, created);
+                Self::perform_all(this);
+            }
+            Effect::CreateClient { port, enet } => {
+                let created = enet::create_client(port, enet).map(|(peer, port)| {
+                    let enet = enet::id(&peer);
+                    this.bind_mut().handles.hold(peer);
+                    (enet, port)
+                });
+                this.bind_mut()
+                    .player
+                    .handle_client_created(created, Instant::now());
+                Self::perform_all(this);
+            }
+            Effect::PollClient(enet) => {
+                let peer = this.bind().handles.held(enet);
+                if let Some(status) = peer.map(enet::poll) {
+                    this.bind_mut()
+                        .player
+                        .handle_client_polled(enet, status, Instant::now());
+                    Self::perform_all(this);
+                }
+            }
+            Effect::ClosePeer(enet) => {
+                let held = this.bind_mut().handles.take(enet);
+                enet::close(enet);
+                drop(held);
+            }
+            Effect::ForgetServer(enet) => this.bind_mut().handles.forget_server(enet),
+            Effect::GiveUp { enet, peer_id } => enet::give_up(enet, peer_id),
+            Effect::LookForMultiplayer(enet) => {
+                if enet::multiplayer_listens(enet) {
+                    this.bind_mut().player.handle_multiplayer_listens(enet);
+                    Self::perform_all(this);
+                }
+            }
+            Effect::AnnounceHost(enet) => enet::announce_host(enet),
+            Effect::SayGoodbye { close, to } => enet::say_goodbye(close, &to),
+            Effect::SendKeepalive {
+                connection: id,
+                registrar,
+                pid,
+            } => match enet::live_connection(id) {
+                Some(mut connection) => {
+                    let address = GString::from(&registrar.ip().to_string());
+                    let datagram = PackedByteArray::from(pid.reveal().as_bytes());
+                    enet::send_datagram(&mut connection, &address, registrar.port(), &datagram);
+                }
+                None => this.bind_mut().player.forget_kept_alive(id),
+            },
+            Effect::Emit(signal) => Self::emit(this, signal),
+            Effect::EndCall(call, answer) => {
+                let request = this.bind_mut().handles.take_call(call);
+                let result = Self::result(this, answer);
+                if let Some(request) = request {
+                    request.end(&result);
+                }
+            }
+            Effect::EndCallLater(call, answer) => {
+                let request = this.bind_mut().handles.take_call(call);
+                let result = Self::result(this, answer);
+                if let Some(request) = request {
+                    request.end_later(result);
+                }
+            }
+        }
+    }
+
+    fn open_connection(this: &mut Gd<Self>, target: ServerAddress) {
+        match runtime::handle() {
+            Ok(runtime) => {
+                let options = ConnectOptions {
+                    host: target.host,
+                    port: target.port,
+                    timeout: settings::connect_timeout(),
+                    answer_timeout: settings::answer_timeout(),
+                };
+                let connection = Connection::open(&runtime, options);
+                this.bind_mut().handles.connection = Some(connection);
+            }
+            Err(error) => {
+                this.bind_mut().player.handle_no_thread(error);
+                Self::perform_all(this);
+            }
+        }
+    }
+
+    /// Looks which ENet peers the game has closed or let go of.
+    fn look_at_peers(this: &mut Gd<Self>) {
+        let peers = this.bind().player.enet_peers();
+        for enet in peers.into_iter().filter(|enet| !enet::is_open(*enet)) {
+            this.bind_mut().player.handle_closed(enet);
+            Self::perform_all(this);
+        }
+    }
+
+    /// Returns what a call that ends so gives to the game.
+    fn result(this: &mut Gd<Self>, answer: Answer) -> Variant {
+        match answer {
+            Answer::Ok => Error::OK.to_variant(),
+            Answer::Failed(failure) => error::code(&failure).to_variant(),
+            Answer::ConnectionEnded => Error::ERR_CONNECTION_ERROR.to_variant(),
+            Answer::Peer(enet) => this.bind_mut().handles.take(enet).to_variant(),
+            Answer::Null => Variant::nil(),
+        }
+    }
+
+    fn emit(this: &mut Gd<Self>, signal: noray_player::Signal) {
+        use noray_player::Signal as Emitted;
+
+        let mut signals = this.signals();
+        match signal {
+            Emitted::Command(line) => {
+                let (name, data) = (GString::from(&line.name), GString::from(&line.data));
+                signals.on_command().emit(&name, &data);
+            }
+            Emitted::ConnectToHost => signals.on_connect_to_host().emit(),
+            Emitted::DisconnectFromHost => signals.on_disconnect_from_host().emit(),
+            Emitted::OpenId(oid) => signals.on_oid().emit(&GString::from(&oid)),
+            Emitted::PrivateId(pid) => {
+                let pid = pid.map_or_else(GString::new, |pid| GString::from(pid.reveal()));
+                signals.on_pid().emit(&pid);
+            }
+            Emitted::ConnectNat(address) => {
+                let ip = GString::from(&address.ip().to_string());
+                signals
+                    .on_connect_nat()
+                    .emit(&ip, i32::from(address.port()));
+            }
+            Emitted::ConnectRelay(address) => {
+                let ip = GString::from(&address.ip().to_string());
+                signals
+                    .on_connect_relay()
+                    .emit(&ip, i32::from(address.port()));
+            }
+            Emitted::ConnectFailed {
+                oid,
+                failure,
+                message,
+            } => {
+                let (oid, message) = (GString::from(&oid), GString::from(&message));
+                signals
+                    .connect_failed()
+                    .emit(&oid, error::code(&failure), &message);
+            }
+            Emitted::JoinProgressed(stage, message) => {
+                signals
+                    .join_progressed()
+                    .emit(JoinStage::from(stage), &GString::from(&message));
+            }
+            Emitted::PathChanged(peer_id, kind) => {
+                signals
+                    .path_changed()
+                    .emit(i64::from(peer_id), Path::from(kind));
+            }
+            Emitted::OpenIdChanged(oid) => signals.oid_changed().emit(&GString::from(&oid)),
+        }
     }
 }
 
-/// A port that something can listen on.
-pub(crate) fn valid_port(port: i64) -> Option<u16> {
-    u16::try_from(port).ok().filter(|port| *port != 0)
+fn code(result: Result<(), Failed>) -> Error {
+    result.map_or_else(|failure| error::code(&failure), |()| Error::OK)
 }
 
-/// A time that a game may ask for: neither negative, nor endless, nor NaN.
-pub(crate) fn valid_seconds(seconds: f64) -> Option<Duration> {
-    (0.0..=MAX_SECONDS)
-        .contains(&seconds)
-        .then(|| Duration::from_secs_f64(seconds))
+/// Reads where and how to host or join.
+fn read_place(
+    noray: &GString,
+    options: &OptionDictionary,
+) -> Result<(ServerAddress, Options), SetupError> {
+    let options = options::read(options)?;
+    let named = noray.to_string();
+    let text = if named.trim().is_empty() {
+        settings::server()
+    } else {
+        named
+    };
+    if text.trim().is_empty() {
+        let setting = settings::SERVER_SETTING;
+        return Err(ServerAddressError::Missing { setting }.into());
+    }
+    let server = ServerAddress::parse(&text)?;
+    runtime::handle().map_err(SetupError::Thread)?;
+    Ok((server, options))
 }

@@ -42,7 +42,7 @@ impl From<PathKind> for Path {
 /// keep their last values.
 #[derive(GodotClass)]
 #[class(no_init, base = RefCounted)]
-pub struct NorayConnection {
+pub(crate) struct NorayConnection {
     /// The way that the game takes now.
     #[var(get, no_set)]
     path: PhantomVar<Path>,

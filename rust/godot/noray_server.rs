@@ -13,7 +13,9 @@ use noray_server::{Config, RelayPortsError, Server};
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::{defaults::RESTART_TIMEOUT, error::GodotError, runtime};
+use noray_player::readable;
+
+use crate::{defaults::RESTART_TIMEOUT, error, runtime};
 
 /// Stands for all of this machine's addresses, as in Godot's own servers.
 const ALL_ADDRESSES: &str = "*";
@@ -30,7 +32,7 @@ const ALL_ADDRESSES: &str = "*";
 /// public server. It runs in the background, and stops when the last reference to it goes.
 #[derive(GodotClass)]
 #[class(init, tool, base = RefCounted)]
-pub struct NorayServer {
+pub(crate) struct NorayServer {
     /// The TCP port of the commands, which players connect to; 0 when it is not running.
     #[var(get, no_set)]
     port: PhantomVar<i32>,
@@ -52,9 +54,10 @@ pub struct NorayServer {
     connection_count: PhantomVar<i32>,
 
     /// Why the last `start` failed, in a sentence that a log can show. Empty when it did not.
-    #[var(no_set)]
-    last_error_message: GString,
+    #[var(get, no_set)]
+    last_error_message: PhantomVar<GString>,
 
+    failure: String,
     server: Option<Server>,
     /// The one that was stopped last, whose ports may not be free yet.
     stopped: Option<Server>,
@@ -103,10 +106,10 @@ impl NorayServer {
         match Server::start(config, &runtime) {
             Ok(server) => {
                 self.server = Some(server);
-                self.last_error_message = GString::new();
+                self.failure.clear();
                 Error::OK
             }
-            Err(error) => self.fail(error.code(), error.message()),
+            Err(error) => self.fail(error::start(&error), readable(&error.to_string())),
         }
     }
 
@@ -155,6 +158,11 @@ impl NorayServer {
         self.count(|stats| stats.connections)
     }
 
+    #[func]
+    fn get_last_error_message(&self) -> GString {
+        GString::from(&self.failure)
+    }
+
     fn count(&self, of: impl Fn(noray_server::Stats) -> usize) -> i32 {
         self.server
             .as_ref()
@@ -165,7 +173,7 @@ impl NorayServer {
     fn fail(&mut self, error: Error, message: impl Into<String>) -> Error {
         let message = message.into();
         warn!("no server: {message}");
-        self.last_error_message = GString::from(&message);
+        self.failure = message;
         error
     }
 }

@@ -1,6 +1,7 @@
 //! The class `PacketHandshake`: the handshake over Godot's own sockets.
 
 use std::{
+    cell::RefCell,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
@@ -12,23 +13,25 @@ use godot::{
         enet_packet_peer::PeerState, multiplayer_peer::ConnectionStatus,
     },
     global::Error,
+    meta::ToGodot,
     obj::{Base, Gd},
     register::{GodotClass, godot_api},
 };
-use noray_protocol::{
-    player::handshake::{BlindHandshake, Handshake, Outcome, Step},
-    wire::handshake_status::Status,
-};
+use noray_player::{PacketSource, Socket, valid_port, valid_seconds};
+use noray_protocol::player::handshake::{BlindHandshake, Handshake, Outcome, Step};
 use tracing::{debug, warn};
 
 use crate::{
-    announced,
     defaults::PACKETS_PER_FRAME,
-    enet::{is_alive, without_error_lines},
-    noray::{Noray, valid_port, valid_seconds},
-    pump,
+    enet::{self, is_alive, without_error_lines},
+    noray::Noray,
     request::Request,
 };
+
+thread_local! {
+    /// Handshakes that have not ended. The main thread's; Godot's classes live on no other.
+    static ACTIVE: RefCell<Vec<ActiveHandshake>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Opens the way between two players: both send small packets to each other, through both
 /// routers, until each knows that the other receives them.
@@ -41,7 +44,7 @@ use crate::{
 /// `over_enet_peer` or `over_enet`. Players with netfox.noray can be on the other side.
 #[derive(GodotClass)]
 #[class(no_init, base = RefCounted)]
-pub struct PacketHandshake {
+pub(crate) struct PacketHandshake {
     base: Base<RefCounted>,
 }
 
@@ -81,7 +84,11 @@ impl PacketHandshake {
                 return refuse(Error::ERR_UNCONFIGURED, "the peer is not bound to a port");
             }
             Ok(udp) => {
-                let source = Source::find(&udp, named);
+                let socket = Socket {
+                    is_connected: udp.is_socket_connected(),
+                    port: u16::try_from(udp.get_local_port()).ok(),
+                };
+                let source = Noray::packet_source(named, socket);
                 PeerLink::Udp(udp, source)
             }
             Err(_) => PeerLink::Other,
@@ -164,8 +171,33 @@ fn begin_blind(
     })
 }
 
-/// A handshake that the pump steps with each frame.
-pub(crate) struct ActiveHandshake {
+/// Steps all handshakes, once a frame.
+pub(crate) fn step_all() {
+    let mut handshakes = ACTIVE.take();
+    if handshakes.is_empty() {
+        return;
+    }
+    let ended: Vec<_> = handshakes.extract_if(.., ActiveHandshake::step).collect();
+    ACTIVE.with_borrow_mut(|active| active.append(&mut handshakes));
+    for handshake in ended {
+        handshake.end();
+    }
+}
+
+/// Ends all handshakes, as the game quits.
+pub(crate) fn abandon_all() {
+    for handshake in ACTIVE.take() {
+        handshake.abandon();
+    }
+}
+
+/// Lets go of all handshakes that have not ended.
+pub(crate) fn forget_all() {
+    drop(ACTIVE.take());
+}
+
+/// A handshake that has not ended; each frame steps it.
+struct ActiveHandshake {
     side: Side,
     request: Request,
     result: Error,
@@ -187,47 +219,8 @@ enum Side {
 
 /// What is known of a packet peer's transport.
 enum PeerLink {
-    Udp(Gd<PacketPeerUdp>, Source),
+    Udp(Gd<PacketPeerUdp>, PacketSource),
     Other,
-}
-
-/// Whose packets count.
-enum Source {
-    /// Those of these addresses.
-    Known(Vec<SocketAddr>),
-    /// Those of the first that speaks the handshake.
-    FirstSpeaker,
-    /// All: the system passes on the target's alone.
-    Connected,
-}
-
-impl Source {
-    fn find(udp: &Gd<PacketPeerUdp>, named: Option<SocketAddr>) -> Self {
-        if let Some(target) = named {
-            return Self::Known(vec![target]);
-        }
-        if udp.is_socket_connected() {
-            return Self::Connected;
-        }
-        let port = u16::try_from(udp.get_local_port()).ok();
-        let announced = announced::current().map_or_else(announced::all, |address| vec![address]);
-        if announced.is_empty() || port != Noray::registered_port() {
-            return Self::FirstSpeaker;
-        }
-        Self::Known(announced)
-    }
-
-    fn accepts(&mut self, source: Option<SocketAddr>, packet: &[u8]) -> bool {
-        match (&*self, source) {
-            (Self::Connected, _) => true,
-            (Self::Known(targets), Some(source)) => targets.contains(&source),
-            (Self::FirstSpeaker, Some(source)) if Status::parse(packet).is_some() => {
-                *self = Self::Known(vec![source]);
-                true
-            }
-            _ => false,
-        }
-    }
 }
 
 impl ActiveHandshake {
@@ -239,15 +232,15 @@ impl ActiveHandshake {
             result: Error::OK,
         };
         if handshake.step() {
-            pump::end_later(handshake.request, handshake.result);
+            handshake.request.end_later(handshake.result);
         } else {
-            pump::add_handshake(handshake);
+            ACTIVE.with_borrow_mut(|active| active.push(handshake));
         }
         signal
     }
 
     /// Reads, decides, sends; whether it has ended.
-    pub(crate) fn step(&mut self) -> bool {
+    fn step(&mut self) -> bool {
         let now = Instant::now();
         let result = match &mut self.side {
             Side::Peer {
@@ -267,13 +260,13 @@ impl ActiveHandshake {
     }
 
     /// Gives up, as the game quits.
-    pub(crate) fn abandon(mut self) {
+    fn abandon(mut self) {
         self.result = Error::ERR_CONNECTION_ERROR;
         self.end();
     }
 
     /// Wakes who awaits the handshake.
-    pub(crate) fn end(self) {
+    fn end(self) {
         debug!(result = ?self.result, "a handshake ended");
         let Self {
             side,
@@ -282,7 +275,7 @@ impl ActiveHandshake {
         } = self;
         // The game may close the socket next; our reference must not keep it.
         drop(side);
-        request.end(result);
+        request.end(&result.to_variant());
     }
 }
 
@@ -346,8 +339,7 @@ fn step_enet(
     let packet = PackedByteArray::from(&packet[..]);
     let address = GString::from(&target.ip().to_string());
     for _ in 0..copies {
-        // Fails for an IPv6 address where ENet knows only IPv4.
-        without_error_lines(|| connection.socket_send(&address, target.port().into(), &packet));
+        enet::send_datagram(connection, &address, target.port(), &packet);
     }
     outcome.map(|_| Error::OK)
 }
@@ -386,5 +378,7 @@ fn times(timeout: f64, frequency: f64) -> Option<(Duration, Duration)> {
 
 fn refuse(error: Error, message: &str) -> Signal {
     warn!("no handshake: {message}");
-    Request::ended(error)
+    let (request, signal) = Request::new();
+    request.end_later(error);
+    signal
 }

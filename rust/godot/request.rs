@@ -1,20 +1,24 @@
-//! What an awaited method returns: the signal of an object that ends once.
+//! The class `NorayRequest`: what an awaited method returns the signal of.
+
+use std::cell::RefCell;
 
 use godot::{
     builtin::{Signal, Variant},
     classes::RefCounted,
-    global::Error,
     meta::ToGodot,
     obj::{Base, Gd, NewGd},
     register::{GodotClass, godot_api},
 };
 
-use crate::pump;
+thread_local! {
+    /// Calls that ended before they returned, with their results. The main thread's; Godot's classes
+    /// live on no other.
+    static WAITING: RefCell<Vec<(Request, Variant)>> = const { RefCell::new(Vec::new()) };
+}
 
-/// An awaited call that has not ended.
+/// A call that a script awaits.
 ///
-/// The bindings' side of an `await`: a `Signal` holds no reference, so the object
-/// is held here until it has emitted.
+/// A `Signal` holds no reference, so this object is held here until it has emitted.
 #[derive(GodotClass)]
 #[class(init, tool, internal, base = RefCounted)]
 pub(crate) struct NorayRequest {
@@ -23,37 +27,45 @@ pub(crate) struct NorayRequest {
 
 #[godot_api]
 impl NorayRequest {
-    /// Emitted once, with how the call ended: its result.
+    /// Emitted once, with the call's result.
     #[signal]
     fn completed(result: Variant);
 }
 
-/// The right to end an awaited call.
+/// The right to end a call.
 pub(crate) struct Request(Gd<NorayRequest>);
 
 impl Request {
-    /// A fresh call, and the signal that its method returns.
+    /// Returns a fresh call, and the signal that its method returns.
     pub(crate) fn new() -> (Self, Signal) {
         let object = NorayRequest::new_gd();
         let signal = Signal::from_object_signal(&object, "completed");
         (Self(object), signal)
     }
 
-    /// A call that has ended already.
-    pub(crate) fn ended(error: Error) -> Signal {
-        let (request, signal) = Self::new();
-        pump::end_later(request, error);
-        signal
+    /// Wakes whoever awaits the call. Not inside the call itself, which nobody awaits yet: that is
+    /// what [`Self::end_later`] is for.
+    pub(crate) fn end(self, result: &Variant) {
+        self.0.signals().completed().emit(result);
     }
 
-    /// Wakes who awaits the call with null, after the method that runs now has returned.
-    pub(crate) fn end_with_nothing_later(self) {
-        pump::end_later(self, Variant::nil());
+    /// Wakes whoever awaits the call, after it has returned: with this frame or the next.
+    pub(crate) fn end_later(self, result: impl ToGodot) {
+        WAITING.with_borrow_mut(|waiting| waiting.push((self, result.to_variant())));
     }
+}
 
-    /// Wakes who awaits the call. Not inside the call itself, where nobody awaits
-    /// it yet: that is what [`pump::end_later`] is for.
-    pub(crate) fn end(self, result: impl ToGodot) {
-        self.0.signals().completed().emit(&result.to_variant());
+/// Wakes whoever awaits a call that ended before it returned. Returns whether there was any.
+pub(crate) fn end_waiting() -> bool {
+    let waiting = WAITING.take();
+    let is_any = !waiting.is_empty();
+    for (request, result) in waiting {
+        request.end(&result);
     }
+    is_any
+}
+
+/// Lets go of all calls that have not ended.
+pub(crate) fn forget_waiting() {
+    drop(WAITING.take());
 }

@@ -1,34 +1,38 @@
-//! `name`, `name:port` and `[v6]:port`, as `host` and `join` take a server's address.
+//! A server's address as `host` and `join` take it: `name`, `name:port` or `[v6]:port`.
 
 use noray_protocol::defaults::COMMAND_PORT;
 
-use crate::noray::valid_port;
+use crate::valid::valid_port;
 
 /// Where a noray server is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct ServerAddress {
+pub struct ServerAddress {
     /// A name, or an IP address without brackets.
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub host: String,
+    /// The TCP port of the server's commands.
+    pub port: u16,
 }
 
-/// Why a text names no server.
+/// Why a text is not a server's address.
 #[derive(PartialEq, Eq, Debug, thiserror::Error)]
-pub(crate) enum ServerAddressError {
-    /// Neither the call nor the project names one.
+pub enum ServerAddressError {
+    /// Neither the call nor the project names a server.
     #[error("no noray server is named; the project setting {setting} is empty too")]
     Missing {
         /// The setting's name.
         setting: &'static str,
     },
-    /// The text is something else.
+    /// The text has another form.
     #[error("'{0}' is no address of a server: name, name:port or [v6]:port")]
     Malformed(String),
 }
 
 impl ServerAddress {
-    /// Reads an address; without a port it is the default one.
-    pub(crate) fn parse(text: &str) -> Result<Self, ServerAddressError> {
+    /// Reads an address; without a port, the default one counts.
+    ///
+    /// # Errors
+    /// [`ServerAddressError::Malformed`].
+    pub fn parse(text: &str) -> Result<Self, ServerAddressError> {
         let text = text.trim();
         let malformed = || ServerAddressError::Malformed(text.to_owned());
         let (host, port) = match text.strip_prefix('[') {

@@ -1,0 +1,310 @@
+//! Why a call came to nothing: one enum per operation, and the sentence that a game can show.
+
+use std::{io, rc::Rc, time::Duration};
+
+use noray_client::{DialError, DisconnectReason, JoinError, ReadyError, RegisterError, SendError};
+use noray_protocol::{
+    player::requests::ConnectError,
+    wire::{command::ConnectKind, id::OpenIdError},
+};
+
+use crate::{defaults::MAX_SENTENCE, options::OptionsError, server_address::ServerAddressError};
+
+/// A failure that a property and several calls may show.
+pub type Failed = Rc<Failure>;
+
+/// Any failure, by its operation.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Of `connect_to_host`.
+    #[error(transparent)]
+    ConnectToHost(#[from] ConnectToHostError),
+    /// Of `register_host`.
+    #[error(transparent)]
+    RegisterHost(#[from] RegisterHostError),
+    /// Of `register_remote`.
+    #[error(transparent)]
+    RegisterRemote(#[from] RegisterRemoteError),
+    /// Of `connect_nat` or `connect_relay`.
+    #[error(transparent)]
+    ConnectPeer(#[from] ConnectPeerError),
+    /// Of `keep_alive`.
+    #[error(transparent)]
+    KeepAlive(#[from] KeepAliveError),
+    /// Of `host`.
+    #[error(transparent)]
+    Host(#[from] HostCallError),
+    /// Of `join`.
+    #[error(transparent)]
+    Join(#[from] JoinCallError),
+    /// The connection to the server ended by itself.
+    #[error(transparent)]
+    Disconnected(#[from] DisconnectReason),
+}
+
+/// Why `connect_to_host` failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectToHostError {
+    /// The arguments are not an address.
+    #[error("cannot connect to '{host}', port {port}: not an address")]
+    Address {
+        /// The host as the game gave it.
+        host: String,
+        /// The port as the game gave it.
+        port: i64,
+    },
+    /// The system gives no thread.
+    #[error("no background thread: {0}")]
+    Thread(io::Error),
+    /// The server was not reached.
+    #[error("{0}")]
+    Dial(Rc<DialError>),
+}
+
+/// Why `register_host` failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterHostError {
+    /// No server is connected.
+    #[error("not connected to a noray server")]
+    NotConnected,
+    /// The command was not sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The server gave no OpenID in time.
+    #[error("the server does not answer: is it a noray server?")]
+    NoAnswer,
+}
+
+/// Why `register_remote` failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterRemoteError {
+    /// No server is connected.
+    #[error("not connected to a noray server")]
+    NotConnected,
+    /// The server has given no PrivateID.
+    #[error(
+        "cannot register: there is no PrivateID yet; call register_host and await on_pid first"
+    )]
+    NoPrivateId,
+    /// An argument is out of range.
+    #[error("cannot register with port {port}, timeout {timeout}, interval {interval}")]
+    Arguments {
+        /// The registrar's port as the game gave it.
+        port: i64,
+        /// The time-out as the game gave it, in seconds.
+        timeout: f64,
+        /// The interval as the game gave it, in seconds.
+        interval: f64,
+    },
+    /// A game of `host` or `join` has the port.
+    #[error("cannot register: the port belongs to the game that host or join began")]
+    PortInUse,
+    /// Another PrivateID is being registered.
+    #[error("another PrivateID is being registered; await that first")]
+    Busy,
+    /// The command was not sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The registration failed.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+}
+
+/// Why `connect_nat` or `connect_relay` failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectPeerError {
+    /// The text is not an OpenID.
+    #[error(transparent)]
+    OpenId(#[from] OpenIdError),
+    /// No server is connected.
+    #[error("not connected to a noray server")]
+    NotConnected,
+    /// The command was not sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The server does not connect the two players.
+    #[error("{error}")]
+    Request {
+        /// What was requested.
+        kind: ConnectKind,
+        /// The host's OpenID; empty when that is not known.
+        oid: String,
+        /// The reason.
+        error: ConnectError,
+    },
+}
+
+/// Why `keep_alive` failed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepAliveError {
+    /// There is no living `ENetConnection`.
+    #[error("nothing to keep alive: no ENetConnection, or one that is destroyed")]
+    NoConnection,
+    /// No address is registered.
+    #[error("nothing to keep alive: no address is registered; await register_remote first")]
+    Unregistered,
+}
+
+/// Why a player cannot be reached by others, which `host` and `join` both need.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The options make no sense.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// There is no server's address.
+    #[error(transparent)]
+    ServerAddress(#[from] ServerAddressError),
+    /// The player hosts.
+    #[error("this player hosts a game; close its peer first")]
+    Hosts,
+    /// A join runs.
+    #[error("a join runs; cancel_join ends it")]
+    Joins,
+    /// The system gives no thread.
+    #[error("no background thread: {0}")]
+    Thread(io::Error),
+    /// ENet gives no socket; with Godot's name of the error.
+    #[error("no ENet socket: {0}")]
+    Enet(String),
+    /// The server was not reached.
+    #[error("{0}")]
+    Dial(Rc<DialError>),
+    /// A command was not sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The server gave no identity, or did not register the address.
+    #[error(transparent)]
+    Ready(#[from] ReadyError),
+    /// The game ended the connection to the server, or it broke.
+    #[error("the connection to the server ended")]
+    Disconnected,
+}
+
+/// Why `host` failed.
+#[derive(Debug, thiserror::Error)]
+pub enum HostCallError {
+    /// This player cannot be reached.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The number of players is out of range.
+    #[error("{0} is no number of players")]
+    MaxClients(i64),
+    /// Hosting did not begin in time.
+    #[error("not ready within {} s", .0.as_secs_f32())]
+    TimedOut(Duration),
+}
+
+/// Why `join` failed.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinCallError {
+    /// This player cannot be reached.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The text is not an OpenID.
+    #[error(transparent)]
+    OpenId(#[from] OpenIdError),
+    /// The OpenID is this player's own.
+    #[error("this is the player's own OpenID")]
+    OwnOpenId,
+    /// The host was not reached.
+    #[error(transparent)]
+    Link(#[from] JoinError),
+    /// The host's machine answers, its game does not.
+    #[error("the host is reached, but its game does not answer: it may be full")]
+    GameSilent,
+}
+
+impl Failure {
+    /// Returns whether the game wanted it so.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Join(JoinCallError::Link(JoinError::Cancelled)))
+    }
+
+    /// Returns the failure as a sentence for a player's log, without `secret`, which a server's
+    /// words could repeat.
+    pub(crate) fn sentence(&self, secret: &str) -> String {
+        let reason = readable(&without(&self.to_string(), secret));
+        let sentence = match self {
+            Self::Host(_) => format!("cannot host: {reason}"),
+            Self::Join(_) => format!("cannot join: {reason}"),
+            Self::ConnectPeer(ConnectPeerError::Request { kind, oid, .. }) => match kind {
+                ConnectKind::Nat => format!("no direct connection to '{oid}': {reason}"),
+                ConnectKind::Relay => format!("no relay to '{oid}': {reason}"),
+            },
+            _ => return reason,
+        };
+        // A game can take its PrivateID for an OpenID by mistake.
+        without(&sentence, secret)
+    }
+}
+
+/// Returns a text that does not show `secret`.
+fn without(text: &str, secret: &str) -> String {
+    if secret.is_empty() {
+        return text.to_owned();
+    }
+    text.replace(secret, "…")
+}
+
+/// Returns a text that may hold a server's words as one line of bounded length, without the number
+/// that the system's errors end with.
+#[must_use]
+pub fn readable(text: &str) -> String {
+    let text = text.split_once(" (os error ").map_or(text, |parts| parts.0);
+    let mut line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MAX_SENTENCE)
+        .collect();
+    if line.len() < text.len() {
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_words_become_one_bounded_line() {
+        assert_eq!(readable("a\nb\tc"), "a b c");
+        assert_eq!(
+            readable(&"x".repeat(MAX_SENTENCE)),
+            "x".repeat(MAX_SENTENCE)
+        );
+        let long = readable(&"x".repeat(MAX_SENTENCE + 1));
+        assert_eq!(long, format!("{}…", "x".repeat(MAX_SENTENCE)));
+        assert_eq!(readable("refused (os error 111)"), "refused");
+    }
+
+    #[test]
+    fn a_sentence_does_not_show_the_private_id() {
+        let request = |oid: &str, text: &str| {
+            Failure::from(ConnectPeerError::Request {
+                kind: ConnectKind::Nat,
+                oid: oid.to_owned(),
+                error: ConnectError::ServerText(text.to_owned()),
+            })
+        };
+        assert_eq!(
+            request("HOST", "no pid SECRET here").sentence("SECRET"),
+            "no direct connection to 'HOST': the server refused: no pid … here"
+        );
+        assert_eq!(
+            request("SECRET", "who?").sentence("SECRET"),
+            "no direct connection to '…': the server refused: who?"
+        );
+    }
+
+    #[test]
+    fn a_sentence_names_the_call_that_failed() {
+        let host = Failure::from(HostCallError::MaxClients(0));
+        assert_eq!(host.sentence(""), "cannot host: 0 is no number of players");
+        let join = Failure::from(JoinCallError::OwnOpenId);
+        assert_eq!(
+            join.sentence(""),
+            "cannot join: this is the player's own OpenID"
+        );
+    }
+}

@@ -1,0 +1,186 @@
+//! `join`: an ENet client on the loopback address, which the link leads to a host.
+
+use std::time::{Duration, Instant};
+
+use noray_client::{JoinError, JoinOptions, PeerId, PeerStats};
+use noray_protocol::wire::{check::PathKind, id::OpenId};
+use tracing::info;
+
+use crate::{
+    calls::{CallId, EnetPeer, JoinCall},
+    defaults::ENTER_TIMEOUT,
+    effect::{Answer, Effect, LinkCommand, Signal},
+    failure::JoinCallError,
+    join_stage::JoinStage,
+    options::EnetOptions,
+    output::Output,
+};
+
+/// How an ENet client stands after a poll.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClientStatus {
+    /// No answer yet.
+    Connecting,
+    /// The host has let it in.
+    Connected,
+    /// ENet has given up.
+    Closed,
+}
+
+/// A call of `join` that has not ended.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    call: CallId,
+    oid: OpenId,
+    stage: JoinStage,
+    enet: EnetOptions,
+    until: Instant,
+    timeout: Duration,
+    /// Once a path to the host is open.
+    host: Option<Host>,
+}
+
+/// The host whose machine is reached, its game not yet.
+#[derive(Debug)]
+struct Host {
+    id: PeerId,
+    stats: PeerStats,
+    /// The game's ENet peer, once it is connected, and how long it may take for that.
+    client: Option<(EnetPeer, Instant)>,
+}
+
+/// A host whose game this player is in.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    /// The game's own: this player is in as long as it lives and is open.
+    pub(crate) enet: EnetPeer,
+    pub(crate) host: PeerId,
+    pub(crate) stats: PeerStats,
+    pub(crate) oid: OpenId,
+    /// Whether Godot's multiplayer has still to hear that the host is there.
+    pub(crate) is_untold: bool,
+}
+
+impl Joining {
+    pub(crate) fn begin(call: JoinCall, stage: JoinStage, output: &mut Output) -> Self {
+        let options = call.options;
+        output.link(LinkCommand::Join(JoinOptions {
+            oid: call.oid.clone(),
+            timeout: options.timeout,
+            force_relay: options.force_relay,
+            lan: options.lan,
+        }));
+        Self {
+            call: call.call,
+            oid: call.oid,
+            stage,
+            enet: options.enet,
+            until: call.begun + options.timeout,
+            timeout: options.timeout,
+            host: None,
+        }
+    }
+
+    /// Returns whether no path to the host is open yet.
+    pub(crate) fn is_on_its_way(&self) -> bool {
+        self.host.is_none()
+    }
+
+    /// Returns whether the server has not been asked for the host yet.
+    pub(crate) fn waits_for_identity(&self) -> bool {
+        matches!(self.stage, JoinStage::Connecting | JoinStage::Registering)
+    }
+
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.stage == JoinStage::Connecting
+    }
+
+    /// Returns whether this is the host that is being entered.
+    pub(crate) fn is_host(&self, id: PeerId) -> bool {
+        self.host.as_ref().is_some_and(|host| host.id == id)
+    }
+
+    /// Tells how far the join is.
+    pub(crate) fn advance(&mut self, stage: JoinStage, message: String, output: &mut Output) {
+        self.stage = stage;
+        tell(stage, message, output);
+    }
+
+    /// A path to the host is open: ENet connects to `port`, which stands for the host.
+    pub(crate) fn reach(&mut self, id: PeerId, port: u16, stats: PeerStats, output: &mut Output) {
+        self.host = Some(Host {
+            id,
+            stats,
+            client: None,
+        });
+        output.push(Effect::CreateClient {
+            port,
+            enet: self.enet,
+        });
+    }
+
+    /// The ENet client is there, and connects from `port`.
+    pub(crate) fn enter(&mut self, enet: EnetPeer, port: u16, now: Instant, output: &mut Output) {
+        let Some(host) = &mut self.host else { return };
+        host.client = Some((enet, now + ENTER_TIMEOUT));
+        output.link(LinkCommand::ConnectEnet(host.id, port));
+        let message = "the host is reached; entering its game".to_owned();
+        self.advance(JoinStage::Entering, message, output);
+    }
+
+    /// Returns the ENet client that connects.
+    pub(crate) fn client(&self) -> Option<EnetPeer> {
+        Some(self.host.as_ref()?.client?.0)
+    }
+
+    /// Returns why the join cannot go on, with an ENet client that stands like this.
+    pub(crate) fn obstacle(&self, status: ClientStatus, now: Instant) -> Option<JoinCallError> {
+        let (_, enter_until) = self.host.as_ref()?.client?;
+        if now >= enter_until {
+            return Some(JoinCallError::GameSilent);
+        }
+        if now >= self.until {
+            return Some(JoinError::TimedOut(self.timeout).into());
+        }
+        (status == ClientStatus::Closed).then_some(JoinCallError::GameSilent)
+    }
+
+    /// The game gets its ENet peer.
+    ///
+    /// From here on nobody polls that but the game. ENet acknowledges the host's answer with the
+    /// next poll, so the host hears of this player, and sends to it, only after Godot's multiplayer
+    /// has the peer.
+    pub(crate) fn finish(self, output: &mut Output) -> Option<Joined> {
+        let host = self.host?;
+        let (enet, _) = host.client?;
+        let message = match host.stats.snapshot().kind {
+            PathKind::Lan => "joined in the local network",
+            PathKind::Direct => "joined directly",
+            PathKind::Relay => "joined by relay",
+        };
+        tell(JoinStage::Joined, message.to_owned(), output);
+        output.end(self.call, Answer::Peer(enet));
+        Some(Joined {
+            enet,
+            host: host.id,
+            stats: host.stats,
+            oid: self.oid,
+            is_untold: true,
+        })
+    }
+
+    /// Wakes whoever awaits `join`. Returns the host if it was reached.
+    pub(crate) fn abandon(self, output: &mut Output) -> Option<PeerId> {
+        output.end_later(self.call, Answer::Null);
+        let host = self.host?;
+        if let Some((enet, _)) = host.client {
+            output.push(Effect::ClosePeer(enet));
+        }
+        Some(host.id)
+    }
+}
+
+fn tell(stage: JoinStage, message: String, output: &mut Output) {
+    info!(message, "joining");
+    output.emit(Signal::JoinProgressed(stage, message));
+}

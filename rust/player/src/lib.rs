@@ -1,0 +1,55 @@
+//! What the methods of the class `Noray` decide, as plain Rust: no Godot, no sockets, no clock.
+//!
+//! ```text
+//! Player            takes calls, events and the time; gives effects
+//! ├─ connection     the connection to a noray server, and the calls that wait for it
+//! ├─ games          the link, and the games that go over it
+//! │  ├─ hosting     host(): an ENet server and its peers
+//! │  └─ joining     join(): an ENet client, step by step
+//! ├─ keepalives     keep_alive(): datagrams from a game's own ENet socket
+//! ├─ announced      the addresses that the server announced
+//! └─ output         what the game sees: properties, the last failure, effects
+//!
+//! effect            what is to be done outside, one after the other
+//! failure           why a call came to nothing, one enum per operation
+//! options           the options of host() and join(); server_address: name:port
+//! packet_source     whose packets count in a handshake
+//! ```
+//!
+//! Each call and each event opens a turn. [`Player::next_effect`] then gives the turn's effects one
+//! by one, and `None` once it is over. A signal handler may call back in while an effect is
+//! performed: its call is a turn of its own, whose effects all come before the rest of the outer
+//! turn's. What is decided only after a handler has run is decided then, so a handler may end the
+//! very connection or game that the signal was about.
+
+mod announced;
+mod calls;
+mod connection;
+pub mod defaults;
+mod effect;
+mod failure;
+mod games;
+mod hosting;
+mod join_stage;
+mod joining;
+mod keepalives;
+mod options;
+mod output;
+mod packet_source;
+mod player;
+mod server_address;
+mod valid;
+
+pub use calls::{CallId, EnetPeer, GameConnection, HOST_ID, HostCall, JoinCall, RegisterArguments};
+pub use effect::{Answer, Command, Effect, LinkCommand, Signal};
+pub use failure::{
+    ConnectPeerError, ConnectToHostError, Failed, Failure, HostCallError, JoinCallError,
+    KeepAliveError, RegisterHostError, RegisterRemoteError, SetupError, readable,
+};
+pub use join_stage::JoinStage;
+pub use joining::ClientStatus;
+pub use options::{EnetOptions, Options, OptionsError};
+pub use packet_source::{PacketSource, Socket};
+pub use player::Player;
+pub use server_address::{ServerAddress, ServerAddressError};
+pub use valid::{valid_port, valid_seconds};
