@@ -12,6 +12,14 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct PeerId(u32);
 
+impl PeerId {
+    /// Returns the id with this number, for tests of what is decided about peers.
+    #[must_use]
+    pub fn new(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 /// All peers, in the order in which they came. Ordered maps: strangers choose ports and sessions, so
 /// a plain hash could be flooded, and the order must not depend on chance.
 #[derive(Debug, Default)]
