@@ -5,8 +5,8 @@ use std::time::Duration;
 /// The official release that is downloaded when a machine has no Godot.
 pub(crate) const OFFICIAL_GODOT: &str = "4.6.3";
 
-/// Name look-up and TCP connect for a download, each. Short: an offline machine goes on to
-/// the next way at once, and a working one answers well within it.
+/// Name look-up and TCP connect for a download, each. Short: an offline machine turns to
+/// the next source at once, and a working one answers well within it.
 pub(crate) const DOWNLOAD_CONNECT: Duration = Duration::from_secs(5);
 
 /// From a request to the response's header. A release host may redirect first.

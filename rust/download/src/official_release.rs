@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_release_is_told() {
+    fn a_missing_release_is_an_error() {
         let (result, _store) = try_release(HashMap::new());
         let error = format!("{:#}", result.unwrap_err());
         assert!(error.contains(SUMS) && error.contains("404"), "{error}");

@@ -229,7 +229,7 @@ impl Table<'_> {
     }
 }
 
-/// Waits for a `[game]` line; a failure that the game tells of ends the wait.
+/// Waits for a `[game]` line; a failure that the game reports ends the wait.
 fn step<T>(game: &mut ChildProcess, mut wanted: impl FnMut(&str) -> Option<T>) -> Result<T> {
     let until = Instant::now() + defaults::GAME_STEP;
     let found = game.wait_for_line(until, |line| {

@@ -1,62 +1,12 @@
-//! Plays with real Godots: behind every kind of router, and two players at a server of either kind.
-//!
-//! `nat` is the lab: players in network namespaces behind real Linux NATs, with a world and noray
-//! servers between them. In most homes one player hosts or joins for the whole run, so that a cell
-//! of the matrix takes no longer than a join.
-//!
-//! It is not built on `patchbay`, a lab of NATs by the authors of iroh, which loses packets by
-//! `tc netem` alone (a module that Debian 12's cloud kernel lacks), whose routers with one port for
-//! all destinations always keep the inside port, and which opens and shuts no router for UDP during
-//! a game. What it has beyond ours (IPv6, regions, bandwidth) is not needed here.
-//!
-//! | file | holds |
-//! | --- | --- |
-//! | `games` | `games`: two players, with our addon or netfox's, at our server or the public one |
-//! | `nat` | `nat`: what is played, and in which order |
-//! | `world` | the network, the servers and the players that cases share |
-//! | `network`, `routers`, `namespaces` | machines and routers, the rules of each kind, `ip` and `nft` |
-//! | `router_check` | whether each router is what it is called |
-//! | `kinds`, `cell`, `matrix` | what is combined, one join, all of them |
-//! | `cases` | what the matrix cannot show |
-//! | `players`, `lab_server`, `garbage` | the processes |
-//! | `outcome`, `target`, `results` | what a join came to, what it is to come to, the tables |
+//! Plays with real Godots: behind every kind of router (`nat`, the lab), and two players at a server
+//! of either kind (`games`).
 
-#[cfg(target_os = "linux")]
-mod cases;
-#[cfg(target_os = "linux")]
-mod cell;
 mod defaults;
 mod games;
 #[cfg(target_os = "linux")]
-mod garbage;
-#[cfg(target_os = "linux")]
-mod kinds;
-#[cfg(target_os = "linux")]
-mod lab_server;
-#[cfg(target_os = "linux")]
-mod matrix;
-#[cfg(target_os = "linux")]
-mod namespaces;
-#[cfg(target_os = "linux")]
 mod nat;
-#[cfg(target_os = "linux")]
-mod network;
-#[cfg(target_os = "linux")]
-mod outcome;
-#[cfg(target_os = "linux")]
-mod players;
-#[cfg(target_os = "linux")]
-mod results;
-#[cfg(target_os = "linux")]
-mod router_check;
-#[cfg(target_os = "linux")]
-mod routers;
-#[cfg(target_os = "linux")]
-mod target;
-#[cfg(target_os = "linux")]
-mod world;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -151,7 +101,7 @@ fn run(command: Command) -> Result<bool> {
     match command {
         Command::Nat { options, nft } => {
             let mut report = Report::new(options.filter.clone());
-            nat(&options, nft.as_deref(), &mut report)?;
+            play_nat(&options, nft.as_deref(), &mut report)?;
             Ok(report.finish())
         }
         Command::Games(options) => {
@@ -165,20 +115,17 @@ fn run(command: Command) -> Result<bool> {
             process,
             address,
             rate,
-        } => garbage::send(process, address, rate).map(|()| true),
+        } => nat::send_garbage(process, address, rate).map(|()| true),
     }
 }
 
 #[cfg(target_os = "linux")]
-fn nat(options: &Options, nft: Option<&std::path::Path>, report: &mut Report) -> Result<()> {
-    match namespaces::Namespaces::find(nft) {
-        Ok(namespaces) => nat::run(
-            namespaces,
-            &options.godot()?,
-            options.server()?,
-            &options.others(),
-            report,
-        ),
+fn play_nat(options: &Options, nft: Option<&Path>, report: &mut Report) -> Result<()> {
+    match nat::Namespaces::find(nft) {
+        Ok(namespaces) => {
+            let (godot, server) = (options.godot()?, options.server()?);
+            nat::run(namespaces, &godot, server, &options.others(), report)
+        }
         Err(error) => {
             report.skip_all("natlab", &format!("{error:#}"));
             Ok(())
@@ -187,7 +134,7 @@ fn nat(options: &Options, nft: Option<&std::path::Path>, report: &mut Report) ->
 }
 
 #[cfg(not(target_os = "linux"))]
-fn nat(_options: &Options, _nft: Option<&std::path::Path>, report: &mut Report) -> Result<()> {
+fn play_nat(_options: &Options, _nft: Option<&Path>, report: &mut Report) -> Result<()> {
     report.skip_all("natlab", "network namespaces are Linux's");
     Ok(())
 }

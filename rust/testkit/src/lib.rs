@@ -10,8 +10,8 @@
 //! | `library_server` | our server inside this process (feature `library-server`) |
 //! | [`player`] | a player on the wire whose calls block, and two that are relayed |
 //! | `async_player` | one whose calls do not (feature `async-player`) |
-//! | `process_info` | what Linux tells of a process: memory, time, descriptors, ports |
-//! | [`metrics`] | what a server tells over HTTP |
+//! | `process_info` | what Linux knows of a process: memory, time, descriptors, ports |
+//! | [`metrics`] | what a server reports over HTTP |
 //! | [`statistics`] | medians and percentiles |
 //! | [`godot`], [`game`], [`log_scan`] | a Godot on a project, staged games, and the judgement of a run |
 //! | [`interrupt`], [`system`] | what ends with us, signals |

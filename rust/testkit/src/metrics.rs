@@ -1,4 +1,4 @@
-//! What a server tells over HTTP.
+//! What a server reports over HTTP.
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 /// Returns the repository's root.
 pub fn root() -> PathBuf {
-    // `cargo run` tells the place of today; the built-in one is for a binary started by hand.
+    // `cargo run` sets the current place; the built-in one is for a binary started by hand.
     let package = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     let root = package
@@ -38,11 +38,6 @@ pub fn demo_project() -> PathBuf {
 /// Returns the Godot project with the tests written in GDScript.
 pub fn godot_tests() -> PathBuf {
     root().join("rust").join("godot-tests")
-}
-
-/// Returns the Godot project with the scenes that the benchmarks measure.
-pub fn bench_game() -> PathBuf {
-    root().join("rust").join("bench").join("game")
 }
 
 /// Returns the crate with what is fuzzed, and the kept inputs.

@@ -1,4 +1,4 @@
-//! What Linux tells of a process.
+//! What Linux knows of a process.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -177,7 +177,7 @@ impl ServerProcess {
     /// Ends it and returns its log.
     ///
     /// # Errors
-    /// It had ended by itself, or our server's log tells of an error.
+    /// It had ended by itself, or our server's log holds an error.
     pub fn stop(mut self) -> Result<Vec<String>> {
         let early = self.child.has_ended();
         let log = self.child.stop();

@@ -18,7 +18,7 @@ const NAMES: &[&str] = &["Ada", "Bob", "Cleo", "Dan", "Eve", "Finn", "Gus", "Han
 /// How many the arena holds.
 pub(crate) const MOST_PLAYERS: u8 = 8;
 
-/// What begins a line that tells of a step.
+/// The beginning of a line that reports a step.
 const MARK: &str = "[demo] ";
 
 /// Builds and stages all that the demo needs, and plays it.
@@ -126,7 +126,7 @@ struct Table<'a> {
 struct Player {
     process: ChildProcess,
     met: bool,
-    /// Of a joining player: the kind of its path to the host, as it told last.
+    /// Of a joining player: the kind of its path to the host, as it last reported.
     path: Option<String>,
     /// The names of those that it has seen move.
     seen: BTreeSet<String>,
@@ -276,7 +276,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// Fails unless each joining player is connected as it was told to be.
+    /// Fails unless each joining player is connected by the kind of path that was asked for.
     fn check_paths(&self) -> Result<()> {
         for player in self.players.iter().skip(1) {
             let name = player.process.name();

@@ -139,7 +139,7 @@ impl CargoFuzz {
         tool::run(&mut self.command("build")?).context("the fuzz targets do not build")
     }
 
-    /// Runs a target; an input that fails is kept in `rust/fuzz/artifacts` and told.
+    /// Runs a target; an input that fails is kept in `rust/fuzz/artifacts` and reported.
     fn search(&self, target: &str, bound: Bound, keep: bool) -> Result<()> {
         let kept = paths::fuzz().join("corpus").join(target);
         let found = self.output.join("found").join(target);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_that_is_not_there_is_told() {
+    fn a_missing_tool_is_noticed() {
         assert!(!has_version(Path::new("no-such-tool")));
         assert!(!answers(&mut Command::new("no-such-tool")));
     }

@@ -89,7 +89,7 @@ enum Command {
     /// Searches for inputs that break the framing, the commands, the registrar or the relays
     ///
     /// Needs a C++ compiler; `cargo fuzz` is installed in the target folder. An input that breaks
-    /// something is told, and kept in `rust/fuzz/artifacts`.
+    /// something is printed, and kept in `rust/fuzz/artifacts`.
     Fuzz {
         /// Only this target: framing, commands, registrar, relay, datagrams
         target: Option<String>,
@@ -118,7 +118,7 @@ enum Command {
         players: u32,
     },
     /// Lets players behind every kind of router join each other, and prints who gets in, by
-    /// which way and how fast
+    /// which path and how fast
     ///
     /// They are real Godots in network namespaces with Linux's own NATs between them: for Linux,
     /// as root. Without `nft` it is fetched from Debian. The last line is the sum.
@@ -152,7 +152,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns whether all is well, where a command tells that apart from an error.
+/// Returns whether all is well, where a command distinguishes that from an error.
 fn run(command: Command) -> Result<bool> {
     interrupt::end_all_when_interrupted()?;
     match command {

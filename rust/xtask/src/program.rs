@@ -18,7 +18,7 @@ pub(crate) fn build(package: &str, profile: Profile) -> Result<PathBuf> {
 /// Returns a command that runs an executable of this repository.
 pub(crate) fn command(executable: &Path) -> Command {
     let mut command = Command::new(executable);
-    // Where it looks for the repository; cargo tells it what cargo itself runs.
+    // Cargo sets it for what cargo itself runs: where to look for the repository.
     command.env("CARGO_MANIFEST_DIR", noray_testkit::paths::root());
     command
 }

@@ -38,7 +38,7 @@ pub(crate) struct Soak {
 /// Starts it, unless the filter leaves it out or this system cannot run it.
 pub(crate) fn begin(report: &mut Report, minutes: u32) -> Option<Soak> {
     if !cfg!(target_os = "linux") {
-        report.skip(NAME, "needs what Linux tells of a process");
+        report.skip(NAME, "it needs Linux's /proc");
         return None;
     }
     if !report.wants(NAME) {

@@ -21,7 +21,7 @@ const RUNNER: &str = "res://runner.tscn";
 /// What the runner in Godot says when the filter leaves it nothing to run.
 const NOTHING_CHOSEN: &str = "no test has this in its name";
 
-/// Checks of the sources: a name, the component of Rust that it needs, and what cargo is told.
+/// Checks of the sources: a name, the component of Rust that it needs, and the arguments for cargo.
 const LINTS: &[(&str, &str, &[&str])] = &[
     ("rust::format", "rustfmt", &["fmt", "--all", "--check"]),
     (
@@ -59,7 +59,7 @@ pub(crate) fn run(
     let mut soak = None;
     if part != Part::Godot {
         lints(&mut report)?;
-        // What does not build is told by `cargo test` itself.
+        // `cargo test` itself reports what does not build.
         let built = tool::run(cargo::command("test")?.args(["--workspace", "--no-run"]));
         if built.is_ok() {
             soak = soak::begin(&mut report, soak_minutes);
@@ -228,7 +228,7 @@ fn thread_names(process: u32) -> Vec<String> {
     names.unwrap_or_default()
 }
 
-/// Linux alone tells them.
+/// Only Linux lists them.
 #[cfg(not(target_os = "linux"))]
 fn thread_names(_process: u32) -> Vec<String> {
     Vec::new()

@@ -1,5 +1,5 @@
 extends Node
-# Meets others by the guide's plain flow, as games do today: ask for the direct way, and for the
+# Meets others by the guide's plain flow, as games do today: ask for the direct path, and for the
 # relay when that leads nowhere. Runs with netfox.noray as well.
 
 ## From a request to the server's answer, in seconds.

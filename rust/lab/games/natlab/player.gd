@@ -1,7 +1,7 @@
 extends Node
 # A player of the NAT lab: does what commands tell and answers each with a line.
 #
-#     -- --control <folder> --way call|plain [--fps <frames a second>]
+#     -- --control <folder> --flow call|plain [--fps <frames a second>]
 #
 # The n-th command, counted from 1, is the file <folder>/<n>: a verb, then words or key=value.
 # Its answer is the line "[lab] <n> ok …" or "[lab] <n> failed …", with key=value words; a key
@@ -34,7 +34,7 @@ var _next_command := 1
 var _control := ""
 
 ## How this player meets others: `call.gd` or `plain.gd`.
-var _way: Node
+var _flow: Node
 
 
 func _ready() -> void:
@@ -42,8 +42,8 @@ func _ready() -> void:
 	var fps := _value("--fps")
 	if not fps.is_empty():
 		Engine.max_fps = fps.to_int()
-	_way = (load("res://%s.gd" % _value("--way")) as GDScript).new()
-	add_child(_way)
+	_flow = (load("res://%s.gd" % _value("--flow")) as GDScript).new()
+	add_child(_flow)
 	multiplayer.peer_connected.connect(_on_peer_connected)
 	multiplayer.peer_disconnected.connect(_on_peer_disconnected)
 	multiplayer.server_disconnected.connect(_on_server_disconnected)
@@ -89,7 +89,7 @@ func _do(words: PackedStringArray) -> String:
 		"count":
 			return _count()
 		"connection":
-			return _way.call("describe", words[1].to_int())
+			return _flow.call("describe", words[1].to_int())
 		"oid":
 			return "ok oid=" + Noray.oid
 		"close_noray":
@@ -100,7 +100,7 @@ func _do(words: PackedStringArray) -> String:
 
 func _host(noray: String, max_clients: int) -> String:
 	var before := Time.get_ticks_usec()
-	var peer: MultiplayerPeer = await _way.call("host", noray, max_clients)
+	var peer: MultiplayerPeer = await _flow.call("host", noray, max_clients)
 	var taken := Time.get_ticks_usec() - before
 	if peer == null:
 		return _failed(taken)
@@ -110,7 +110,7 @@ func _host(noray: String, max_clients: int) -> String:
 
 func _join(noray: String, oid: String, options: Dictionary) -> String:
 	var before := Time.get_ticks_usec()
-	var peer: MultiplayerPeer = await _way.call("join", noray, oid, options)
+	var peer: MultiplayerPeer = await _flow.call("join", noray, oid, options)
 	var taken := Time.get_ticks_usec() - before
 	if peer == null:
 		return _failed(taken)
@@ -127,7 +127,7 @@ func _join(noray: String, oid: String, options: Dictionary) -> String:
 	if not _echoed:
 		await _leave()
 		return "failed usec=%d code=-1 text=joined, but a call to the host is not answered" % taken
-	var described: String = _way.call("describe", 1)
+	var described: String = _flow.call("describe", 1)
 	return "ok usec=%d id=%d %s" % [
 		taken, multiplayer.get_unique_id(), described.trim_prefix("ok ")
 	]
@@ -166,7 +166,7 @@ func _leave() -> void:
 
 
 func _failed(taken: int) -> String:
-	return "failed usec=%d %s" % [taken, _way.call("describe_failure")]
+	return "failed usec=%d %s" % [taken, _flow.call("describe_failure")]
 
 
 func _is_connected() -> bool:

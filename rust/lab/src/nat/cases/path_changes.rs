@@ -7,11 +7,11 @@ use anyhow::{Context, Result, ensure};
 
 use super::case::{PLAY, begin_calls, check_calls, join};
 use crate::defaults::{self, FRAMES};
-use crate::kinds::ServerKind;
-use crate::outcome::{PathKind, seconds};
-use crate::routers;
-use crate::target::Target;
-use crate::world::World;
+use crate::nat::kinds::ServerKind;
+use crate::nat::outcome::{PathKind, seconds};
+use crate::nat::routers;
+use crate::nat::target::Target;
+use crate::nat::world::World;
 
 /// How long a game may take to notice that a better path has opened, or that its path is gone.
 const MOVE: Duration = Duration::from_secs(15);
@@ -34,7 +34,7 @@ pub(crate) fn play(world: &World, kind: ServerKind) -> Result<String> {
 
     let mut moves = Vec::new();
     for (shut, path, stay) in [(false, "direct", DIRECT_STAY), (true, "relay", PLAY)] {
-        let from = [host.player.told(), joined.told()];
+        let from = [host.player.reported(), joined.reported()];
         let changed = Instant::now();
         network.shut(&home, shut)?;
         let moved = joined.event(&format!("path 1 {path}"), from[1], MOVE);

@@ -1,4 +1,4 @@
-//! Godot processes as players, on machines of the lab, who do what they are told.
+//! Godot processes as players, on machines of the lab, that follow commands.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use noray_testkit::files;
 use noray_testkit::godot::{self, Godot};
 
 use crate::defaults;
-use crate::kinds::Flow;
-use crate::namespaces::Namespaces;
-use crate::network::Machine;
+use crate::nat::kinds::Flow;
+use crate::nat::namespaces::Namespaces;
+use crate::nat::network::Machine;
 
 /// What players are started with.
 pub(crate) struct Players<'a> {
@@ -31,7 +31,7 @@ pub(crate) struct Players<'a> {
 pub(crate) struct Player {
     process: ChildProcess,
     /// The lines that answer or tell something, without their mark.
-    told: Vec<String>,
+    reported: Vec<String>,
     control: PathBuf,
     commands: usize,
     quitting: bool,
@@ -68,7 +68,7 @@ impl Players<'_> {
             .arg(&control)
             .args(["--fps", &frames.to_string()])
             .args([
-                "--way",
+                "--flow",
                 match flow {
                     Flow::Calls => "call",
                     Flow::Plain => "plain",
@@ -78,7 +78,7 @@ impl Players<'_> {
         let log = self.logs.join(format!("{name}.log"));
         Ok(Player {
             process: ChildProcess::start_logged(name, &mut command, &log)?,
-            told: Vec::new(),
+            reported: Vec::new(),
             control,
             commands: 0,
             quitting: false,
@@ -97,7 +97,7 @@ impl Player {
         self.process.id()
     }
 
-    /// Waits until it can be told something.
+    /// Waits until it takes commands.
     pub(crate) fn ready(&mut self) -> Result<()> {
         let until = Instant::now() + defaults::PLAYER_START;
         self.wait(until, |lines| {
@@ -143,7 +143,7 @@ impl Player {
         .with_context(|| format!("{} does not answer", self.name()))
     }
 
-    /// Waits for an event that begins with `start` among those told since `from`. Returns the
+    /// Waits for an event that begins with `start` among those reported since `from`. Returns the
     /// rest of the line.
     pub(crate) fn event(&mut self, start: &str, from: usize, limit: Duration) -> Result<String> {
         self.event_that(from, limit, |line| line.starts_with(start))
@@ -151,7 +151,7 @@ impl Player {
             .with_context(|| format!("{} does not tell: {start}", self.name()))
     }
 
-    /// Waits for an event of the `wanted` kind among those told since `from`.
+    /// Waits for an event of the `wanted` kind among those reported since `from`.
     pub(crate) fn event_that(
         &mut self,
         from: usize,
@@ -168,11 +168,11 @@ impl Player {
         })
     }
 
-    /// Returns how many lines it has told so far: a place for [`Self::event`] to begin at.
-    pub(crate) fn told(&mut self) -> usize {
+    /// Returns how many lines it has reported so far: a place for [`Self::event`] to begin at.
+    pub(crate) fn reported(&mut self) -> usize {
         // Takes in what is there.
         let _ = self.wait(Instant::now(), |_| None::<()>);
-        self.told.len()
+        self.reported.len()
     }
 
     /// Returns how many lines its log has.
@@ -187,7 +187,7 @@ impl Player {
 
     /// Tells it to end, so that several can do so at once; [`Self::quit`] then waits.
     pub(crate) fn begin_to_quit(&mut self) {
-        // One that cannot be told is seen by `quit`, since it does not end.
+        // `quit` notices one that takes no command: it does not end.
         self.quitting = self.quitting || self.tell("quit").is_ok();
     }
 
@@ -214,13 +214,13 @@ impl Player {
         until: Instant,
         mut wanted: impl FnMut(&[String]) -> Option<T>,
     ) -> Result<T> {
-        if let Some(found) = wanted(&self.told) {
+        if let Some(found) = wanted(&self.reported) {
             return Ok(found);
         }
-        let told = &mut self.told;
+        let reported = &mut self.reported;
         let found = self.process.wait_for_line(until, |line| {
-            told.push(line.strip_prefix("[lab] ")?.to_owned());
-            wanted(told)
+            reported.push(line.strip_prefix("[lab] ")?.to_owned());
+            wanted(reported)
         });
         found.map_err(|error| match error {
             NoLine::Ended => anyhow!(

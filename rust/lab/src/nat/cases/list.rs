@@ -4,10 +4,10 @@ use super::case::Case;
 use super::{
     crowd, idle_host, many_joins, netfox_players, one_home, path_changes, server_restarts,
 };
-use crate::kinds::{Location, ServerKind};
-use crate::outcome::PathKind;
-use crate::routers;
-use crate::target::{DIRECT, RELAY, Target};
+use crate::nat::kinds::{Location, ServerKind};
+use crate::nat::outcome::PathKind;
+use crate::nat::routers;
+use crate::nat::target::{DIRECT, RELAY, Target};
 
 /// Returns those that take as long as nothing else does: they begin first.
 pub(crate) fn longest() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! One join of the matrix.
 
-use crate::kinds::{Flow, Location, ServerKind};
-use crate::target::Target;
+use crate::nat::kinds::{Flow, Location, ServerKind};
+use crate::nat::target::Target;
 
 /// One join.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

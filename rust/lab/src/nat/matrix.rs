@@ -9,14 +9,14 @@ use anyhow::{Context, Result, anyhow};
 use noray_testkit::files;
 use noray_testkit::interrupt::lock;
 
-use crate::cell::Cell;
 use crate::defaults::{self, FRAMES};
-use crate::kinds::{Flow, Location, ServerKind};
-use crate::network::Home;
-use crate::outcome::Outcome;
-use crate::players::Player;
-use crate::results::Results;
-use crate::world::{Host, World};
+use crate::nat::cell::Cell;
+use crate::nat::kinds::{Flow, Location, ServerKind};
+use crate::nat::network::Home;
+use crate::nat::outcome::Outcome;
+use crate::nat::players::Player;
+use crate::nat::results::Results;
+use crate::nat::world::{Host, World};
 
 /// Percent of packets that get lost in the lossy half of the matrix.
 pub(crate) const LOSS: u8 = 20;

@@ -4,10 +4,10 @@ use anyhow::Result;
 
 use super::case::{join, quit_both};
 use crate::defaults::FRAMES;
-use crate::kinds::ServerKind;
-use crate::routers::Router;
-use crate::target::Target;
-use crate::world::World;
+use crate::nat::kinds::ServerKind;
+use crate::nat::routers::Router;
+use crate::nat::target::Target;
+use crate::nat::world::World;
 
 pub(crate) fn play(
     world: &World,

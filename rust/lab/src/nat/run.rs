@@ -12,20 +12,20 @@ use noray_testkit::report::Report;
 use noray_testkit::server::ServerProgram;
 use noray_testkit::{files, paths};
 
-use crate::cases::{self, Case};
-use crate::cell::Cell;
 use crate::games::template;
-use crate::kinds::{Flow, Location, ServerKind};
-use crate::lab_server::LabServer;
-use crate::matrix::{LOSS, Matrix};
-use crate::namespaces::Namespaces;
-use crate::network::Network;
-use crate::outcome::seconds;
-use crate::players::Players;
-use crate::results::Results;
-use crate::router_check;
-use crate::routers::{self, Router};
-use crate::world::{SERVERS, World};
+use crate::nat::cases::{self, Case};
+use crate::nat::cell::Cell;
+use crate::nat::kinds::{Flow, Location, ServerKind};
+use crate::nat::lab_server::LabServer;
+use crate::nat::matrix::{LOSS, Matrix};
+use crate::nat::namespaces::Namespaces;
+use crate::nat::network::Network;
+use crate::nat::outcome::seconds;
+use crate::nat::players::Players;
+use crate::nat::results::Results;
+use crate::nat::router_check;
+use crate::nat::routers::{self, Router};
+use crate::nat::world::{SERVERS, World};
 
 /// Plays the matrix and the other cases, and prints the tables.
 pub(crate) fn run(

@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use noray_testkit::server::ServerProgram;
 
 use crate::defaults::{self, FRAMES};
-use crate::kinds::{Flow, Location, ServerKind};
-use crate::lab_server::LabServer;
-use crate::network::{Home, Machine, Network};
-use crate::players::{Player, Players};
+use crate::nat::kinds::{Flow, Location, ServerKind};
+use crate::nat::lab_server::LabServer;
+use crate::nat::network::{Home, Machine, Network};
+use crate::nat::players::{Player, Players};
 
 /// The machines for servers, by number; the first two are the kinds' own.
 pub(crate) const SERVERS: usize = 4;
@@ -72,7 +72,7 @@ impl World<'_> {
         )
     }
 
-    /// Starts a player of ours and waits until it can be told something.
+    /// Starts a player of ours and waits until it takes commands.
     pub(crate) fn player(&self, name: &str, machine: &Machine, frames: u32) -> Result<Player> {
         let started = self
             .players

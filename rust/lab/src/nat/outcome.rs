@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::players::Answer;
+use crate::nat::players::Answer;
 
 /// The kind of path that a game's packets take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,7 +20,7 @@ pub(crate) enum PathKind {
 pub(crate) enum Outcome {
     /// The player is in, and the host has answered a call. `time` is how long `join` took.
     Joined { path: PathKind, time: Duration },
-    /// The player is not in. `time` is how long it took to find out, `why` what the game was told.
+    /// The player is not in. `time` is how long it took to find out, `why` the message that the game got.
     Failed { time: Duration, why: String },
 }
 

@@ -1,7 +1,7 @@
 //! Garbage for every open port of a process: what strangers, port scanners and old games send.
 //!
-//! A port that is open on loopback alone is none: who can send there runs on the same machine
-//! and has better ways to disturb a game. Nor could ENet bear it, whose socket is emptied once a
+//! A port that is open on loopback alone is none: a sender there runs on the same machine
+//! and can disturb a game more easily. Nor could ENet bear it, whose socket is emptied once a
 //! frame.
 
 use std::io::Write as _;
@@ -13,8 +13,8 @@ use anyhow::{Context, Result};
 use noray_testkit::child::ChildProcess;
 use noray_testkit::process_info::ProcessInfo;
 
-use crate::namespaces::Namespaces;
-use crate::network::Machine;
+use crate::nat::namespaces::Namespaces;
+use crate::nat::network::Machine;
 
 /// How often datagrams go out: at 10,000 a second ten to each port at once.
 const TICK: Duration = Duration::from_millis(1);
@@ -22,8 +22,8 @@ const TICK: Duration = Duration::from_millis(1);
 /// How often the process is asked which ports it has.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How often it is told how much was sent.
-const TELL: Duration = Duration::from_secs(1);
+/// How often the amount sent is printed.
+const REPORT: Duration = Duration::from_secs(1);
 
 /// A sender of garbage, which runs on the machine of the process that it aims at.
 pub(crate) struct Garbage(ChildProcess);
@@ -72,7 +72,7 @@ pub(crate) fn send(process: u32, address: Ipv4Addr, rate: u32) -> Result<()> {
     let mut random = fastrand::Rng::with_seed(process.into());
     let block: Vec<u8> = (0..1400).map(|_| random.u8(..)).collect();
     let mut targets: Vec<SocketAddr> = Vec::new();
-    let (mut looked, mut told) = (None::<Instant>, Instant::now());
+    let (mut looked, mut reported) = (None::<Instant>, Instant::now());
     let mut most_ports = 0;
     let mut due = 0.0;
     let mut sent = 0_u64;
@@ -101,12 +101,12 @@ pub(crate) fn send(process: u32, address: Ipv4Addr, rate: u32) -> Result<()> {
                 let _ = socket.send_to(datagram(&mut random, &block), target);
             }
         }
-        if told.elapsed() >= TELL {
-            let rate = (sent as f64 / told.elapsed().as_secs_f64()) as u64;
+        if reported.elapsed() >= REPORT {
+            let rate = (sent as f64 / reported.elapsed().as_secs_f64()) as u64;
             println!("sent {rate} {most_ports}");
             std::io::stdout().flush()?;
             sent = 0;
-            told = Instant::now();
+            reported = Instant::now();
         }
         thread::sleep(TICK);
     }

@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 
 use super::case::{PLAY, begin_calls, check_calls, join};
 use crate::defaults::{self, FRAMES};
-use crate::outcome::{Outcome, PathKind, seconds};
-use crate::routers::HOME;
-use crate::target::{DIRECT, Target, Verdict};
-use crate::world::{SERVER_TO_KILL, World};
+use crate::nat::outcome::{Outcome, PathKind, seconds};
+use crate::nat::routers::HOME;
+use crate::nat::target::{DIRECT, Target, Verdict};
+use crate::nat::world::{SERVER_TO_KILL, World};
 
 /// How long the server stays dead.
 const OUTAGE: Duration = Duration::from_secs(8);

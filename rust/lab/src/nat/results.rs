@@ -6,10 +6,10 @@ use anyhow::{Result, anyhow};
 use noray_testkit::interrupt::lock;
 use noray_testkit::report::Report;
 
-use crate::cell::Cell;
-use crate::kinds::{Flow, ServerKind};
-use crate::outcome::Outcome;
-use crate::target::Verdict;
+use crate::nat::cell::Cell;
+use crate::nat::kinds::{Flow, ServerKind};
+use crate::nat::outcome::Outcome;
+use crate::nat::target::Verdict;
 
 /// What is shown where a target is reached, and where not.
 const REACHED: &str = "✓";

@@ -8,10 +8,10 @@ use noray_testkit::defaults::SERVER_START;
 use noray_testkit::process_info::ProcessInfo;
 use noray_testkit::server::ServerProgram;
 
-use crate::namespaces::Namespaces;
-use crate::network::Machine;
+use crate::nat::namespaces::Namespaces;
+use crate::nat::network::Machine;
 
-/// Where both servers take commands when they are not told otherwise.
+/// Where both servers take commands by default.
 const COMMAND_PORT: u16 = 8890;
 
 /// A running server, on the usual ports.

@@ -1,7 +1,7 @@
 //! Machines and networks in namespaces: a world in the middle, servers and homes around it.
 //!
 //! All homes use the same private network, as most do. Addresses of the world are those that are
-//! kept for documentation (RFC 5737); none leaves the namespaces, which have no way out.
+//! kept for documentation (RFC 5737); none leaves the namespaces, which lead nowhere.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail};
 use noray_testkit::interrupt::{lock, when_interrupted};
 use noray_testkit::system::kill;
 
-use crate::kinds::Location;
-use crate::namespaces::Namespaces;
-use crate::routers::{self, Router, UDP_TIMEOUT};
+use crate::nat::kinds::Location;
+use crate::nat::namespaces::Namespaces;
+use crate::nat::routers::{self, Router, UDP_TIMEOUT};
 
 /// What the names of all our namespaces begin with; the id of the run's process follows.
 const PREFIX: &str = "nl";
@@ -160,12 +160,12 @@ impl Network {
                 let wan = host_of(CARRIER_NETWORK, 2)?;
                 self.lan(&carrier, CARRIER_NETWORK)?;
                 self.plug(&carrier, &inner, "wan", CARRIER_NETWORK, 2)?;
-                self.route(&carrier, outer, outside, CARRIER_NETWORK)?;
+                self.set_up_router(&carrier, outer, outside, CARRIER_NETWORK)?;
                 (outside, wan)
             }
         };
         self.lan(&inner, HOME_NETWORK)?;
-        self.route(&inner, router, wan, HOME_NETWORK)?;
+        self.set_up_router(&inner, router, wan, HOME_NETWORK)?;
         let mut machines = Vec::new();
         for number in 0..players {
             let namespace = self.name(&format!("{name}-{number}"));
@@ -283,7 +283,7 @@ impl Network {
         self.wait_for_link(machine, interface)
     }
 
-    /// The system raises a link some time after it was told to, and drops packets until then.
+    /// The system raises a link some time after the command, and drops packets until then.
     fn wait_for_link(&self, namespace: &str, interface: &str) -> Result<()> {
         let script = format!(
             "for wait in $(seq 500); do\n\
@@ -297,7 +297,7 @@ impl Network {
             .with_context(|| format!("{interface} in {namespace} stays down"))
     }
 
-    fn route(
+    fn set_up_router(
         &self,
         namespace: &str,
         router: Router,

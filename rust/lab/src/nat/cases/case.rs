@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 
 use crate::defaults;
-use crate::outcome::Outcome;
-use crate::players::Player;
-use crate::results::Results;
-use crate::target::{Target, Verdict};
-use crate::world::World;
+use crate::nat::outcome::Outcome;
+use crate::nat::players::Player;
+use crate::nat::results::Results;
+use crate::nat::target::{Target, Verdict};
+use crate::nat::world::World;
 
 /// Numbered reliable calls a second, each way, while paths change under a game.
 const CALLS: u32 = 20;

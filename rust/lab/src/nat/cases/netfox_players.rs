@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::defaults::{self, FRAMES};
-use crate::kinds::{Flow, Location, ServerKind};
-use crate::network::Machine;
-use crate::outcome::Outcome;
-use crate::players::Player;
-use crate::world::World;
+use crate::nat::kinds::{Flow, Location, ServerKind};
+use crate::nat::network::Machine;
+use crate::nat::outcome::Outcome;
+use crate::nat::players::Player;
+use crate::nat::world::World;
 
 /// How much longer a join may take than between two players of netfox.noray: a few frames.
 const MARGIN: Duration = Duration::from_millis(500);

@@ -5,10 +5,10 @@ use noray_testkit::process_info::ProcessInfo;
 
 use super::case::{begin_calls, join};
 use crate::defaults::{self, FRAMES};
-use crate::garbage::Garbage;
-use crate::routers::HOME;
-use crate::target::Target;
-use crate::world::{PATIENT_SERVER, World};
+use crate::nat::garbage::Garbage;
+use crate::nat::routers::HOME;
+use crate::nat::target::Target;
+use crate::nat::world::{PATIENT_SERVER, World};
 
 /// How many joins one player makes one after another.
 const JOINS: u32 = 2000;
@@ -42,7 +42,7 @@ pub(crate) fn play(world: &World) -> Result<String> {
     join(&mut watcher, &server, &host.oid, "", Target::Anything)?;
     begin_calls(&mut host.player, &mut watcher)?;
     let processes = [host.player.process(), joining.process()];
-    let start_garbage = |home: &crate::network::Home, process| {
+    let start_garbage = |home: &crate::nat::network::Home, process| {
         Garbage::start(network.namespaces(), home.player(0)?, process, SENT)
     };
     let garbage = [
@@ -51,11 +51,11 @@ pub(crate) fn play(world: &World) -> Result<String> {
     ];
     let asked = joining.tell(&format!("joins {server} {} {JOINS}", host.oid))?;
     let mut settled = None;
-    let from = joining.told();
+    let from = joining.reported();
     for done in (100..=JOINS).step_by(100) {
         let event = joining.event(&format!("joins {done}"), from, defaults::HUNDRED_JOINS);
         if event.is_err() {
-            // Its answer tells why, if it has one.
+            // Its answer says why, if it has one.
             break;
         }
         if done == SETTLED {

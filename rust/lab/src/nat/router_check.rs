@@ -10,10 +10,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::network::{Home, Machine, Network};
-use crate::routers::{Router, UDP_TIMEOUT};
+use crate::nat::network::{Home, Machine, Network};
+use crate::nat::routers::{Router, UDP_TIMEOUT};
 
-/// Longer than any packet is under way here.
+/// Longer than any packet travels here.
 const ARRIVAL: Duration = Duration::from_millis(300);
 
 /// Where the sockets of the two strangers are.
@@ -141,7 +141,7 @@ fn arrives(from: &UdpSocket, to: &UdpSocket) -> Result<Option<SocketAddr>> {
 
 /// Sends a packet to `address`, which should lead to `to`.
 fn arrives_at(from: &UdpSocket, to: &UdpSocket, address: SocketAddr) -> Result<Option<SocketAddr>> {
-    // An earlier one may have been refused, which is told now.
+    // Clears the refusal of an earlier packet, if there was one.
     let _ = from.take_error();
     from.send_to(b"probe", address)?;
     match to.recv_from(&mut [0; 16]) {

@@ -6,11 +6,11 @@ use anyhow::{Result, bail, ensure};
 use noray_testkit::process_info::ProcessInfo;
 
 use crate::defaults;
-use crate::kinds::{Flow, ServerKind};
-use crate::outcome::{Outcome, seconds};
-use crate::players::Asked;
-use crate::routers;
-use crate::world::World;
+use crate::nat::kinds::{Flow, ServerKind};
+use crate::nat::outcome::{Outcome, seconds};
+use crate::nat::players::Asked;
+use crate::nat::routers;
+use crate::nat::world::World;
 
 /// How many players join, and how long the last may take.
 const CROWD: u32 = 64;

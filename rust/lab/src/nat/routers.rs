@@ -2,7 +2,7 @@
 //!
 //! The terms are RFC 4787's. Linux's own masquerade keeps ports, which most home routers do, or
 //! takes a random one for each destination. A random port that all destinations share is made of
-//! two tables, `ports` (inside address and port to outside port) and `owners` (the way back): the
+//! two tables, `ports` (inside address and port to outside port) and `owners` (back again): the
 //! first packet gets its port from Linux, and later ones by the tables, which forget what was not
 //! used for a while.
 
@@ -129,8 +129,8 @@ impl Router {
         rules.push_str("}\n");
 
         if changing {
-            // What went out tells the port that it got. An update of what is known already only
-            // makes it younger.
+            // A packet that goes out shows the port that it got. Updating a known entry only renews
+            // it.
             rules.push_str("chain noted { type filter hook postrouting priority srcnat + 10;\n");
             for direction in ["original", "reply"] {
                 let inside = format!("ct {direction} ip saddr . ct {direction} proto-src");

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::kinds::{Flow, Location, ServerKind};
-use crate::outcome::{Outcome, PathKind, seconds};
+use crate::nat::kinds::{Flow, Location, ServerKind};
+use crate::nat::outcome::{Outcome, PathKind, seconds};
 
 /// A direct path, or one in the same home.
 pub(crate) const DIRECT: Duration = Duration::from_millis(300);

@@ -7,11 +7,11 @@ use anyhow::Result;
 
 use super::case::join;
 use crate::defaults::{self, FRAMES};
-use crate::kinds::ServerKind;
-use crate::outcome::PathKind;
-use crate::routers;
-use crate::target::{DIRECT, Target};
-use crate::world::World;
+use crate::nat::kinds::ServerKind;
+use crate::nat::outcome::PathKind;
+use crate::nat::routers;
+use crate::nat::target::{DIRECT, Target};
+use crate::nat::world::World;
 
 /// How long the host is idle.
 const IDLE: Duration = Duration::from_secs(300);
