@@ -1,8 +1,8 @@
-//! Many datagrams with one call, where the system can.
+//! Receives and sends many datagrams with one system call, where the system can.
 //!
-//! Linux receives up to 32 datagrams at once. What came from one sender without a break
-//! leaves again with one call, and the system cuts it into datagrams (GSO on Linux, USO
-//! on Windows), which costs it a fraction of sending each.
+//! Linux receives up to 32 datagrams at once. Datagrams that came from one sender in a row leave
+//! with one call, and the system cuts them apart (GSO on Linux, USO on Windows), which costs a
+//! fraction of sending each.
 
 use std::{
     array,
@@ -20,8 +20,8 @@ use crate::{
 };
 
 thread_local! {
-    /// One set of buffers for each thread: datagrams are received and sent without a
-    /// pause between. Two megabytes, of which small datagrams touch little.
+    /// One set of buffers for each thread: no task switch comes between receiving and sending.
+    /// Two megabytes, of which small datagrams touch little.
     static BUFFERS: RefCell<Buffers> = RefCell::new(Buffers {
         received: vec![0; BATCH_SIZE * MAX_DATAGRAM],
         run: Vec::with_capacity(MAX_RUN * MAX_RUN_LENGTH),
@@ -33,8 +33,7 @@ struct Buffers {
     run: Vec<u8>,
 }
 
-/// Datagrams of one sender, one behind the other: all of one length, but the last, which
-/// may be shorter.
+/// Datagrams that one sender sent in a row, all of one length; only the last may be shorter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run<'a> {
     /// Who sent them.
@@ -45,17 +44,17 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// How many datagrams they are, one at the least.
+    /// Returns the number of datagrams, at least one.
     pub(crate) fn count(&self) -> usize {
         self.payload.len().div_ceil(self.length.max(1)).max(1)
     }
 
-    /// The length of the last one, in bytes.
+    /// Returns the length of the last one, in bytes.
     pub(crate) fn last_length(&self) -> usize {
         self.payload.len() - (self.count() - 1) * self.length
     }
 
-    /// The first `count` of them.
+    /// Returns the first `count` of them.
     pub(crate) fn first(&self, count: usize) -> Self {
         let length = count.saturating_mul(self.length);
         Self {
@@ -65,7 +64,7 @@ impl Run<'_> {
     }
 }
 
-/// What the system can do, as far as it was found out.
+/// What the system can do, as far as we found out.
 #[derive(Debug)]
 pub(crate) struct Batching {
     system: UdpSocketState,
@@ -73,17 +72,20 @@ pub(crate) struct Batching {
 
 impl Batching {
     pub(crate) fn new() -> io::Result<Self> {
-        // It sets options on its socket that are wrong for relays: they must neither
-        // refuse to fragment large datagrams nor ask when each one came. It is only asked
-        // what the system can do, and works with any socket.
+        // `UdpSocketState::new` sets options that are wrong for relays, which must let the network
+        // fragment large datagrams and need no time stamps. So it gets a socket of its own, and
+        // tells what the system can do with any socket.
         let socket = bind_udp(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
         Ok(Self {
             system: UdpSocketState::new((&socket).into())?,
         })
     }
 
-    /// Takes datagrams that are there and hands them on in runs; `true` when there may
-    /// be more. What cannot be answered is dropped.
+    /// Receives datagrams that are there and hands them on in runs. Returns `true` if there may be
+    /// more. Drops datagrams that nobody could answer.
+    ///
+    /// # Errors
+    /// The socket does not receive.
     pub(crate) fn receive(
         &self,
         socket: &UdpSocket,
@@ -106,7 +108,7 @@ impl Batching {
         })
     }
 
-    /// Sends a run, or drops what cannot leave right now, as networks do.
+    /// Sends a run, and drops what cannot leave right now, as networks do.
     pub(crate) fn send(&self, socket: &UdpSocket, run: &Run<'_>, to: SocketAddrV4) {
         if run.count() > 1 {
             let transmit = Transmit {
@@ -119,7 +121,7 @@ impl Batching {
             match self.system.try_send(socket.into(), &transmit) {
                 Ok(()) => return,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // The network's hardware cannot cut it, which is noted for the next time.
+                // The network's hardware cannot cut it; quinn-udp remembers that.
                 Err(error) => tracing::debug!(%error, "datagrams are sent one by one"),
             }
         }
@@ -132,7 +134,7 @@ impl Batching {
     }
 }
 
-/// Receives what is there, up to a batch, and says how many datagrams that were.
+/// Receives what is there, up to a batch, and returns the number of datagrams.
 fn receive_batch(
     system: &UdpSocketState,
     socket: &UdpSocket,
@@ -146,7 +148,7 @@ fn receive_batch(
     let received = socket.try_io(Interest::READABLE, || {
         count = system.recv(socket.into(), &mut slices, metas)?;
         if count < BATCH_SIZE {
-            // There was no more: the runtime need not ask again until it is told.
+            // There is no more: the runtime waits until the system tells it.
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(())
@@ -157,7 +159,7 @@ fn receive_batch(
     }
 }
 
-/// Joins datagrams of one sender that follow each other, `max` at the most.
+/// Joins datagrams that one sender sent in a row, at most `max`.
 fn in_runs<'a>(
     datagrams: impl Iterator<Item = (SocketAddrV4, &'a [u8])>,
     max: usize,
@@ -169,7 +171,7 @@ fn in_runs<'a>(
         let length = first.len();
         let mut count = 1;
         let mut last = length;
-        // An empty datagram is no run's: nothing would tell that it is there.
+        // An empty datagram belongs to no run, in which it would leave no trace.
         let may_follow = |(next, datagram): &(SocketAddrV4, &[u8]), last: usize| {
             *next == from && (1..=length).contains(&datagram.len()) && last == length
         };

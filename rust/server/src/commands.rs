@@ -1,4 +1,4 @@
-//! The commands: a listening socket, and a task for each player's connection.
+//! Commands: accepts connections, and serves each in a task of its own.
 
 use std::{
     io,
@@ -29,18 +29,18 @@ use crate::{
     directory::{Directory, Member, lock},
     outbox::OutboxFull,
     sockets::prepare_connection,
+    standstill,
     throttle::Throttle,
-    timing,
 };
 
-/// What every connection's task shares.
+/// What the tasks of all connections share.
 #[derive(Debug)]
 pub(crate) struct Commands {
     pub(crate) config: Config,
     pub(crate) directory: Arc<Directory>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
-    /// No more players come.
+    /// Cancelled when no more players may come.
     pub(crate) drain: CancellationToken,
 }
 
@@ -74,7 +74,7 @@ impl Commands {
     }
 
     fn admit(self: Arc<Self>, stream: TcpStream, peer: IpAddr) {
-        // Fails when the player has left already.
+        // Fails if the player has left already.
         let Ok(local) = stream.local_addr() else {
             return;
         };
@@ -90,13 +90,13 @@ impl Commands {
         tracing::debug!(%peer, "connection opened");
         let tasks = self.tasks.clone();
         tasks.spawn(async move {
-            let end = Session::new(self, stream, member).run().await;
+            let end = PlayerConnection::new(self, stream, member).run().await;
             tracing::debug!(%peer, %end, "connection closed");
         });
     }
 }
 
-/// Whether accepting failed for one connection only.
+/// Returns whether accepting failed for one connection only.
 fn is_connections_fault(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -113,7 +113,7 @@ enum End {
     Left,
     #[error("the server stops")]
     Stopped,
-    #[error("the server takes no more players")]
+    #[error("the server accepts no more players")]
     Draining,
     #[error("the player did not register")]
     Unregistered,
@@ -125,27 +125,27 @@ enum End {
     Io(#[from] io::Error),
 }
 
-/// Whether a command did what was asked.
+/// Whether a command did what the player asked.
 enum Outcome {
     Done,
     Failed,
 }
 
-/// Why no more lines are handled for now.
+/// Why the connection handles no more lines for now.
 enum Paused {
-    /// There is no complete line.
+    /// No complete line is there.
     NoLine,
-    /// What was answered must be written first.
+    /// The answers must be written first.
     Crowded,
-    /// The player sends too much; it goes on after this time.
+    /// The player sends too much, and must wait for this time.
     Throttled(Duration),
 }
 
 /// One player's connection.
 ///
-/// Written to before it is read from, and not read from while it does not take what
-/// was written, so that it holds one chunk of input and one outbox of output at most.
-struct Session {
+/// It writes before it reads, and does not read while the player does not take what it writes. So
+/// it holds at most one chunk of input and one outbox of output.
+struct PlayerConnection {
     commands: Arc<Commands>,
     stream: TcpStream,
     member: Member,
@@ -153,11 +153,11 @@ struct Session {
     lines: Throttle,
     connects: Throttle,
     is_registered: bool,
-    /// The identity was given back, and a `register-host` that came with the request is to follow.
+    /// The player resumed its identity, and the `register-host` that it sent along is still to come.
     resumed: bool,
 }
 
-impl Session {
+impl PlayerConnection {
     fn new(commands: Arc<Commands>, stream: TcpStream, member: Member) -> Self {
         let config = &commands.config;
         let now = Instant::now();
@@ -173,7 +173,7 @@ impl Session {
         }
     }
 
-    /// Serves the connection and says why it ended.
+    /// Serves the connection and returns why it ended.
     async fn run(mut self) -> End {
         let stop = self.commands.stop.clone();
         tokio::select! {
@@ -185,7 +185,9 @@ impl Session {
 
     async fn serve(&mut self) -> Result<(), End> {
         let drain = self.commands.drain.clone();
-        let mut time_to_register = pin!(timing::sleep(*self.commands.config.unregistered_timeout));
+        let mut time_to_register = pin!(standstill::sleep(
+            *self.commands.config.unregistered_timeout
+        ));
         prepare_connection(&self.stream, *self.commands.config.vanished_timeout)?;
         self.send(&ServerCommand::Greeting(format!(
             "noray-server v{}",
@@ -200,13 +202,13 @@ impl Session {
                 Paused::Throttled(time) => Some(time),
             };
             tokio::select! {
-                // What the player sent comes before its time is over.
+                // What the player sent counts before its time is up.
                 biased;
                 () = self.member.outbox().filled() => {}
                 () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
                 ready = self.stream.readable(), if pause.is_none() => {
                     ready?;
-                    // Everything before the end is answered and written by now.
+                    // Everything that came before the end is answered and written by now.
                     if self.read()? {
                         return Ok(());
                     }
@@ -219,7 +221,7 @@ impl Session {
         }
     }
 
-    /// Reads what is there, up to a chunk; `true` when the player will send no more.
+    /// Reads what is there, up to a chunk. Returns `true` if the player will send no more.
     fn read(&mut self) -> io::Result<bool> {
         let mut chunk = [0; READ_CHUNK];
         match self.stream.try_read(&mut chunk) {
@@ -274,7 +276,7 @@ impl Session {
 
     async fn handle_command(&mut self, command: PlayerCommand) -> Result<Outcome, End> {
         match command {
-            // Goes out behind a resume, for servers that know none.
+            // Clients send it right after `resume-host`, for servers that do not know that.
             PlayerCommand::RegisterHost if std::mem::take(&mut self.resumed) => Ok(Outcome::Done),
             PlayerCommand::RegisterHost | PlayerCommand::ResumeHost(..)
                 if self.commands.drain.is_cancelled() =>
@@ -298,12 +300,12 @@ impl Session {
         }
     }
 
-    /// Waits for the turn of this connection's address.
+    /// Waits until this connection's address may register again.
     async fn wait_to_register(&self) {
         let limit = &self.member.address_limits().registrations;
         loop {
             let now = Instant::now();
-            // In a statement of its own, so that no lock is held while waiting.
+            // A block of its own: the lock must not be held while waiting.
             let wait = {
                 let mut limit = lock(limit);
                 match limit.try_take(now) {
@@ -411,7 +413,7 @@ impl Session {
         Ok(self.member.outbox().push(&command.to_line())?)
     }
 
-    /// Writes everything that waits.
+    /// Writes everything in the outbox.
     async fn flush(&mut self) -> Result<(), End> {
         let timeout = *self.commands.config.write_timeout;
         loop {
@@ -422,7 +424,7 @@ impl Session {
             tokio::select! {
                 biased;
                 written = self.stream.write_all(&lines) => written?,
-                () = timing::sleep(timeout) => return Err(End::WriteTimeout),
+                () = standstill::sleep(timeout) => return Err(End::WriteTimeout),
             }
         }
     }

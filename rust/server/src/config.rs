@@ -10,11 +10,11 @@ use std::{
 use noray_protocol::{server::relay_table::RelayLimits, wire::id::OpenId};
 
 #[cfg(feature = "cli")]
-use crate::values::{count, host, host_v4, port};
+use crate::setting_values::{count, host, host_v4, port};
 use crate::{
     defaults,
     relay_ports::RelayPorts,
-    values::{ByteSize, TimeSpan},
+    setting_values::{ByteSize, TimeSpan},
 };
 
 /// The shortest time that a time-out or a pause may be.

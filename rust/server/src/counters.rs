@@ -1,7 +1,7 @@
-//! What the server counts, for whoever watches it.
+//! What the server counts, for its metrics.
 //!
-//! Counting never waits. What is counted for each packet is spread over several places, so that
-//! threads do not fight for one, and added up when somebody asks.
+//! Counting never waits. Counters that change with each packet exist several times, so that threads
+//! do not contend for one, and are added up on request.
 
 use std::{
     cell::Cell,
@@ -14,10 +14,10 @@ use noray_protocol::{
     wire::command::{ConnectKind, PlayerCommand, RefusalReason},
 };
 
-/// Upper bounds of the groups in which packets are counted by size, in bytes of payload.
+/// Upper bounds of the buckets for packets' sizes, in bytes of payload.
 const SIZES: [u64; 9] = [32, 64, 128, 256, 512, 1024, 1280, 1500, 9000];
 
-/// Upper bounds of the groups in which times to relay are counted, in nanoseconds.
+/// Upper bounds of the buckets for the times to relay, in nanoseconds.
 const RELAY_TIMES: [u64; 11] = [
     5_000,
     10_000,
@@ -32,7 +32,7 @@ const RELAY_TIMES: [u64; 11] = [
     100_000_000,
 ];
 
-/// Upper bounds of the groups in which times to handle a command are counted, in nanoseconds.
+/// Upper bounds of the buckets for the times to handle a command, in nanoseconds.
 const COMMAND_TIMES: [u64; 7] = [
     10_000,
     100_000,
@@ -43,11 +43,11 @@ const COMMAND_TIMES: [u64; 7] = [
     10_000_000_000,
 ];
 
-/// How many places there are for what is counted for each packet.
+/// How many copies there are of the counters that change with each packet.
 const SHARDS: usize = 16;
 
-/// The commands that are told apart. A name that a player invents must not become one more thing
-/// to count.
+/// The commands that are counted by name. A name that a player invents must not become one more
+/// metric.
 const COMMANDS: [&str; 6] = [
     "register-host",
     "resume-host",
@@ -78,70 +78,70 @@ const DROPS: [(Dropped, &str); 5] = [
     (Dropped::GlobalTraffic, "global-traffic"),
 ];
 
-/// What a server has counted since it started, and what it has at the moment.
+/// What a server has counted since its start, and what it has at the moment.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Metrics {
     /// Open connections, of players and of others.
     pub connections: u64,
-    /// The most connections that there may be.
+    /// How many connections there may be.
     pub max_connections: u64,
-    /// Connections that were closed at once, because there was no room.
+    /// Connections that were closed at once because there was no room.
     pub connections_refused: u64,
     /// Players with an OpenID.
     pub players: u64,
     /// Open relays.
     pub relays: u64,
-    /// The most relays that there may be.
+    /// How many relays there may be.
     pub relay_ports: u64,
-    /// Relays that were closed because nothing went through.
+    /// Relays that were closed because they carried nothing.
     pub relays_expired: u64,
-    /// How long each command took, in seconds, by its name; `other` for all that are not known.
+    /// How long commands took, in seconds, by name; unknown ones are `other`.
     pub commands: Vec<(&'static str, Histogram)>,
-    /// Commands that did not do what was asked, by name.
+    /// Commands that did not do what the player asked, by name.
     pub command_failures: Vec<(&'static str, u64)>,
     /// Requests that were refused, by command and reason.
     pub refusals: Vec<(&'static str, &'static str, u64)>,
-    /// How often a connection had to wait because it, or its address, sends too much.
+    /// How often a connection had to wait because it or its address sent too much.
     pub waits: u64,
     /// Registrar: a player's first address.
     pub registrations: u64,
-    /// Registrar: a player's address once more.
+    /// Registrar: a player's address again.
     pub registrations_repeated: u64,
-    /// Registrar: another address of a player's.
+    /// Registrar: a player's address that replaced another one.
     pub registrations_moved: u64,
-    /// Registrar: datagrams that hold no player's PrivateID.
+    /// Registrar: datagrams that are no player's PrivateID.
     pub registrations_failed: u64,
-    /// How long it took to relay packets, in seconds, from when they were read.
+    /// How long relaying took, in seconds from reading a packet.
     pub relay_times: Histogram,
-    /// The sizes of relayed packets, in bytes of payload. The count is how many were relayed.
+    /// The sizes of relayed packets, in bytes of payload. Its count is the number of relayed packets.
     pub relay_sizes: Histogram,
-    /// Packets that came to a relay and went nowhere, by reason.
+    /// Packets that a relay dropped, by reason.
     pub relay_drops: Vec<(&'static str, u64)>,
 }
 
-/// Values, counted in groups.
+/// The distribution of some values.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Histogram {
-    /// Each group's upper bound and how many values it has; those above the last bound are in
-    /// [`Self::count`] alone.
-    pub groups: Vec<(f64, u64)>,
-    /// How many values there were.
+    /// The upper bound of each bucket and the number of its values. Values above the last bound are
+    /// in [`Self::count`] alone.
+    pub buckets: Vec<(f64, u64)>,
+    /// The number of values.
     pub count: u64,
-    /// What all values add up to.
+    /// The sum of all values.
     pub sum: f64,
 }
 
-/// Groups of values that are being counted.
+/// A histogram that is being counted.
 #[derive(Debug)]
-struct Groups<const N: usize> {
+struct BucketCounters<const N: usize> {
     bounds: &'static [u64; N],
     counts: [AtomicU64; N],
     above: AtomicU64,
     sum: AtomicU64,
 }
 
-impl<const N: usize> Groups<N> {
+impl<const N: usize> BucketCounters<N> {
     fn new(bounds: &'static [u64; N]) -> Self {
         Self {
             bounds,
@@ -151,7 +151,7 @@ impl<const N: usize> Groups<N> {
         }
     }
 
-    /// Counts `times` values that are alike.
+    /// Counts the same value `times` times.
     fn add(&self, value: u64, times: u64) {
         let group = self.bounds.partition_point(|bound| *bound < value);
         let count = self.counts.get(group).unwrap_or(&self.above);
@@ -159,13 +159,13 @@ impl<const N: usize> Groups<N> {
         self.sum.fetch_add(value.saturating_mul(times), Relaxed);
     }
 
-    /// Adds what was counted, with values of `unit`, to a histogram.
+    /// Adds the counts to a histogram; `unit` is what one of our values is in its unit.
     fn add_to(&self, histogram: &mut Histogram, unit: f64) {
-        if histogram.groups.is_empty() {
+        if histogram.buckets.is_empty() {
             let bounds = self.bounds.iter().map(|bound| (*bound as f64 * unit, 0));
-            histogram.groups = bounds.collect();
+            histogram.buckets = bounds.collect();
         }
-        for ((_, total), count) in histogram.groups.iter_mut().zip(&self.counts) {
+        for ((_, total), count) in histogram.buckets.iter_mut().zip(&self.counts) {
             let count = count.load(Relaxed);
             *total += count;
             histogram.count += count;
@@ -178,29 +178,29 @@ impl<const N: usize> Groups<N> {
 const NANOSECOND: f64 = 1e-9;
 const BYTE: f64 = 1.0;
 
-/// What is counted for each packet, in one of several places.
+/// One copy of the counters that change with each packet.
 #[derive(Debug)]
 #[repr(align(128))]
 struct PacketCounters {
-    times: Groups<{ RELAY_TIMES.len() }>,
-    sizes: Groups<{ SIZES.len() }>,
+    times: BucketCounters<{ RELAY_TIMES.len() }>,
+    sizes: BucketCounters<{ SIZES.len() }>,
     drops: [AtomicU64; DROPS.len()],
-    /// Packets that came at once with one that was over a limit, and behind it.
+    /// Packets that came in one run with a packet over a limit, and after it.
     dropped_rests: AtomicU64,
 }
 
 impl PacketCounters {
     fn new() -> Self {
         Self {
-            times: Groups::new(&RELAY_TIMES),
-            sizes: Groups::new(&SIZES),
+            times: BucketCounters::new(&RELAY_TIMES),
+            sizes: BucketCounters::new(&SIZES),
             drops: Default::default(),
             dropped_rests: AtomicU64::default(),
         }
     }
 }
 
-/// What the server counts; read and written from any thread without waiting.
+/// All counters. Any thread reads and writes them without waiting.
 #[derive(Debug)]
 pub(crate) struct Counters {
     pub(crate) connections: AtomicUsize,
@@ -209,7 +209,7 @@ pub(crate) struct Counters {
     pub(crate) relays: AtomicUsize,
     pub(crate) relays_expired: AtomicU64,
     pub(crate) waits: AtomicU64,
-    commands: [Groups<{ COMMAND_TIMES.len() }>; COMMANDS.len()],
+    commands: [BucketCounters<{ COMMAND_TIMES.len() }>; COMMANDS.len()],
     command_failures: [AtomicU64; COMMANDS.len()],
     refusals: [[AtomicU64; REASONS.len()]; KINDS.len()],
     registrations: AtomicU64,
@@ -228,7 +228,7 @@ impl Default for Counters {
             relays: AtomicUsize::default(),
             relays_expired: AtomicU64::default(),
             waits: AtomicU64::default(),
-            commands: std::array::from_fn(|_| Groups::new(&COMMAND_TIMES)),
+            commands: std::array::from_fn(|_| BucketCounters::new(&COMMAND_TIMES)),
             command_failures: Default::default(),
             refusals: Default::default(),
             registrations: AtomicU64::default(),
@@ -240,7 +240,7 @@ impl Default for Counters {
     }
 }
 
-/// A command's place in what is counted.
+/// A command's index in [`COMMANDS`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CommandIndex(usize);
 
@@ -290,8 +290,8 @@ impl Counters {
         count.fetch_add(1, Relaxed);
     }
 
-    /// Packets left that took so long from when they were read: `count`, each with `length` bytes
-    /// but the `last`.
+    /// Counts `count` packets that left after the time `took` from reading them, each `length` bytes
+    /// long and the last one `last` bytes.
     pub(crate) fn relayed(&self, count: usize, length: usize, last: usize, took: Duration) {
         let packets = self.shard();
         let count = count as u64;
@@ -311,13 +311,13 @@ impl Counters {
         }
     }
 
-    /// Packets were dropped behind one that was over a limit.
+    /// Counts packets that were dropped after one over a limit.
     pub(crate) fn dropped_rest(&self, count: usize) {
         let rests = &self.shard().dropped_rests;
         rests.fetch_add(count as u64, Relaxed);
     }
 
-    /// How many packets were relayed.
+    /// Returns the number of relayed packets.
     pub(crate) fn packets_relayed(&self) -> u64 {
         let mut sizes = Histogram::default();
         for packets in &self.packets {
@@ -326,7 +326,7 @@ impl Counters {
         sizes.count
     }
 
-    /// What was counted; the limits are not known here.
+    /// Returns all counts; the caller adds the limits.
     pub(crate) fn metrics(&self) -> Metrics {
         let mut relay_times = Histogram::default();
         let mut relay_sizes = Histogram::default();
@@ -373,7 +373,7 @@ impl Counters {
         }
     }
 
-    /// This thread's place for what is counted for each packet.
+    /// Returns this thread's copy of the counters that change with each packet.
     fn shard(&self) -> &PacketCounters {
         thread_local! {
             static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
@@ -397,17 +397,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_counted_in_their_groups() {
+    fn values_are_counted_in_their_buckets() {
         static BOUNDS: [u64; 2] = [10, 20];
-        let groups = Groups::new(&BOUNDS);
+        let buckets = BucketCounters::new(&BOUNDS);
         for value in [0, 10, 11, 20, 21] {
-            groups.add(value, 1);
+            buckets.add(value, 1);
         }
-        groups.add(5, 3);
+        buckets.add(5, 3);
         let mut histogram = Histogram::default();
-        groups.add_to(&mut histogram, 0.5);
+        buckets.add_to(&mut histogram, 0.5);
         let expected = Histogram {
-            groups: vec![(5.0, 5), (10.0, 2)],
+            buckets: vec![(5.0, 5), (10.0, 2)],
             count: 8,
             sum: 38.5,
         };
@@ -432,9 +432,9 @@ mod tests {
         let metrics = counters.metrics();
         assert_eq!(metrics.relay_sizes.count, 4 * threads);
         assert_eq!(metrics.relay_sizes.sum, (247 * threads) as f64);
-        assert_eq!(metrics.relay_sizes.groups[0], (32.0, threads));
+        assert_eq!(metrics.relay_sizes.buckets[0], (32.0, threads));
         assert_eq!(metrics.relay_times.count, 4 * threads);
-        assert_eq!(metrics.relay_times.groups[1], (1e-5, 4 * threads));
+        assert_eq!(metrics.relay_times.buckets[1], (1e-5, 4 * threads));
         let drops = |name| metrics.relay_drops.iter().find(|drop| drop.0 == name);
         assert_eq!(
             drops("global-traffic"),

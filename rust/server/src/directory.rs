@@ -1,4 +1,4 @@
-//! Who is connected, and where to tell them something.
+//! Who is connected, and how to reach them.
 
 use std::{
     collections::HashMap,
@@ -27,11 +27,11 @@ use crate::{
     defaults::{ID_TRIES, IDLE_ADDRESSES},
     ids::{OpenIdForm, random_text},
     outbox::Outbox,
-    relay::Relays,
+    relays::Relays,
     throttle::Throttle,
 };
 
-/// Why a connection is not let in.
+/// Why a connection is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum AdmitError {
     #[error("the server has as many connections as it may have")]
@@ -45,13 +45,13 @@ pub(crate) enum AdmitError {
 pub(crate) enum IdentityError {
     #[error("the connection has as many identities as it may have")]
     TooMany,
-    #[error("all ids that were drawn are in use: an OpenID has too few characters or words")]
+    #[error("all drawn ids are in use: OpenIDs have too few characters or words")]
     NoFreeId,
     #[error("the system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),
 }
 
-/// All connections and players. One lock, held for look-ups and never across I/O; the
+/// All connections and players, behind one lock. It is held for look-ups and never across I/O; the
 /// relays' lock may be taken under it.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -70,19 +70,19 @@ pub(crate) struct Directory {
 struct State {
     hosts: HostTable<RandomState>,
     connections: HashMap<ConnectionId, Connection>,
-    /// Also addresses without connections, as long as their limits remember something.
+    /// Addresses with connections, and those whose limits are still in use.
     per_address: HashMap<IpAddr, Address>,
     next_id: u64,
 }
 
-/// One network address, and what its connections have together.
+/// What all connections of one network address share.
 #[derive(Debug)]
 struct Address {
     connections: usize,
     limits: Arc<AddressLimits>,
 }
 
-/// How often all connections of one address together may do something, in times a second.
+/// How many times a second all connections of one address together may do something.
 #[derive(Clone, Copy, Debug)]
 struct AddressRates {
     lines: u32,
@@ -114,7 +114,7 @@ impl AddressLimits {
     }
 }
 
-/// A limit that connections share.
+/// Locks a limit that connections share.
 pub(crate) fn lock(throttle: &Mutex<Throttle>) -> MutexGuard<'_, Throttle> {
     throttle.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -122,7 +122,7 @@ pub(crate) fn lock(throttle: &Mutex<Throttle>) -> MutexGuard<'_, Throttle> {
 #[derive(Debug)]
 struct Connection {
     outbox: Arc<Outbox>,
-    /// The address of this machine's by which the connection came.
+    /// The address of this machine that the player connected to.
     local: IpAddr,
 }
 
@@ -138,7 +138,7 @@ impl IdForm {
         random_text(&self.charset, self.length)
     }
 
-    /// Whether a text can have been drawn.
+    /// Returns whether [`Self::draw`] could have drawn this text.
     fn fits(&self, text: &str) -> bool {
         text.chars().count() == self.length && text.chars().all(|c| self.charset.contains(&c))
     }
@@ -171,7 +171,10 @@ impl Directory {
         }
     }
 
-    /// Lets a connection from `peer` in, which came to `local`, if there is room.
+    /// Admits a connection from `peer` to our address `local`, if there is room.
+    ///
+    /// # Errors
+    /// See [`AdmitError`].
     pub(crate) fn admit(
         self: &Arc<Self>,
         peer: IpAddr,
@@ -213,13 +216,12 @@ impl Directory {
         })
     }
 
-    /// What is counted.
+    /// Returns the server's counters.
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// Keeps the external address of the player with this PrivateID; its relay moves
-    /// along.
+    /// Notes the external address of the player with this PrivateID, and tells its relay.
     pub(crate) fn register_address(
         &self,
         private_id: &str,
@@ -230,7 +232,7 @@ impl Directory {
         if let AddressRegistration::First(player) | AddressRegistration::Moved(player) =
             registration
         {
-            // Under the lock, so that the address that was proven last comes last.
+            // Under the lock, so that relays learn addresses in the order in which they were proven.
             self.relays.register(player, from);
         }
         self.counters.registration(&registration);
@@ -243,8 +245,8 @@ impl Directory {
 }
 
 impl State {
-    /// Forgets addresses without connections once they are more than the others: else
-    /// a connection closed and opened anew would have all its limits afresh.
+    /// Forgets addresses without connections and with unused limits, once there are many. A limit in
+    /// use must outlive its connections: else a player would reset it by connecting anew.
     fn forget_idle_addresses(&mut self, now: Instant) {
         if self.per_address.len() > 2 * self.connections.len() + IDLE_ADDRESSES {
             self.per_address
@@ -253,8 +255,8 @@ impl State {
     }
 }
 
-/// A connection's place in the directory. Dropping it gives up the place and
-/// everything that came with it.
+/// A connection's entry in the directory. Dropping it removes the entry, its identities and its
+/// claim to relays.
 #[derive(Debug)]
 pub(crate) struct Member {
     id: ConnectionId,
@@ -265,21 +267,24 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// What waits to be written to this connection.
+    /// Returns what waits to be written to this connection.
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
-    /// What the connections of this one's address may do together.
+    /// Returns the limits that all connections of this one's address share.
     pub(crate) fn address_limits(&self) -> &AddressLimits {
         &self.limits
     }
 
-    /// Gives the connection's player a new identity.
+    /// Gives the player a new identity.
+    ///
+    /// # Errors
+    /// See [`IdentityError`].
     pub(crate) fn register(&self) -> Result<(OpenId, PrivateId), IdentityError> {
         for _ in 0..ID_TRIES {
             let private_id = PrivateId::new(self.directory.private_id.draw()?);
-            // The configuration was checked to give ids that fit.
+            // `Config::check` made sure that ids fit.
             let Some(private_id) = private_id else {
                 return Err(IdentityError::NoFreeId);
             };
@@ -295,8 +300,8 @@ impl Member {
         Err(IdentityError::NoFreeId)
     }
 
-    /// Gives the connection's player back an identity that it had before. Whether it proved to be
-    /// its own, and there was room.
+    /// Gives the player an identity back. Returns whether the player proved that it is its own, and
+    /// may have one more.
     pub(crate) fn resume(&self, open_id: &OpenId, private_id: &PrivateId) -> bool {
         let form = &self.directory.private_id;
         if !form.fits(private_id.reveal())
@@ -304,7 +309,7 @@ impl Member {
         {
             return false;
         }
-        // The broken connection may not be gone yet.
+        // The server may not have noticed yet that the old connection is broken.
         let moved = (self.directory.state().hosts).move_to(self.id, open_id, private_id);
         moved || self.enter(open_id, private_id).is_ok()
     }
@@ -317,12 +322,18 @@ impl Member {
         Ok(())
     }
 
-    /// Whom to tell what when this connection asks for `host`.
+    /// Returns whom to tell what when this connection asks for `host`.
+    ///
+    /// # Errors
+    /// The two cannot be introduced, for a reason that the player is told.
     pub(crate) fn introduce(&self, host: &OpenId) -> Result<Introduction, RefusalReason> {
         self.directory.state().hosts.introduce(self.id, host)
     }
 
-    /// Opens and links the relays of an introduction; their ports, the player's first.
+    /// Opens and links the relays of an introduction. Returns their ports, the player's first.
+    ///
+    /// # Errors
+    /// No relay is free.
     pub(crate) async fn relay(
         &self,
         introduction: &Introduction,
@@ -336,8 +347,8 @@ impl Member {
         })
     }
 
-    /// Where the two players of an introduction find each other: the player's address
-    /// for the host, and the host's for the player.
+    /// Returns where the two players of an introduction find each other: the player's address for the
+    /// host, and the host's for the player.
     pub(crate) fn addresses(&self, introduction: &Introduction) -> [SocketAddrV4; 2] {
         let state = self.directory.state();
         let [player, host] = [&introduction.player, &introduction.host];
@@ -349,9 +360,10 @@ impl Member {
         [seen_by(player, host), seen_by(host, player)]
     }
 
-    /// Tells both players, the one who asked first.
+    /// Tells both players, first the one who asked.
     ///
-    /// A host that is slow to read is left in peace: it did not ask.
+    /// # Errors
+    /// One of them does not read. A host does not pay for that with its connection: it did not ask.
     pub(crate) fn tell(
         &self,
         introduction: &Introduction,
@@ -390,8 +402,8 @@ impl Drop for Member {
     }
 }
 
-/// What counts as one address: an IPv4 address, or the /64 network of an IPv6 one,
-/// of which a single home has every address.
+/// Returns what counts as one address: an IPv4 address, or the /64 network of an IPv6 address, all
+/// of which a single home has (RFC 6177).
 fn network_of(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(address) => address.into(),
@@ -402,11 +414,11 @@ fn network_of(peer: IpAddr) -> IpAddr {
     }
 }
 
-/// The address under which `reader` finds the player at `whose`.
+/// Returns the address at which `reader` finds the player at `whose`.
 ///
-/// A player on the server's own machine, a host that runs the server in its game, is
-/// registered under a loopback address, which means nothing elsewhere: others find it
-/// where they found the server, at `local`.
+/// A player on the server's own machine, such as a host whose game runs the server, has registered
+/// a loopback address, which means nothing elsewhere. Others find it where they found the server,
+/// at `local`.
 fn address_for(whose: SocketAddrV4, reader: SocketAddrV4, local: Option<IpAddr>) -> SocketAddrV4 {
     match local {
         Some(IpAddr::V4(local))

@@ -1,8 +1,8 @@
 //! OpenIDs and PrivateIDs that nobody can guess.
 //!
-//! An OpenID is made of its PrivateID: whoever shows that after a broken connection, or after the
-//! server was started anew, proves that the OpenID is its own, and the server need remember
-//! nothing.
+//! An OpenID is derived from its PrivateID. A player who shows the PrivateID after a broken
+//! connection or a restart of the server proves that the OpenID is its own, so the server need not
+//! remember anything.
 
 use std::convert::Infallible;
 
@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 
-/// Keeps OpenIDs apart from what else could be made of a PrivateID.
+/// Separates OpenIDs from anything else that may be derived from a PrivateID.
 const OPEN_ID_DOMAIN: &[u8] = b"noray: OpenID of a PrivateID, 1";
 
-/// A text of `length` characters, each drawn with the same chance from `charset`,
-/// which has from 1 to 256.
+/// Returns a text of `length` characters, each drawn with the same chance from the 1 to 256 of
+/// `charset`.
 ///
 /// # Errors
 /// The system gives no random bytes.
@@ -23,12 +23,12 @@ pub(crate) fn random_text(charset: &[char], length: usize) -> Result<String, get
     text_of(charset, length, getrandom::fill)
 }
 
-/// What OpenIDs look like.
+/// The form of OpenIDs.
 #[derive(Debug)]
 pub(crate) enum OpenIdForm {
-    /// So many characters, drawn from these.
+    /// This many characters, drawn from these.
     Characters(usize, Vec<char>),
-    /// So many words, drawn from these.
+    /// This many words, drawn from these.
     #[cfg(feature = "cli")]
     Words(usize, Vec<&'static str>),
 }
@@ -43,7 +43,8 @@ impl OpenIdForm {
         Self::Characters(config.open_id_length, charset)
     }
 
-    /// The OpenID of the player with this PrivateID, as good as random for who does not know that.
+    /// Returns the OpenID that belongs to a PrivateID. To anybody who does not know the PrivateID it
+    /// is as good as random.
     pub(crate) fn of(&self, private_id: &PrivateId) -> String {
         let text = match self {
             Self::Characters(length, charset) => text_of(charset, *length, made_of(private_id)),
@@ -57,7 +58,7 @@ impl OpenIdForm {
     }
 }
 
-/// Bytes that are always the same for a PrivateID.
+/// Returns a source of bytes that are always the same for a PrivateID.
 fn made_of(private_id: &PrivateId) -> impl FnMut(&mut [u8]) -> Result<(), Infallible> {
     let mut block = 0_u64;
     move |bytes| {
@@ -73,14 +74,15 @@ fn made_of(private_id: &PrivateId) -> impl FnMut(&mut [u8]) -> Result<(), Infall
     }
 }
 
-/// The words that OpenIDs are made of: English, in small ASCII letters, in the order of the
-/// alphabet, each once.
+/// Returns the words that OpenIDs are made of: English, in lower-case ASCII letters, sorted, each
+/// once.
 ///
-/// With another list a player who comes back to a server that was updated has another OpenID.
+/// The list decides the OpenIDs: with another one, a player who comes back to an updated server
+/// does not get its OpenID back.
 #[cfg(feature = "cli")]
 fn words() -> Vec<&'static str> {
     let lists = petname::Petnames::medium();
-    // Its adverbs are long, and hard to spell for many.
+    // The list's adverbs are long, and many people cannot spell them.
     let lists = [lists.adjectives, lists.nouns];
     let words = lists.iter().flat_map(|list| list.iter().copied());
     let mut words: Vec<_> = words
@@ -91,7 +93,7 @@ fn words() -> Vec<&'static str> {
     words
 }
 
-/// `count` words, each with a capital and drawn with the same chance, without a break between.
+/// Returns `count` words, each drawn with the same chance and capitalised, without spaces.
 #[cfg(feature = "cli")]
 fn words_of<E>(
     words: &[&str],

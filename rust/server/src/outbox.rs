@@ -4,10 +4,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Lines for one connection, filled by anyone and emptied by the connection's task.
+/// Lines for one connection, which any task adds and the connection's own task writes.
 ///
-/// Never holds more than its limit. From half of it on it is crowded: then its owner
-/// is not read from, and what others ask for is refused, so that nobody fills it up.
+/// It never holds more than its limit. From half of that on it is crowded: the server then does not
+/// read from its owner and refuses requests for it, so that nobody can fill it up.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     limit: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Outbox {
 pub(crate) struct OutboxFull;
 
 impl Outbox {
-    /// An empty outbox for `limit` bytes.
+    /// Returns an empty outbox for `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -30,7 +30,10 @@ impl Outbox {
         }
     }
 
-    /// Adds a line; its LF is added here.
+    /// Adds a line and its LF.
+    ///
+    /// # Errors
+    /// It does not fit.
     pub(crate) fn push(&self, line: &str) -> Result<(), OutboxFull> {
         let mut lines = self.lines();
         if lines.len() + line.len() + 1 > self.limit {
@@ -43,17 +46,17 @@ impl Outbox {
         Ok(())
     }
 
-    /// Whether so much waits that no more should be asked for.
+    /// Returns whether so much waits that no request should add more.
     pub(crate) fn is_crowded(&self) -> bool {
         self.lines().len() > self.limit / 2
     }
 
-    /// Takes out everything.
+    /// Removes and returns everything.
     pub(crate) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut *self.lines())
     }
 
-    /// Returns when a line was added since it last returned.
+    /// Waits until a line has been added since the last call.
     pub(crate) async fn filled(&self) {
         self.filled.notified().await;
     }

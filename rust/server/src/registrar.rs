@@ -1,4 +1,4 @@
-//! The registrar: players show it their PrivateID, and it notes where they are.
+//! The registrar: players send it their PrivateID, and it notes the address they sent from.
 
 use std::{
     io,
@@ -20,7 +20,7 @@ use crate::{
 
 const OK: &[u8] = b"OK";
 const UNKNOWN: &[u8] = b"Unknown host pid!";
-/// What the refusals of both generations of servers begin with, or have in them.
+/// What every refusal contains, of version 1 of the public server and of version 2.
 const REFUSAL: &[u8] = b"Unknown host pid";
 
 /// Answers datagrams until `stop`.
@@ -29,7 +29,7 @@ pub(crate) async fn run(socket: UdpSocket, directory: Arc<Directory>, stop: Canc
         socket,
         directory,
         refusals: Throttle::new(MAX_REFUSALS_PER_SECOND, Instant::now()),
-        // One byte more than a PrivateID may have tells a longer datagram.
+        // One byte more than a PrivateID may have, so that longer datagrams do not pass for one.
         buffer: vec![0; MAX_PRIVATE_ID + 1],
     };
     loop {
@@ -60,8 +60,8 @@ struct Registrar {
 }
 
 impl Registrar {
-    /// Answers datagrams that are there already, but not so many that others wait;
-    /// `true` when there may be more.
+    /// Answers datagrams that are there, but not so many that other tasks wait. Returns `true` if
+    /// there may be more.
     fn answer_some(&mut self) -> io::Result<bool> {
         for _ in 0..DATAGRAMS_PER_TURN {
             match self.socket.try_recv_from(&mut self.buffer) {
@@ -93,7 +93,7 @@ impl Registrar {
                 OK
             }
             AddressRegistration::Repeat => OK,
-            // Two registrars that take each other for players would never end.
+            // Two registrars must not answer each other for ever.
             AddressRegistration::UnknownPrivateId if is_answer(datagram) => return,
             AddressRegistration::UnknownPrivateId if !self.refusals.try_take(Instant::now()) => {
                 return;
@@ -104,13 +104,13 @@ impl Registrar {
     }
 }
 
-/// Whether a datagram is what a registrar answers.
+/// Returns whether a datagram is a registrar's answer.
 fn is_answer(datagram: &[u8]) -> bool {
     datagram == OK || datagram.windows(REFUSAL.len()).any(|part| part == REFUSAL)
 }
 
-/// Whether receiving failed for one datagram only, as it does on Windows: an earlier
-/// answer found nobody, or the datagram is too long.
+/// Returns whether receiving failed for one datagram only, as it does on Windows when an earlier
+/// answer reached nobody or the datagram is too long.
 fn is_datagrams_fault(error: &io::Error) -> bool {
     /// Windows' error for a datagram that does not fit, WSAEMSGSIZE.
     const TOO_LONG: i32 = 10040;

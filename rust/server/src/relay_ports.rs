@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Deref, str::FromStr};
 
-use crate::values::digits;
+use crate::setting_values::digits;
 
 /// UDP ports for relays, one for each relayed player.
 ///

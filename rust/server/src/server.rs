@@ -1,4 +1,4 @@
-//! Starting and stopping a server.
+//! Starts and stops a server.
 
 use std::{
     io,
@@ -21,30 +21,30 @@ use crate::{
     defaults::{QUIET_RELAYS, REGISTRAR_BUFFER},
     directory::Directory,
     registrar,
-    relay::Relays,
+    relays::Relays,
     sockets::{bind_udp, enlarge_receive_buffer, listen_tcp},
 };
 
 /// A running noray server.
 ///
-/// Lives on a runtime of the caller's and stops when it is dropped. All methods may
-/// be called from any thread; only [`Server::stopped`] waits.
+/// It runs on the caller's runtime and stops when it is dropped. Any thread may call its methods;
+/// only [`Server::drained`] and [`Server::stopped`] wait.
 #[derive(Debug)]
 pub struct Server {
     command_address: SocketAddr,
     registrar_address: SocketAddr,
     stop: CancellationToken,
-    /// Stopping is draining too.
+    /// Cancelled by `stop` as well.
     drain: CancellationToken,
     tasks: TaskTracker,
     counters: Arc<Counters>,
     max_connections: usize,
     relay_ports: usize,
-    /// The tasks that run as long as the server serves.
+    /// The tasks that must run while the server serves.
     parts: [AbortHandle; 3],
 }
 
-/// What a server has to do at the moment.
+/// How much a server has to do at the moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Stats {
     /// Open connections, of players and of others.
@@ -80,14 +80,14 @@ pub enum StartError {
 }
 
 impl Server {
-    /// Starts a server on `runtime`, whose I/O and time must be enabled
+    /// Starts a server on `runtime`, which needs I/O and time
     /// (`tokio::runtime::Builder::enable_all`).
     ///
-    /// Binds its two sockets in the calling thread, without waiting for anything; when
-    /// it returns, players can connect. Relay ports are bound when they are needed.
+    /// Binds the two sockets in the calling thread and does not wait; when it returns, players can
+    /// connect. The server binds relay ports when it needs them.
     ///
     /// # Errors
-    /// See [`StartError`]; nothing is then left open.
+    /// See [`StartError`]; no socket stays open then.
     pub fn start(config: Config, runtime: &Handle) -> Result<Self, StartError> {
         config.check()?;
         let address = SocketAddr::new(config.socket_host, config.socket_port);
@@ -153,19 +153,19 @@ impl Server {
         })
     }
 
-    /// Where the commands listen (TCP), with the real port.
+    /// Returns the address at which the commands listen (TCP), with the actual port.
     #[must_use]
     pub fn command_address(&self) -> SocketAddr {
         self.command_address
     }
 
-    /// Where the registrar listens (UDP), with the real port.
+    /// Returns the address at which the registrar listens (UDP), with the actual port.
     #[must_use]
     pub fn registrar_address(&self) -> SocketAddr {
         self.registrar_address
     }
 
-    /// What the server has to do at the moment; zero everywhere once it has stopped.
+    /// Returns how much the server has to do at the moment; all are zero once it has stopped.
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats {
@@ -175,7 +175,7 @@ impl Server {
         }
     }
 
-    /// What the server has counted since it started.
+    /// Returns what the server has counted since its start.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         Metrics {
@@ -185,26 +185,25 @@ impl Server {
         }
     }
 
-    /// Whether players can come: the server neither drains nor was stopped, and each of its parts
-    /// runs.
+    /// Returns whether players can come: the server neither drains nor stops, and all its parts run.
     #[must_use]
     pub fn is_serving(&self) -> bool {
         !self.drain.is_cancelled() && !self.parts.iter().any(AbortHandle::is_finished)
     }
 
-    /// Lets no more players in, and returns at once. A second call has no effect.
+    /// Stops accepting players, and returns at once. A second call has no effect.
     ///
-    /// The port of the commands is closed, and so are connections without an identity. Who is
-    /// here stays and is served, but gets no new relay and no new identity; open relays go on
-    /// until [`Self::stop`].
+    /// The server closes the port of the commands and connections without an identity. It serves
+    /// the others, but opens no new relays and gives no new identities; open relays go on until
+    /// [`Self::stop`].
     pub fn drain(&self) {
         if !self.drain.is_cancelled() {
-            tracing::info!(commands = %self.command_address, "server takes no more players");
+            tracing::info!(commands = %self.command_address, "server drains");
         }
         self.drain.cancel();
     }
 
-    /// Returns when no game goes through a relay: there is none, or nothing was relayed for
+    /// Waits until no game goes through a relay: none is open, or nothing was relayed for
     /// [`QUIET_RELAYS`]. Useful after [`Self::drain`].
     pub async fn drained(&self) {
         let mut relayed = self.counters.packets_relayed();
@@ -218,8 +217,7 @@ impl Server {
         }
     }
 
-    /// Begins to close every connection and socket, and returns at once. A second call
-    /// has no effect.
+    /// Starts to close all connections and sockets, and returns at once. A second call has no effect.
     pub fn stop(&self) {
         if !self.stop.is_cancelled() {
             tracing::info!(commands = %self.command_address, "server stops");
@@ -228,7 +226,7 @@ impl Server {
         self.tasks.close();
     }
 
-    /// Returns when the server was stopped and all its sockets are closed.
+    /// Waits until the server was stopped and all its sockets are closed.
     pub async fn stopped(&self) {
         self.tasks.wait().await;
     }

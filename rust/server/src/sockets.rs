@@ -1,4 +1,4 @@
-//! Sockets, bound without waiting for anything.
+//! Binds sockets and sets them up, without waiting.
 
 use std::{
     io,
@@ -10,21 +10,24 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::defaults::{ACCEPT_BACKLOG, CONNECTION_BUFFER, KEEPALIVE_RETRIES};
 
-/// A listening, non-blocking TCP socket.
+/// Returns a listening, non-blocking TCP socket.
+///
+/// # Errors
+/// The system refuses.
 pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // On Unix a restarted server gets its port back at once. On Windows the same
-    // option would let two servers share a port, and restarts need nothing.
+    // On Unix a restarted server gets its port back at once. On Windows this option would let two
+    // servers share a port, and restarts do not need it.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     if let IpAddr::V6(ip) = address.ip() {
         socket.set_only_v6(!ip.is_unspecified())?;
     }
-    // Accepted connections inherit them.
+    // Accepted connections inherit the sizes.
     socket.set_recv_buffer_size(CONNECTION_BUFFER)?;
     socket.set_send_buffer_size(CONNECTION_BUFFER)?;
     socket.set_nonblocking(true)?;
@@ -33,22 +36,28 @@ pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// A bound, non-blocking UDP socket.
+/// Returns a bound, non-blocking UDP socket.
+///
+/// # Errors
+/// The system refuses.
 pub(crate) fn bind_udp(address: SocketAddrV4) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind(address)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-/// Asks for more room for datagrams that were not read yet; the system may give less.
+/// Asks the system to hold this many bytes of datagrams until we read them; it may hold fewer.
 pub(crate) fn enlarge_receive_buffer(socket: &UdpSocket, bytes: usize) {
     if let Err(error) = SockRef::from(socket).set_recv_buffer_size(bytes) {
         tracing::debug!(%error, "the system keeps its receive buffer");
     }
 }
 
-/// Sets up an accepted connection: lines leave at once, and a player whose machine
-/// vanished is noticed after that time.
+/// Sets up an accepted connection: lines leave at once, and the connection fails once the player's
+/// machine has been gone for the time `vanished`.
+///
+/// # Errors
+/// The system refuses.
 pub(crate) fn prepare_connection(
     stream: &tokio::net::TcpStream,
     vanished: Duration,
@@ -60,23 +69,23 @@ pub(crate) fn prepare_connection(
         .with_interval(vanished / 2 / KEEPALIVE_RETRIES)
         .with_retries(KEEPALIVE_RETRIES);
     socket.set_tcp_keepalive(&keepalive)?;
-    // Questions wait while something that was written is not acknowledged, and Linux repeats
-    // that for a quarter of an hour.
+    // Linux sends no keepalives while data is unacknowledged, and repeats the data for a quarter of
+    // an hour.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_user_timeout(Some(vanished))?;
     Ok(())
 }
 
-/// Sends a datagram, or drops it when it cannot leave right now, as networks do.
+/// Sends a datagram, or drops it if it cannot leave right now, as networks do.
 ///
-/// Goes past tokio's readiness, which for a socket's first datagram is not known yet.
+/// Bypasses tokio's readiness, which tokio does not know yet for a socket's first datagram.
 pub(crate) fn send_datagram(socket: &tokio::net::UdpSocket, payload: &[u8], to: SocketAddrV4) {
     if let Err(error) = SockRef::from(socket).send_to(payload, &to.into()) {
         tracing::trace!(%to, %error, "datagram not sent");
     }
 }
 
-/// Whether a datagram from this address can have one sender, who can be answered.
+/// Returns whether a datagram from this address has a single sender, who can be answered.
 pub(crate) fn is_one_sender(address: SocketAddrV4) -> bool {
     let ip = address.ip();
     address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast()

@@ -1,10 +1,10 @@
-//! How often somebody may do something.
+//! Limits how often somebody may do something.
 
 use std::time::{Duration, Instant};
 
 use crate::defaults::BURST_SECONDS;
 
-/// A bucket of tokens that fills at a steady rate and pays for what is done.
+/// A token bucket: it fills at a steady rate, and each action takes a token.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     per_second: f64,
@@ -13,7 +13,7 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// A full bucket for `per_second` tokens a second and bursts of a few seconds' worth.
+    /// Returns a full bucket for `per_second` tokens a second and bursts of [`BURST_SECONDS`].
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
         let per_second = f64::from(per_second);
         Self {
@@ -23,7 +23,7 @@ impl Throttle {
         }
     }
 
-    /// Takes one token if there is one.
+    /// Takes a token if there is one, and returns whether there was.
     pub(crate) fn try_take(&mut self, now: Instant) -> bool {
         let allowed = self.wait(now).is_zero();
         if allowed {
@@ -32,18 +32,18 @@ impl Throttle {
         allowed
     }
 
-    /// Whether nothing was taken lately, so that nothing is lost when it is forgotten.
+    /// Returns whether the bucket is full, so that a new one would be the same.
     pub(crate) fn is_full(&mut self, now: Instant) -> bool {
         self.wait(now);
         self.tokens >= self.per_second * BURST_SECONDS
     }
 
-    /// Takes tokens, more than there are too: the bucket is then empty for longer.
+    /// Takes tokens, even more than there are: the bucket then stays empty for longer.
     pub(crate) fn charge(&mut self, tokens: f64) {
         self.tokens -= tokens;
     }
 
-    /// How long until there is a whole token; zero when there is one.
+    /// Returns the time until there is a whole token; zero if there is one.
     pub(crate) fn wait(&mut self, now: Instant) -> Duration {
         let passed = now.saturating_duration_since(self.filled).as_secs_f64();
         self.filled = self.filled.max(now);

@@ -81,10 +81,10 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Where each setting comes from that does not have its default, by name.
+/// The origin of each setting without its default, by name.
 type Origins = HashMap<String, Origin>;
 
-/// A setting's value as text, before it is read.
+/// A setting's value as text, not read yet.
 #[derive(Debug)]
 struct Given<'a> {
     arg: &'a Arg,

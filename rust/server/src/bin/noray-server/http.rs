@@ -1,7 +1,7 @@
-//! `/metrics` and `/health`, for whoever watches the server.
+//! Serves `/metrics` and `/health`.
 //!
-//! Runs on a thread of its own, so that the players' threads never wait for it. One connection is
-//! one request, and everything about it is bounded.
+//! It has a thread of its own, so that the players' threads never wait for it. A connection carries
+//! one request, and everything about it has a limit.
 
 use std::{
     collections::HashMap,
@@ -33,18 +33,18 @@ use tokio::net::TcpStream;
 
 use crate::metrics;
 
-/// Where the metrics are.
+/// The path of the metrics.
 const METRICS: &str = "/metrics";
-/// Where it is told whether players can come.
+/// The path that tells whether players can come.
 pub(crate) const HEALTH: &str = "/health";
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
 
-/// Answers on `listener` as long as the process runs.
+/// Answers requests on `listener` until the process ends.
 ///
 /// # Errors
-/// No thread can be started, or the listener cannot be used.
+/// The system starts no thread, or the listener does not work.
 pub(crate) fn start(listener: TcpListener, server: Arc<Server>) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -56,18 +56,18 @@ pub(crate) fn start(listener: TcpListener, server: Arc<Server>) -> io::Result<()
     };
     thread::Builder::new()
         .name("noray-http".to_owned())
-        .spawn(move || runtime.block_on(accept(listener, Arc::new(Watched::new(server)))))?;
+        .spawn(move || runtime.block_on(accept(listener, Arc::new(Pages::new(server)))))?;
     Ok(())
 }
 
-async fn accept(listener: tokio::net::TcpListener, watched: Arc<Watched>) {
-    let places = Arc::new(Places::default());
+async fn accept(listener: tokio::net::TcpListener, pages: Arc<Pages>) {
+    let limit = Arc::new(ConnectionLimit::default());
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Else it is closed right here.
-                if let Some(place) = places.take(peer) {
-                    tokio::spawn(answer_one(stream, watched.clone(), place));
+                // Without a permit the connection closes right here.
+                if let Some(permit) = limit.take(peer) {
+                    tokio::spawn(answer_one(stream, pages.clone(), permit));
                 }
                 tokio::time::sleep(HTTP_ACCEPT_INTERVAL).await;
             }
@@ -79,9 +79,9 @@ async fn accept(listener: tokio::net::TcpListener, watched: Arc<Watched>) {
     }
 }
 
-async fn answer_one(stream: TcpStream, watched: Arc<Watched>, _place: Place) {
+async fn answer_one(stream: TcpStream, pages: Arc<Pages>, _permit: Permit) {
     let service = service_fn(|request| {
-        let response = watched.answer(&request);
+        let response = pages.answer(&request);
         async { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()
@@ -90,19 +90,19 @@ async fn answer_one(stream: TcpStream, watched: Arc<Watched>, _place: Place) {
         .timer(TokioTimer::new())
         .header_read_timeout(HTTP_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
-    // Who asks badly or leaves early is nobody's concern.
+    // A bad request or an early end is of no concern.
     let _ = tokio::time::timeout(HTTP_TIMEOUT, connection).await;
 }
 
-/// Who is connected.
+/// How many connections each address has.
 #[derive(Debug, Default)]
-struct Places {
+struct ConnectionLimit {
     taken: Mutex<HashMap<IpAddr, usize>>,
 }
 
-impl Places {
-    /// A place for a connection, if there is one left.
-    fn take(self: &Arc<Self>, peer: SocketAddr) -> Option<Place> {
+impl ConnectionLimit {
+    /// Returns a permit for one more connection, unless the limit is reached.
+    fn take(self: &Arc<Self>, peer: SocketAddr) -> Option<Permit> {
         let address = peer.ip().to_canonical();
         let mut taken = self.taken();
         let of_others = (taken.iter())
@@ -115,9 +115,9 @@ impl Places {
             return None;
         }
         taken.insert(address, count + 1);
-        Some(Place {
+        Some(Permit {
             address,
-            places: self.clone(),
+            limit: self.clone(),
         })
     }
 
@@ -126,16 +126,16 @@ impl Places {
     }
 }
 
-/// A connection's place, given back when it is dropped.
+/// Permits one connection until it is dropped.
 #[derive(Debug)]
-struct Place {
+struct Permit {
     address: IpAddr,
-    places: Arc<Places>,
+    limit: Arc<ConnectionLimit>,
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut taken = self.places.taken();
+        let mut taken = self.limit.taken();
         if let Some(count) = taken.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
@@ -145,17 +145,17 @@ impl Drop for Place {
     }
 }
 
-/// The server, and what was last told of it.
-struct Watched {
+/// The pages of a server; the metrics are kept for a moment.
+struct Pages {
     server: Arc<Server>,
-    told: Mutex<Option<(Instant, Bytes)>>,
+    cached: Mutex<Option<(Instant, Bytes)>>,
 }
 
-impl Watched {
+impl Pages {
     fn new(server: Arc<Server>) -> Self {
         Self {
             server,
-            told: Mutex::default(),
+            cached: Mutex::default(),
         }
     }
 
@@ -201,15 +201,15 @@ impl Watched {
     }
 
     fn metrics(&self) -> Result<Bytes, prometheus::Error> {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((when, text)) = &*told
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((when, text)) = &*cached
             && when.elapsed() < METRICS_AGE
         {
             return Ok(text.clone());
         }
         let text = metrics::to_text(&self.server.metrics(), self.server.is_serving())?;
         let text = Bytes::from(text);
-        *told = Some((Instant::now(), text.clone()));
+        *cached = Some((Instant::now(), text.clone()));
         Ok(text)
     }
 }
@@ -220,28 +220,28 @@ mod tests {
 
     #[test]
     fn others_leave_room_for_this_machine() {
-        let places = Arc::new(Places::default());
+        let limit = Arc::new(ConnectionLimit::default());
         let peer = |text: &str| format!("{text}:1").parse::<SocketAddr>().unwrap();
         let mut held = Vec::new();
         for host in 1..=100 {
             for _ in 0..100 {
-                held.extend(places.take(peer(&format!("192.0.2.{host}"))));
+                held.extend(limit.take(peer(&format!("192.0.2.{host}"))));
             }
         }
         assert_eq!(held.len(), MAX_HTTP_CONNECTIONS);
-        for place in &held {
-            let of_address = held.iter().filter(|other| other.address == place.address);
+        for permit in &held {
+            let of_address = held.iter().filter(|other| other.address == permit.address);
             assert_eq!(of_address.count(), MAX_HTTP_CONNECTIONS_PER_ADDRESS);
         }
         // An IPv4 address by way of an IPv6 socket is the same address.
         let mapped = "[::ffff:127.0.0.1]";
-        let own: Vec<_> = (0..100).filter_map(|_| places.take(peer(mapped))).collect();
+        let own: Vec<_> = (0..100).filter_map(|_| limit.take(peer(mapped))).collect();
         assert_eq!(own.len(), MAX_HTTP_CONNECTIONS_PER_ADDRESS);
-        assert!(places.take(peer("127.0.0.1")).is_none());
+        assert!(limit.take(peer("127.0.0.1")).is_none());
         held.pop();
-        assert!(places.take(peer("198.51.100.1")).is_some());
+        assert!(limit.take(peer("198.51.100.1")).is_some());
         held.clear();
         drop(own);
-        assert!(places.taken().is_empty());
+        assert!(limit.taken().is_empty());
     }
 }

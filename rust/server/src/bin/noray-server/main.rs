@@ -1,5 +1,5 @@
-//! The binary `noray-server`: settings from the environment and the command line, a
-//! log on standard error, and a stop on request.
+//! The program `noray-server`: reads its settings, runs a server, logs to standard error, and stops
+//! on request.
 
 mod command_line;
 mod http;
@@ -23,7 +23,7 @@ use settings::{LogFormat, LogLevel, ProgramSettings, Settings};
 use signals::StopRequests;
 use tracing_subscriber::filter::LevelFilter;
 
-/// Why the server ended other than as asked.
+/// Why the program failed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
@@ -44,7 +44,7 @@ enum Failure {
 }
 
 impl Failure {
-    /// 2 as for other mistakes on a command line, 1 for everything else.
+    /// Returns 2 for bad settings, as clap does for bad flags, and 1 for everything else.
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(_) | Self::Start(StartError::Config(_)) => ExitCode::from(2),
@@ -114,7 +114,7 @@ async fn serve(config: Config, program: ProgramSettings) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Where metrics are served, if they are.
+/// Listens for requests for metrics, unless that is off.
 fn listen_http(program: &ProgramSettings) -> Result<Option<(SocketAddr, TcpListener)>, Failure> {
     let Some(port) = program.http_port.0 else {
         return Ok(None);
@@ -147,12 +147,13 @@ fn start_log(level: LogLevel, format: LogFormat) {
     }
 }
 
-/// Writes a line; a reader that is gone is no reason to stop.
+/// Writes a line, and ignores that nobody may read it any more.
 fn say(mut to: impl Write, line: &str) {
     let _ = writeln!(to, "{line}");
 }
 
-/// Each player and each relay is a descriptor, and systems start with 1,024.
+/// Raises the limit of descriptors as far as the system allows: each player and each relay needs
+/// one, and systems start with 1,024.
 #[cfg(unix)]
 fn raise_descriptor_limit(config: &Config) {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -175,6 +176,6 @@ fn raise_descriptor_limit(config: &Config) {
     }
 }
 
-/// Windows has no such limit.
+/// Does nothing: Windows has no such limit.
 #[cfg(not(unix))]
 fn raise_descriptor_limit(_config: &Config) {}

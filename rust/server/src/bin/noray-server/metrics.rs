@@ -1,5 +1,4 @@
-//! What the server counted, in Prometheus' text form: under the public server's names, and ours
-//! beside them.
+//! Writes the metrics as Prometheus text, with the public server's names and our own.
 
 use noray_server::{Histogram, Metrics};
 use prometheus::{
@@ -7,17 +6,20 @@ use prometheus::{
     proto::{Bucket, Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType},
 };
 
-/// All that is known at the moment, and what the system knows of this process.
+/// Returns the server's metrics, and what the system tells of this process, as text.
+///
+/// # Errors
+/// Prometheus' encoder refuses a metric.
 pub(crate) fn to_text(metrics: &Metrics, serving: bool) -> Result<String, prometheus::Error> {
     let mut families = Vec::new();
     public_servers(metrics, &mut families);
     our_own(metrics, serving, &mut families);
-    // Processor time, memory and descriptors, under the names that the public server has as well.
+    // Processor time, memory and descriptors; the public server has the same names.
     families.extend(prometheus::gather());
     TextEncoder::new().encode_to_string(&families)
 }
 
-/// The public server's, by its names.
+/// Adds the public server's metrics.
 fn public_servers(metrics: &Metrics, to: &mut Vec<MetricFamily>) {
     let commands = metrics.commands.iter();
     to.push(family(
@@ -85,7 +87,7 @@ fn public_servers(metrics: &Metrics, to: &mut Vec<MetricFamily>) {
     ]);
 }
 
-/// What the public server does not tell.
+/// Adds the metrics that the public server does not have.
 fn our_own(metrics: &Metrics, serving: bool, to: &mut Vec<MetricFamily>) {
     to.extend([
         family(
@@ -183,7 +185,7 @@ fn counter(labels: &[(&str, &str)], value: u64) -> Metric {
 
 fn histogram(labels: &[(&str, &str)], values: &Histogram) -> Metric {
     let mut below = 0;
-    let buckets = values.groups.iter().map(|(bound, count)| {
+    let buckets = values.buckets.iter().map(|(bound, count)| {
         below += count;
         let mut bucket = Bucket::default();
         bucket.set_upper_bound(*bound);

@@ -1,4 +1,4 @@
-//! Asks a running server for its health, as container engines want it.
+//! `--probe`: asks a running server for its health, for container engines.
 
 use std::{
     io::{self, Read, Write},
@@ -8,10 +8,10 @@ use std::{
 
 use crate::{http::HEALTH, settings::ProgramSettings};
 
-/// How long each step may take: a server on this machine answers in milliseconds.
+/// The limit for each step. A server on this machine answers in milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Why players cannot come, as far as can be told from here.
+/// Why the server does not seem to serve.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProbeError {
     #[error("the server has no port to ask (NORAY_HTTP_PORT)")]
@@ -25,7 +25,10 @@ pub(crate) enum ProbeError {
     NotServing(String),
 }
 
-/// Asks the server with these settings on this machine.
+/// Asks the server that runs on this machine with these settings.
+///
+/// # Errors
+/// See [`ProbeError`].
 pub(crate) fn probe(settings: &ProgramSettings) -> Result<(), ProbeError> {
     let port = settings.http_port.0.filter(|port| *port != 0);
     let address = SocketAddr::new(here(settings.http_host), port.ok_or(ProbeError::NoPort)?);
@@ -45,12 +48,12 @@ fn ask(address: SocketAddr) -> io::Result<String> {
     stream.set_write_timeout(Some(TIMEOUT))?;
     stream.write_all(format!("GET {HEALTH} HTTP/1.0\r\n\r\n").as_bytes())?;
     let mut answer = Vec::new();
-    // Whatever answers there, it is not read for ever.
+    // Something else may answer there, without end.
     stream.take(4096).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// Where a server that listens there is found from this machine.
+/// Returns the address at which this machine finds a server that listens on `host`.
 fn here(host: IpAddr) -> IpAddr {
     match host {
         IpAddr::V4(host) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

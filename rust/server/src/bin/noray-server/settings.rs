@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use noray_server::{
     Config, defaults,
-    values::{TimeSpan, ValueError, host, port},
+    setting_values::{TimeSpan, ValueError, host, port},
 };
 
 /// Every setting.

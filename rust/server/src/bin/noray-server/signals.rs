@@ -1,4 +1,4 @@
-//! Being asked to stop.
+//! Requests to stop: signals, and Windows' counterparts.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use tokio::signal::windows::{
     CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
 };
 
-/// Everything by which somebody asks the server to stop.
+/// All ways to ask the program to stop.
 #[derive(Debug)]
 pub(crate) struct StopRequests {
     #[cfg(unix)]
@@ -28,10 +28,10 @@ pub(crate) struct StopRequests {
 
 #[cfg(unix)]
 impl StopRequests {
-    /// From now on, no request ends the process by itself.
+    /// Starts to listen for requests, which from now on do not end the process by themselves.
     ///
     /// # Errors
-    /// The system does not allow it.
+    /// The system refuses.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -39,7 +39,7 @@ impl StopRequests {
         })
     }
 
-    /// Completes with the next request: Ctrl-C, or SIGTERM.
+    /// Waits for the next request: Ctrl-C or SIGTERM.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -50,11 +50,11 @@ impl StopRequests {
 
 #[cfg(windows)]
 impl StopRequests {
-    /// From now on, no request ends the process by itself.
+    /// Starts to listen for requests, which from now on do not end the process by themselves.
     ///
     /// # Errors
-    /// The system does not allow it.
-    pub fn new() -> io::Result<Self> {
+    /// The system refuses.
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             c: ctrl_c()?,
             pause: ctrl_break()?,
@@ -63,9 +63,8 @@ impl StopRequests {
         })
     }
 
-    /// Completes with the next request: Ctrl-C or Ctrl-Break, a closed console, or Windows'
-    /// shutdown.
-    pub async fn next(&mut self) {
+    /// Waits for the next request: Ctrl-C, Ctrl-Break, a closed console, or Windows' shutdown.
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.c.recv() => {}
             _ = self.pause.recv() => {}

@@ -1,7 +1,7 @@
-//! The relays' sockets: one task for each open relay port.
+//! The relays' sockets, with one task for each open port.
 //!
-//! What goes where is decided by `noray-protocol`'s [`RelayTable`]; here are its ports,
-//! bound when a relay opens and closed when it expires.
+//! [`RelayTable`] decides what goes where; this file binds a port when a relay opens, and closes it
+//! when the relay expires.
 
 use std::{
     io,
@@ -23,7 +23,7 @@ use crate::{
     counters::Counters,
     defaults::{BATCHES_PER_TURN, PORT_CLOSE_WAIT, PORT_RETRY, RECEIVE_PAUSE, RELAY_BUFFER},
     sockets::{bind_udp, enlarge_receive_buffer},
-    timing,
+    standstill,
 };
 
 /// All relays of a server.
@@ -33,19 +33,19 @@ pub(crate) struct Relays {
     runtime: Handle,
     tasks: TaskTracker,
     stop: CancellationToken,
-    /// No more relays are opened.
+    /// Cancelled when no more relays may open.
     drain: CancellationToken,
     counters: Arc<Counters>,
-    /// Made with the first relay.
+    /// Created with the first relay.
     batching: OnceLock<Arc<Batching>>,
-    /// Locked when relays open, close and move, never for a packet.
+    /// Locked when relays open, close or learn an address, never for a packet.
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
     table: RelayTable<RelaySocket>,
-    /// Ports could not be bound for lack of descriptors or memory, and this was logged.
+    /// Descriptors or memory ran out, and the log says so.
     is_short: bool,
 }
 
@@ -59,7 +59,8 @@ struct RelaySocket {
 type Relay = noray_protocol::server::relay_table::Relay<RelaySocket>;
 
 impl Relays {
-    /// No relays yet. Tasks run on `runtime`, counted by `tasks`, until `stop`.
+    /// Returns an empty set of relays, whose tasks run on `runtime` until `stop` and are among
+    /// `tasks`.
     pub(crate) fn new(
         config: &Config,
         runtime: Handle,
@@ -85,16 +86,17 @@ impl Relays {
         }
     }
 
-    /// The ports that stand for two players, opened where there is none, and linked.
+    /// Opens relays for two players, where they have none, and links them. Returns the ports that
+    /// stand for the players.
     ///
     /// # Errors
-    /// See [`OpenError`]; then neither has a new one.
+    /// See [`OpenError`]; no relay was opened then.
     pub(crate) async fn open_pair(
         self: &Arc<Self>,
         players: [PlayerId; 2],
     ) -> Result<[u16; 2], OpenError> {
         match self.try_open_pair(players) {
-            // Relays may be idle that nobody has closed yet.
+            // Some relays may be idle and not closed yet.
             Err(OpenError::Full) if self.expire() > 0 => {
                 tokio::time::sleep(PORT_CLOSE_WAIT).await;
                 self.try_open_pair(players)
@@ -130,7 +132,7 @@ impl Relays {
         Ok(ports)
     }
 
-    /// The port of a player's relay; a new one is added to `opened`.
+    /// Returns the port of a player's relay, and adds it to `opened` if it is new.
     fn open(
         self: &Arc<Self>,
         state: &mut State,
@@ -199,7 +201,7 @@ impl Relays {
         state.table.register(player, registered, Instant::now());
     }
 
-    /// Notes that players are gone from the server.
+    /// Notes that players have left the server.
     pub(crate) fn disown(&self, players: &[PlayerId]) {
         let mut state = self.state();
         for player in players {
@@ -207,18 +209,18 @@ impl Relays {
         }
     }
 
-    /// Closes idle relays again and again, until the server stops.
+    /// Closes idle relays once every `interval`, until the server stops.
     pub(crate) async fn expire_regularly(self: Arc<Self>, interval: Duration) {
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => break,
-                () = timing::sleep(interval) => {}
+                () = standstill::sleep(interval) => {}
             }
             self.expire();
         }
     }
 
-    /// Closes idle relays and says how many there were.
+    /// Closes idle relays and returns their number.
     fn expire(&self) -> usize {
         let mut state = self.state();
         let expired = state.table.expire(Instant::now());
@@ -232,7 +234,7 @@ impl Relays {
         expired.len()
     }
 
-    /// Forwards what comes to a relay's port, until it is closed.
+    /// Forwards what comes to a relay's port, until the relay closes.
     async fn run(self: Arc<Self>, relay: Arc<Relay>) {
         let port = relay.port();
         let RelaySocket { socket, closed, .. } = relay.socket();
@@ -254,7 +256,7 @@ impl Relays {
                 }
             }
         }
-        // A packet may be leaving through it on another thread.
+        // Another thread may be sending a packet through this relay's socket.
         let mut relay = relay;
         while let Err(in_use) = Arc::try_unwrap(relay) {
             if self.stop.is_cancelled() {
@@ -283,8 +285,8 @@ fn close(state: &mut State, port: u16) {
     }
 }
 
-/// Forwards packets that are there already, but not so many that others wait; `true`
-/// when there may be more.
+/// Forwards packets that are there, but not so many that other tasks wait. Returns `true` if there
+/// may be more.
 fn forward_some(relay: &Relay, counters: &Counters) -> io::Result<bool> {
     let RelaySocket {
         socket, batching, ..
@@ -294,7 +296,7 @@ fn forward_some(relay: &Relay, counters: &Counters) -> io::Result<bool> {
         match more {
             Ok(true) => {}
             Ok(false) => return Ok(false),
-            // Windows tells here that an earlier packet found nobody.
+            // Windows reports here that an earlier packet reached nobody.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
             Err(error) => return Err(error),
         }
@@ -327,7 +329,7 @@ fn forward(relay: &Relay, run: &Run<'_>, counters: &Counters) {
     }
 }
 
-/// Whether another port may do where this one did not.
+/// Returns whether another port may work where this one did not.
 fn is_ports_fault(error: &io::Error) -> bool {
     matches!(
         error.kind(),

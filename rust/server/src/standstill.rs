@@ -1,4 +1,4 @@
-//! Time that is over only when players had their chance.
+//! Time-outs that give players their chance after the whole process stood still.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::defaults::STANDSTILL;
 
-/// Returns after `time`. When the whole process stood still meanwhile, a moment later: what players
-/// sent or took in that time is only noticed now.
+/// Waits for `time`. If the whole process stood still meanwhile, waits for a moment more: only now
+/// does the server notice what players sent or read in that time.
 pub(crate) async fn sleep(time: Duration) {
     let began = Instant::now();
     tokio::time::sleep(time).await;
