@@ -63,7 +63,7 @@ func _refresh() -> void:
 	if session.is_host:
 		_oid_field.text = Noray.oid
 		_copy_button.disabled = not session.is_open()
-		_invitation_hint.text = "Others join with this OpenID." if session.is_open() \
+		_invitation_hint.text = "Others join with this ID." if session.is_open() \
 				else "Nobody new can join until the noray server is back."
 	_count_label.text = "Players %d / %d" % [arena.players().size(), NoraySession.MAX_PLAYERS]
 
