@@ -12,14 +12,14 @@ use crate::{
 pub enum Outcome {
     /// Both sides know that both directions work.
     Connected,
-    /// Packets came in, but the other side never confirmed to have received any:
-    /// connecting is still worth a try.
+    /// Datagrams came in, but the other side never confirmed that it received any: connecting is still
+    /// worth a try.
     Unconfirmed,
     /// Nothing came in, or the other side never finished.
     TimedOut,
 }
 
-/// What to do now.
+/// What a handshake does next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Step {
     /// The datagram to send, and how many times.
@@ -30,8 +30,8 @@ pub struct Step {
     pub outcome: Option<Outcome>,
 }
 
-/// When to repeat a packet and when to give up. Compares spans: a deadline so far
-/// away that no `Instant` can name it is never reached.
+/// When to repeat a datagram, and when to give up. Compares durations: a deadline so far away that no
+/// `Instant` can name it is never reached.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     begin: Instant,
@@ -78,23 +78,22 @@ impl Pace {
 
 /// One side of a handshake that can read as well as write.
 ///
-/// Hand it the target's packets with [`Self::receive`], then do what
-/// [`Self::step`] says; as often as possible, since each look that brings news is
-/// answered at once.
+/// Pass it the target's datagrams with [`Self::receive`], then do what [`Self::step`] says. Do so often:
+/// news is answered with the next step.
 #[derive(Debug)]
 pub struct Handshake {
     pace: Pace,
     status: Status,
     heard: Option<Status>,
-    /// The other side said once that it is duplex; an older packet that comes
-    /// late does not take that back.
+    /// The other side once said that it is duplex; an older datagram that arrives late does not take
+    /// that back.
     heard_duplex: bool,
     news: bool,
 }
 
 impl Handshake {
-    /// Begins at `now` and gives up after `timeout`; without news a packet is
-    /// repeated each `interval`.
+    /// Begins a handshake at `now` that gives up after `timeout`. Without news, a datagram is repeated
+    /// every `interval`.
     #[must_use]
     pub fn new(now: Instant, timeout: Duration, interval: Duration) -> Self {
         Self {
@@ -106,8 +105,8 @@ impl Handshake {
         }
     }
 
-    /// Takes a packet that came from the target. One that is no handshake packet
-    /// still proves that the way in is open.
+    /// Takes a datagram from the target. Even one that is not a handshake's proves that datagrams come
+    /// in.
     pub fn receive(&mut self, packet: &[u8]) {
         let heard = Status::parse(packet).unwrap_or_default();
         let status = Status {
@@ -120,7 +119,7 @@ impl Handshake {
         self.heard_duplex |= heard.duplex;
     }
 
-    /// What to send at `now`, and whether the handshake has ended.
+    /// Returns what to send at `now`, and whether the handshake has ended.
     pub fn step(&mut self, now: Instant) -> Step {
         let finished = self.status.duplex && self.heard_duplex;
         let due = self.pace.due(now) | std::mem::take(&mut self.news);
@@ -147,14 +146,14 @@ impl Handshake {
     }
 }
 
-/// The side of a handshake that cannot read, since its socket is an ENet host's.
+/// The side of a handshake that cannot read, because its socket belongs to an ENet host.
 #[derive(Debug)]
 pub struct BlindHandshake {
     pace: Pace,
 }
 
 impl BlindHandshake {
-    /// Begins at `now` and ends after `timeout`; a packet goes out each `interval`, the
+    /// Begins a handshake at `now` that ends after `timeout`. A datagram goes out every `interval`, the
     /// first few sooner.
     #[must_use]
     pub fn new(now: Instant, timeout: Duration, interval: Duration) -> Self {
@@ -163,8 +162,8 @@ impl BlindHandshake {
         }
     }
 
-    /// What to send at `now`. Ends [`Outcome::Connected`] when `connected`, which
-    /// ENet alone can tell, else [`Outcome::Unconfirmed`] when the time is over.
+    /// Returns what to send at `now`. Ends with [`Outcome::Connected`] when `connected`, which only ENet
+    /// can tell, or with [`Outcome::Unconfirmed`] when the time is over.
     pub fn step(&mut self, now: Instant, connected: bool) -> Step {
         let outcome = if connected {
             Some(Outcome::Connected)

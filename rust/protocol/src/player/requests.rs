@@ -1,26 +1,23 @@
-//! Which `connect` is answered by which line, and which by none.
+//! Which line answers which `connect` request, and which requests are not answered at all.
 //!
-//! A server of generation 1 answers a refused `connect` with silence, but it
-//! answers `echo` in order. So each request goes out between two fences, in one
-//! write: `echo 1`, `connect …`, `echo 2`. It handles a `connect` before it reads
-//! on: with no address between the fences, none will come. A `connect-relay` is
-//! answered in a later turn of its event loop, behind the second fence of the
-//! same write; a third fence, sent when the second one came back, is read after
-//! that turn. The next `connect-relay` goes out behind that third fence: of two in
-//! one write, the server does not tell whose port it sends.
+//! A server of generation 1 answers a refused `connect` with silence, but it answers `echo` in order.
+//! So each request goes out between two fences, in one write: `echo 1`, `connect …`, `echo 2`. The
+//! server handles a `connect` before it reads on: if no address comes between the fences, none will. It
+//! answers a `connect-relay` in a later turn of its event loop, behind the second fence of the same
+//! write; a third fence, sent when the second has come back, is read after that turn. The next
+//! `connect-relay` goes out behind that third fence: of two in one write, the server does not tell
+//! whose port it sends.
 //!
-//! A server that greets (generation 2, and our own) says no by itself. Generation
-//! 2 does not tell to whom, and tells its refusals of one write behind its
-//! answers; so of each kind one request goes out at a time. A refusal belongs to
-//! the request whose OpenID is in its text, or else to the one that is out.
+//! A server that greets (generation 2, and our own) refuses in words. Generation 2 does not tell which
+//! request it refuses, and sends its refusals of one write behind its answers; so only one request of
+//! each kind is out at a time. A refusal belongs to the request whose OpenID is in its text, or else to
+//! the one that is out.
 //!
-//! Other players' connects look like answers. One that comes
-//! - between the fences of a request that fails (for `connect-relay` within about
-//!   one round trip, for `connect` only if the network cut the write in two) hides
-//!   that failure;
-//! - on generation 2, while several requests of one kind wait, can put a refusal
-//!   that names no OpenID down to the wrong one of them: one failure still, with
-//!   the server's text.
+//! An announcement that another player requested looks like an answer. One that arrives
+//! - between the fences of a request that fails (for `connect-relay` within about one round trip, for
+//!   `connect` only if the network cut the write in two) hides that failure;
+//! - on generation 2, while several requests of one kind wait, can attribute a refusal without an
+//!   OpenID to the wrong one of them: still one failure, with the server's text.
 //!
 //! Only the second makes a failure of a request that was answered.
 
@@ -37,25 +34,25 @@ use crate::{
     },
 };
 
-/// What the texts of our fences begin with.
+/// The start of our fences' texts.
 const FENCE: &str = "noray-godot-";
 
-/// Why a connect request came to nothing.
+/// Why a connect request failed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The server named its reason.
     #[error("the server refused: {1}")]
     Refused(RefusalReason, String),
-    /// The server answered with a text in place of an address.
+    /// The server answered with a text instead of an address.
     #[error("the server refused: {0}")]
     ServerText(String),
-    /// The server is certain not to answer.
+    /// The server will certainly not answer.
     #[error(
         "the server does not connect: no player with this OpenID is connected, \
          or one of the two has not registered its remote address"
     )]
     NoAnswer,
-    /// Too many requests wait for an answer already; this one was not sent.
+    /// Too many requests already wait for an answer; this one was not sent.
     #[error("{MAX_REQUESTS_IN_FLIGHT} connects wait for an answer already")]
     TooMany,
     /// The connection ended before an answer came.
@@ -66,25 +63,25 @@ pub enum ConnectError {
     TimedOut(Duration),
 }
 
-/// A connect request that came to nothing.
+/// A connect request that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConnectFailure {
-    /// What was asked for.
+    /// What was requested.
     pub kind: ConnectKind,
-    /// Who was asked for; empty when the server did not say and nothing was open.
+    /// The host's OpenID; empty if the server did not say it and no request was open.
     pub oid: String,
     /// Why it failed.
     pub error: ConnectError,
 }
 
-/// What a line from the server meant for the open requests.
+/// What a line from the server means for the open requests.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reaction {
     /// The line answered one of our fences: the game must not see it.
     pub internal: bool,
     /// Text to send to the server.
     pub send: Option<String>,
-    /// A request that came to nothing.
+    /// A request that failed.
     pub failure: Option<ConnectFailure>,
 }
 
@@ -93,8 +90,7 @@ struct Request {
     kind: ConnectKind,
     oid: OpenId,
     deadline: Instant,
-    /// Goes out later than it is asked for: its time begins when `deadline` is
-    /// over.
+    /// Whether the request is sent later than it was made: its time begins when `deadline` is over.
     late: bool,
     answered: bool,
     stage: Stage,
@@ -103,13 +99,13 @@ struct Request {
 /// How far a request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
-    /// Not sent: the one before it has to come first.
+    /// Not sent: an earlier request has to be answered first.
     Queued,
     /// Sent without fences.
     Unfenced,
-    /// Sent between fences, and none has come back.
+    /// Sent between fences, none of which has come back.
     Sent { before: u64, after: u64 },
-    /// The first fence came back: lines from here on can be the answer.
+    /// The first fence came back: lines from now on can be the answer.
     Open { after: u64 },
     /// The second fence came back, and a third one was sent.
     Closing { after: u64 },
@@ -124,12 +120,12 @@ impl Request {
         }
     }
 
-    /// Whether a line that comes now can speak of it.
+    /// Whether a line that comes now can be about this request.
     fn may_hear(&self, kind: ConnectKind) -> bool {
         self.kind == kind && self.stage != Stage::Queued
     }
 
-    /// Whether the next one of its kind has to wait.
+    /// Whether the next request of its kind has to wait.
     fn blocks(&self) -> bool {
         match self.stage {
             Stage::Queued => true,
@@ -145,19 +141,19 @@ impl Request {
 pub struct Requests {
     timeout: Duration,
     greeted: bool,
-    /// The server let a request's time run out, and answered nothing since that
-    /// proves that it answers: nobody waits for another one.
+    /// Whether the server let a request time out, and has sent nothing since that proves that it
+    /// answers: then no request waits for another.
     silent: bool,
     last_fence: u64,
-    /// In the order in which they were asked for.
+    /// In the order in which they were made.
     open: VecDeque<Request>,
-    /// What [`Self::expire`] let go.
+    /// What [`Self::expire`] allowed to be sent.
     unsent: String,
 }
 
 impl Requests {
-    /// Nothing asked yet; a server that answers neither requests nor fences is
-    /// waited for during `timeout`.
+    /// Returns an empty list of requests. A server that answers neither requests nor fences gets
+    /// `timeout`.
     #[must_use]
     pub fn new(timeout: Duration) -> Self {
         Self {
@@ -170,18 +166,17 @@ impl Requests {
         }
     }
 
-    /// Whether the server greeted, and so tells its refusals by itself.
+    /// Whether the server greeted, and so refuses in words.
     #[must_use]
     pub fn greeted(&self) -> bool {
         self.greeted
     }
 
-    /// Opens a request; what to send is given, complete with its line ends. Empty
-    /// when the request has to wait for one before it: then a [`Reaction`] or
-    /// [`Self::unsent`] gives it later.
+    /// Opens a request. Returns what to send, with its line ends: nothing if the request has to wait for
+    /// an earlier one. Then a [`Reaction`] or [`Self::unsent`] returns it later.
     ///
     /// # Errors
-    /// [`ConnectError::TooMany`]; nothing is to be sent then.
+    /// [`ConnectError::TooMany`]; then nothing is to be sent.
     pub fn request(
         &mut self,
         now: Instant,
@@ -207,7 +202,7 @@ impl Requests {
         Ok(text)
     }
 
-    /// Takes each line that came from the server, in order.
+    /// Takes each line from the server, in order.
     pub fn receive(&mut self, command: &ServerCommand) -> Reaction {
         let mut reaction = Reaction::default();
         let mut send = String::new();
@@ -256,8 +251,8 @@ impl Requests {
         reaction
     }
 
-    /// The requests whose time is over at `now`. Others that waited for them go
-    /// out: send what [`Self::unsent`] gives.
+    /// Ends and returns the requests whose time is over at `now`. Requests that waited for them can now be
+    /// sent: send what [`Self::unsent`] returns.
     pub fn expire(&mut self, now: Instant) -> Vec<ConnectFailure> {
         let mut failures = Vec::new();
         self.open.retain(|request| {
@@ -281,13 +276,13 @@ impl Requests {
         failures
     }
 
-    /// What is to be sent after [`Self::expire`]; the next [`Reaction`] has it too
-    /// when nobody asks here.
+    /// Returns what is to be sent after [`Self::expire`]. If it is not taken here, it is part of the next
+    /// [`Reaction`].
     pub fn unsent(&mut self) -> Option<String> {
         Some(std::mem::take(&mut self.unsent)).filter(|text| !text.is_empty())
     }
 
-    /// When [`Self::expire`] has something to do; `None` with nothing open.
+    /// Returns when [`Self::expire`] has something to do, or `None` if no request is open.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let sent = |request: &&Request| request.stage != Stage::Queued;
@@ -295,7 +290,7 @@ impl Requests {
         sent.map(|request| request.deadline).min()
     }
 
-    /// Ends all requests, since the connection has ended.
+    /// Ends and returns all requests, because the connection has ended.
     pub fn abandon(&mut self) -> Vec<ConnectFailure> {
         self.unsent.clear();
         self.open
@@ -305,8 +300,8 @@ impl Requests {
             .collect()
     }
 
-    /// Makes room for one more, at the cost of one that is only kept because its
-    /// answer could have been another player's connect.
+    /// Makes room for one more request, at the cost of one that is kept only because its answer could
+    /// have been another player's connect. Returns whether there is room.
     fn has_room(&mut self) -> bool {
         if self.open.len() < MAX_REQUESTS_IN_FLIGHT {
             return true;
@@ -316,7 +311,7 @@ impl Requests {
         index.is_some_and(|index| self.open.remove(index).is_some())
     }
 
-    /// Sends the queued requests whose turn it is.
+    /// Returns the lines of the queued requests whose turn it is.
     fn send_queued(&mut self) -> String {
         let mut text = String::new();
         for kind in [ConnectKind::Nat, ConnectKind::Relay] {
@@ -345,7 +340,7 @@ impl Requests {
         format!("{}{line}\n{}", fence_line(before), fence_line(after))
     }
 
-    /// From here on the server says no by itself.
+    /// Notes that the server greeted: from now on it refuses in words.
     fn greet(&mut self) {
         self.greeted = true;
         for request in &mut self.open {
@@ -355,9 +350,8 @@ impl Requests {
         }
     }
 
-    /// An address or port came: it answers the oldest request that it can belong
-    /// to (if that one's first fence comes yet, it did not), or it is another
-    /// player's wish to connect.
+    /// Takes an address or port. It answers the oldest request that it can belong to (unless that
+    /// request's first fence comes later), or another player requested it.
     fn answer(&mut self, kind: ConnectKind) {
         self.silent &= !self.greeted;
         let answered = self
@@ -369,15 +363,15 @@ impl Requests {
         }
     }
 
-    /// Gives a further fence to send, or the failure of the request behind which
-    /// this one stood.
+    /// Takes one of our fences. Returns a further fence to send, or sets the failure of the request that
+    /// this fence closed.
     fn receive_fence(&mut self, fence: u64, failure: &mut Option<ConnectFailure>) -> String {
         self.silent = false;
         for (index, request) in self.open.iter_mut().enumerate() {
             match request.stage {
                 Stage::Sent { before, after } if before == fence => {
                     request.stage = Stage::Open { after };
-                    // What came before this fence was no answer.
+                    // What came before this fence was not the answer.
                     request.answered = false;
                 }
                 Stage::Sent { after, .. } | Stage::Open { after } if after == fence => {
@@ -398,14 +392,13 @@ impl Requests {
         String::new()
     }
 
-    /// Removes a request that can get no answer any more.
+    /// Removes a request that can no longer be answered.
     fn close(&mut self, index: usize) -> Option<ConnectFailure> {
         let request = self.open.remove(index)?;
         (!request.answered).then(|| request.failure(ConnectError::NoAnswer))
     }
 
-    /// Removes the request that a refusal without an OpenID means, and gives its
-    /// OpenID.
+    /// Removes the request that a refusal without an OpenID concerns, and returns its OpenID.
     fn take_unnamed(&mut self, kind: ConnectKind, text: &str) -> Option<String> {
         let fits = |request: &Request| request.may_hear(kind);
         let named = |request: &Request| {
@@ -415,8 +408,8 @@ impl Requests {
         self.take(named).or_else(|| self.take(fits))
     }
 
-    /// Removes a request that fits and gives its OpenID: the oldest that is not
-    /// answered, else the youngest.
+    /// Removes a request that fits and returns its OpenID: the oldest unanswered one, or else the
+    /// newest.
     fn take(&mut self, fits: impl Fn(&Request) -> bool) -> Option<String> {
         let open = |request: &Request| fits(request) && !request.answered;
         let index = self.open.iter().position(open);
@@ -430,7 +423,7 @@ fn fence_line(fence: u64) -> String {
     format!("{}\n", PlayerCommand::Echo(format!("{FENCE}{fence}")))
 }
 
-/// A time-out that is too long for an `Instant` becomes [`LONGEST_WAIT`].
+/// Returns when a time-out ends. One that is too long for an `Instant` becomes [`LONGEST_WAIT`].
 fn deadline(now: Instant, timeout: Duration) -> Instant {
     now.checked_add(timeout).unwrap_or(now + LONGEST_WAIT)
 }

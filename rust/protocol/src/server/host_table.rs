@@ -1,4 +1,4 @@
-//! Who is on a server: the players, their ids and their external addresses.
+//! Who is on a server: the players, their ids and their registered addresses.
 
 #![expect(
     clippy::disallowed_types,
@@ -16,18 +16,18 @@ use crate::wire::{
     id::{OpenId, PrivateId},
 };
 
-/// One player's connection to the server; unique as long as the server runs.
+/// A connection to the server; unique as long as the server runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ConnectionId(pub u64);
 
-/// One identity on the server, from its registration to its end; never given twice.
+/// A player on the server, from when it gets an identity until it leaves; never given twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct PlayerId(pub u64);
 
 /// Why a player gets no further identity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RegisterError {
-    /// The OpenID or the PrivateID is another player's; try with fresh ones.
+    /// The OpenID or the PrivateID belongs to another player; try fresh ones.
     #[error("the id is in use")]
     IdInUse,
     /// The connection has as many identities as one connection may have.
@@ -35,36 +35,36 @@ pub enum RegisterError {
     TooMany,
 }
 
-/// What became of a datagram that showed a PrivateID.
+/// What a datagram with a PrivateID did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AddressRegistration {
-    /// The player's external address is known from now on.
+    /// It registered the player's first address.
     First(PlayerId),
-    /// It was known already and is the same.
+    /// It repeated the registered address.
     Repeat,
-    /// It was another one; this one, proven last, is this player's from now on.
+    /// It replaced the registered address: the one that was proven last counts.
     Moved(PlayerId),
     /// No player has this PrivateID.
     UnknownPrivateId,
 }
 
-/// One of two players that are to meet.
+/// One of two players who are to be connected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Endpoint {
-    /// The identity.
+    /// The player.
     pub player: PlayerId,
-    /// Where the player is told about the other.
+    /// The connection on which the player is told of the other.
     pub connection: ConnectionId,
-    /// Its registered external address.
+    /// The player's registered address.
     pub registered: SocketAddrV4,
 }
 
-/// Two players that may be told about each other.
+/// Two players who may be told of each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Introduction {
-    /// Who asked.
+    /// The player that asked.
     pub player: Endpoint,
-    /// Who was asked for.
+    /// The host that was asked for.
     pub host: Endpoint,
 }
 
@@ -78,8 +78,8 @@ struct Player {
 
 /// The players of a server.
 ///
-/// A player lives as long as its connection. A connection that registers more
-/// than once has several players, all live; what it asks for, it asks as the first.
+/// A player lives as long as its connection. A connection that registers more than once has several
+/// players, all of them live; it makes its requests as the first one.
 #[derive(Debug)]
 pub struct HostTable<H> {
     max_per_connection: usize,
@@ -105,10 +105,10 @@ impl<H: BuildHasher> HostTable<H> {
         }
     }
 
-    /// Adds a player with ids that the caller drew at random.
+    /// Adds a player, with ids that the caller drew at random.
     ///
     /// # Errors
-    /// See [`RegisterError`]; the table is then as it was.
+    /// See [`RegisterError`]; then the table is unchanged.
     pub fn register(
         &mut self,
         connection: ConnectionId,
@@ -143,10 +143,10 @@ impl<H: BuildHasher> HostTable<H> {
         Ok(())
     }
 
-    /// Gives a player who comes back by another connection what it had, when it is still here: its
-    /// old connection is one that broke and has not been noticed. Whether it was.
+    /// Moves a player that comes back to its new connection. Returns whether the player was still here:
+    /// then its old connection broke without anybody noticing.
     ///
-    /// Its address and its relays stay its own until it registers anew.
+    /// The player keeps its address and its relay until it registers again.
     pub fn move_to(
         &mut self,
         connection: ConnectionId,
@@ -174,11 +174,10 @@ impl<H: BuildHasher> HostTable<H> {
         true
     }
 
-    /// Keeps `from` as the external address of the player with this PrivateID.
+    /// Registers `from` as the address of the player with this PrivateID.
     ///
-    /// The newest address counts, since nobody but the player knows the PrivateID: its
-    /// router may have been restarted, or its machine have changed networks. (The public
-    /// server keeps the first.)
+    /// The newest address counts, since only the player knows the PrivateID: its router may have been
+    /// restarted, or its machine may have changed networks. (The public server keeps the first one.)
     pub fn register_address(
         &mut self,
         private_id: &str,
@@ -197,11 +196,10 @@ impl<H: BuildHasher> HostTable<H> {
         }
     }
 
-    /// Whom to tell what when `connection` asks for `host`.
+    /// Returns whom to tell what when `connection` asks for `host`.
     ///
     /// # Errors
-    /// The reason to refuse; the host is checked before the player who asks, as
-    /// the public server does.
+    /// The reason to refuse. The host is checked before the player that asks, as on the public server.
     pub fn introduce(
         &self,
         connection: ConnectionId,
@@ -229,7 +227,7 @@ impl<H: BuildHasher> HostTable<H> {
         })
     }
 
-    /// Forgets all players of a connection and says which there were.
+    /// Removes all players of a connection and returns them.
     pub fn disconnect(&mut self, connection: ConnectionId) -> Vec<PlayerId> {
         let open_ids = self.by_connection.remove(&connection).unwrap_or_default();
         let players = open_ids.iter().filter_map(|open_id| {
@@ -240,7 +238,7 @@ impl<H: BuildHasher> HostTable<H> {
         players.collect()
     }
 
-    /// How many players there are.
+    /// Returns how many players there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.players.len()
@@ -288,7 +286,7 @@ mod tests {
         SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
     }
 
-    /// The same rules as a list that is searched from the front.
+    /// The same rules, as a list that is searched from the front.
     #[derive(Default)]
     struct Model {
         players: Vec<ModelPlayer>,
@@ -345,7 +343,7 @@ mod tests {
             }
         }
 
-        /// Connection and port of the host, then of the player who asks.
+        /// Returns the connection and port of the host, then of the player that asks.
         fn introduce(
             &self,
             connection: u64,
@@ -422,7 +420,7 @@ mod tests {
                 }
                 prop_assert_eq!(table.len(), model.players.len());
                 prop_assert_eq!(table.is_empty(), model.players.is_empty());
-                // Nothing may stay behind when a player is gone.
+                // Nothing may stay behind when a player has left.
                 prop_assert_eq!(table.by_private_id.len(), table.players.len());
                 prop_assert_eq!(
                     table.by_connection.values().map(Vec::len).sum::<usize>(),

@@ -1,22 +1,22 @@
-//! The datagrams with which two links check the ways between them.
+//! The datagrams with which two links check the paths between them.
 //!
 //! ```text
 //! $rwx;<50 hex digits>
 //! ```
 //!
-//! The first four bytes are a handshake datagram of [`crate::wire::handshake_status`], for the way that the
-//! datagram goes; what follows has none of its letters in it, so that a peer that knows nothing
-//! else reads it as one. It cannot be one of ENet's, which would be for a peer beyond the 1,134th
-//! and lack the proof.
+//! The first four bytes are a [handshake datagram](crate::wire::handshake_status) with the status of
+//! the path. The rest contains none of its letters, so that a peer that knows only the handshake
+//! reads the whole as one. A check cannot be mistaken for a packet of ENet's: as one, it would be for
+//! a peer beyond the 1,134th, and lack the proof.
 //!
-//! The digits stand for: version, note and way (1 byte), the session (8), a question and an answer
-//! (4 each, big endian, 0 for none), and the proof (8). A question is any number; whoever gets it
+//! The digits encode: version, note and path kind (1 byte), the session (8), a question and an answer
+//! (4 each, big endian, 0 for none), and the proof (8). A question is any number; whoever receives it
 //! sends it back as the answer, to the address that it came from. The answer proves that both
-//! directions of that way work.
+//! directions of that path work.
 //!
-//! The proof is SipHash-2-4 over all that comes before and the sender's side, keyed by the host's
-//! OpenID: only who knows that, and so may ask the server to be connected, can make one. The side
-//! keeps a datagram from being sent back to its own sender.
+//! The proof is SipHash-2-4 over everything before it and the sender's side, with the host's OpenID as
+//! the key: only those who know the OpenID, and so may ask the server to connect them, can make a
+//! proof. The side keeps a check from being sent back to its own sender.
 
 use std::{fmt, hash::Hasher};
 
@@ -33,32 +33,32 @@ pub const CHECK_LENGTH: usize = STATUS_LENGTH + 1 + 2 * BODY;
 
 /// Bytes before the proof.
 const SIGNED: usize = 17;
-/// Bytes that the digits stand for.
+/// Bytes that the digits encode.
 const BODY: usize = SIGNED + 8;
 const SEPARATOR: u8 = b';';
-/// In the upper half of the first byte. Peers of another version are peers that know the
-/// handshake alone.
+/// In the upper half of the first byte. A peer of another version counts as one that knows only the
+/// handshake.
 const VERSION: u8 = 1;
-/// Keeps keys made of OpenIDs here apart from those that another program could make of them.
+/// Tells our keys apart from those that another program could derive from OpenIDs.
 const DOMAIN: [u8; 16] = *b"noray link key 1";
 
-/// The ways between two players, the best first.
+/// The kinds of paths between two players, the best first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum PathKind {
     /// Within the local network.
     Lan,
-    /// To the address that the other player's router shows outside.
+    /// To the outside address of the peer's router.
     Direct,
     /// Through the noray server.
     Relay,
 }
 
-/// Names the meeting of a host and a joining player, whatever addresses they come from. Chosen at
-/// random by the joining player.
+/// Names a session of a host and a joining player, whatever addresses they use. The joining player
+/// chooses it at random.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct SessionId(pub [u8; 8]);
 
-/// Which end of a session.
+/// A side of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
     /// The player who hosts.
@@ -68,7 +68,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// The other end.
+    /// Returns the other side.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -78,7 +78,7 @@ impl Side {
     }
 }
 
-/// What a datagram says beyond its check.
+/// What a check says in addition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Note {
     /// Nothing.
@@ -89,12 +89,12 @@ pub enum Note {
     Bye,
 }
 
-/// The key that a host's OpenID gives.
+/// A key that is derived from a host's OpenID.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Key([u8; 16]);
 
 impl Key {
-    /// The key of the host with this OpenID.
+    /// Returns the key of the host with this OpenID.
     #[must_use]
     pub fn new(oid: &OpenId) -> Self {
         let mut hasher = SipHasher24Wide::new_with_key(&DOMAIN);
@@ -112,22 +112,22 @@ impl fmt::Debug for Key {
 /// A check, with or without a question and an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Check {
-    /// What the sender knows of the way that it sends this on.
+    /// What the sender knows of the path that it sends this on.
     pub status: Status,
     /// What else it says.
     pub note: Note,
-    /// The kind of way that the sender takes it for.
+    /// The kind of path that the sender takes it for.
     pub kind: PathKind,
     /// The session that it belongs to.
     pub session: SessionId,
-    /// To be sent back as [`Self::answer`]; 0 for none.
+    /// A number to send back as [`Self::answer`]; 0 for none.
     pub question: u32,
-    /// The question that it answers; 0 for none.
+    /// The question that this answers; 0 for none.
     pub answer: u32,
 }
 
 impl Check {
-    /// The bytes that go out.
+    /// Returns the bytes to send.
     #[must_use]
     pub fn encode(&self, key: &Key, side: Side) -> [u8; CHECK_LENGTH] {
         let mut body = [0; BODY];
@@ -147,17 +147,17 @@ impl Check {
     }
 }
 
-/// A datagram whose proof is not checked yet.
+/// A check whose proof has not been verified.
 #[derive(Clone, Copy, Debug)]
 pub struct UnprovenCheck {
-    datagram: Check,
+    check: Check,
     packet: [u8; STATUS_LENGTH],
     signed: [u8; SIGNED],
     proof: [u8; 8],
 }
 
 impl UnprovenCheck {
-    /// Reads a check; `None` when the bytes are something else, or of another version.
+    /// Reads a check. Returns `None` if the bytes are something else, or of another version.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         if bytes.len() != CHECK_LENGTH || bytes[STATUS_LENGTH] != SEPARATOR {
@@ -184,7 +184,7 @@ impl UnprovenCheck {
         let number =
             |at: usize| u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]]);
         Some(Self {
-            datagram: Check {
+            check: Check {
                 status,
                 note: Note::from_code(body[0] >> 2 & 3)?,
                 kind: PathKind::from_code(body[0] & 3)?,
@@ -198,17 +198,17 @@ impl UnprovenCheck {
         })
     }
 
-    /// The session that it claims to belong to.
+    /// Returns the session that the check claims to belong to.
     #[must_use]
     pub fn session(&self) -> SessionId {
-        self.datagram.session
+        self.check.session
     }
 
-    /// The datagram, when whoever made it knows the key and is on this side.
+    /// Returns the check if its sender knows the key and is on this side.
     #[must_use]
     pub fn prove(&self, key: &Key, side: Side) -> Option<Check> {
         let proof = prove(key, side, &self.packet, &self.signed);
-        (proof == self.proof).then_some(self.datagram)
+        (proof == self.proof).then_some(self.check)
     }
 }
 
@@ -220,7 +220,7 @@ fn prove(key: &Key, side: Side, status: &[u8; STATUS_LENGTH], signed: &[u8]) -> 
     hasher.finish().to_be_bytes()
 }
 
-/// Of the digits of a number no letter is one of the handshake's.
+/// Returns a hex digit. None of them is a letter of the handshake's.
 fn digit(value: u8) -> u8 {
     b"0123456789abcdef"[usize::from(value & 0xf)]
 }

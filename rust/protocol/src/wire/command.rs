@@ -1,4 +1,4 @@
-//! Typed commands, as the player's side and the server's side read and write them.
+//! Typed commands, as both the player and the server read and write them.
 
 use std::{
     fmt,
@@ -10,17 +10,17 @@ use crate::wire::{
     id::{OpenId, OpenIdError, PrivateId},
 };
 
-/// The two ways in which a server connects players.
+/// How a server connects two players.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ConnectKind {
-    /// `connect`: both players get each other's external address.
+    /// `connect`: each player gets the other's registered address.
     Nat,
-    /// `connect-relay`: both players get a port on the server.
+    /// `connect-relay`: each player gets a port of the server that stands for the other.
     Relay,
 }
 
 impl ConnectKind {
-    /// The command's name on the wire.
+    /// Returns the command's name on the wire.
     #[must_use]
     pub fn command(self) -> &'static str {
         match self {
@@ -36,28 +36,28 @@ impl ConnectKind {
     }
 }
 
-/// The name of our own command for an identity that shall be given back.
+/// The name of our own command that asks for an identity back.
 const RESUME: &str = "resume-host";
 
-/// What a player asks of a server.
+/// What a player tells a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PlayerCommand {
     /// `register-host`: give me an OpenID and a PrivateID.
     RegisterHost,
-    /// `resume-host <oid> <pid>`: I had this identity before my connection broke, let me have it
-    /// again. Goes out in one write with a `register-host`, which alone counts for servers that do
-    /// not know this, or will not; one that gives the identity back passes over that.
+    /// `resume-host <oid> <pid>`: give me back the identity that I had before my connection broke.
+    /// Sent in one write with a `register-host`, which is all that other servers, and one that
+    /// declines, act on; a server that gives the identity back ignores the `register-host`.
     ResumeHost(OpenId, PrivateId),
     /// `connect <oid>` or `connect-relay <oid>`.
     Connect(ConnectKind, Result<OpenId, OpenIdError>),
     /// `echo <text>`: send it back.
     Echo(String),
-    /// Anything else, which servers pass over.
+    /// Anything else, which servers ignore.
     Unknown,
 }
 
 impl PlayerCommand {
-    /// Reads a line that a player sent.
+    /// Parses a line that a player sent.
     #[must_use]
     pub fn parse(line: &str) -> Self {
         let (name, data) = line.split_once(' ').unwrap_or((line, ""));
@@ -77,7 +77,7 @@ impl PlayerCommand {
 }
 
 impl fmt::Display for PlayerCommand {
-    /// The line without its LF; never to be logged, as it can hold a PrivateID.
+    /// Writes the line without its LF. Never log it: it can contain a PrivateID.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RegisterHost => f.write_str("register-host"),
@@ -97,13 +97,13 @@ pub enum RefusalReason {
     UnknownHost,
     /// The host has not registered its remote address.
     HostUnregistered,
-    /// The asking player has not registered its remote address.
+    /// The player that asks has not registered its remote address.
     PlayerUnregistered,
-    /// The asking player has no identity: it never sent `register-host`.
+    /// The player that asks has no identity: it never sent `register-host`.
     NoIdentity,
     /// Every relay port is in use.
     RelaysFull,
-    /// The OpenID could not be read.
+    /// The OpenID is not valid.
     InvalidOpenId,
     /// The player asks too often.
     TooManyRequests,
@@ -150,13 +150,13 @@ impl RefusalReason {
         ),
     ];
 
-    /// The reason's name on the wire.
+    /// Returns the reason's name on the wire.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.entry().map_or("other", |entry| entry.1)
     }
 
-    /// The reason in words, for a player's log.
+    /// Returns the reason as a sentence for a player's log.
     #[must_use]
     pub fn sentence(self) -> &'static str {
         self.entry().map_or("the server refused", |entry| entry.2)
@@ -183,24 +183,23 @@ pub enum ServerCommand {
     SetOpenId(String),
     /// `set-pid <pid>`.
     SetPrivateId(PrivateId),
-    /// `connect <ip>:<port>`: the other player's external address.
+    /// `connect <ip>:<port>`: the other player's registered address.
     ConnectNat(SocketAddr),
-    /// `connect-relay <port>`: the port on the server that stands for the other
-    /// player.
+    /// `connect-relay <port>`: the port of the server that stands for the other player.
     ConnectRelay(u16),
-    /// A `connect` or `connect-relay` without address or port: generation 2's way
-    /// to say no, with its text.
+    /// A `connect` or `connect-relay` without an address or port: a refusal of generation 2, with its
+    /// text.
     ConnectError(ConnectKind, String),
-    /// `refused <command> <oid> <reason> <sentence>`: our own server's way to say
-    /// no, which old clients pass over.
+    /// `refused <command> <oid> <reason> <sentence>`: a refusal of our own server, which old clients
+    /// ignore.
     Refused {
-        /// What was asked for.
+        /// What was requested.
         kind: ConnectKind,
-        /// The OpenID that was asked for; empty when the server could not read it.
+        /// The OpenID that was requested; empty if the server could not read it.
         oid: String,
         /// Why it was refused.
         reason: RefusalReason,
-        /// The same in words.
+        /// The reason as a sentence.
         sentence: String,
     },
     /// `echo <text>`.
@@ -211,24 +210,24 @@ pub enum ServerCommand {
 
 /// The name of generation 2's first line.
 const GREETING: &str = "hi";
-/// The name of our own server's refusals.
+/// The name of our own server's refusal.
 const REFUSED: &str = "refused";
-/// Stands for an OpenID that could not be read.
+/// Stands for an OpenID that the server could not read.
 const NO_OPEN_ID: &str = "-";
 
-/// A line that came from a server: its name and data as text, and what they mean.
+/// A line from a server: its name and data as text, and what they mean.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerLine {
     /// The part before the first space.
     pub name: String,
-    /// The rest, its quotes and escapes resolved.
+    /// The rest, with its quotes and escapes resolved.
     pub data: String,
-    /// What it means.
+    /// What the line means.
     pub command: ServerCommand,
 }
 
 impl fmt::Debug for ServerLine {
-    /// Leaves the data out: it can be a PrivateID.
+    /// Leaves out the data, which can be a PrivateID.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerLine")
             .field("name", &self.name)
@@ -238,8 +237,8 @@ impl fmt::Debug for ServerLine {
 }
 
 impl ServerLine {
-    /// Reads a line that a server sent; `None` for an empty one and for the
-    /// requests, answers and streams of generation 2, which noray does not use.
+    /// Parses a line that a server sent. Returns `None` for an empty line, and for the requests,
+    /// answers and streams of generation 2, which noray does not use.
     #[must_use]
     pub fn parse(line: &str, framing: Framing) -> Option<Self> {
         let quoted = framing == Framing::Quoted;
@@ -247,7 +246,7 @@ impl ServerLine {
         if name.is_empty() || quoted && name.contains(['?', '.', '!', '|']) {
             return None;
         }
-        // The greeting is what tells the generation, so it comes before that is known.
+        // The greeting comes before the generation is known, which it tells.
         let data = if quoted || name == GREETING {
             unquote(data)
         } else {
@@ -282,7 +281,7 @@ impl ServerCommand {
         }
     }
 
-    /// A refusal of our own server's.
+    /// Returns a refusal of our own server.
     #[must_use]
     pub fn refusal(kind: ConnectKind, oid: Option<&OpenId>, reason: RefusalReason) -> Self {
         Self::Refused {
@@ -293,9 +292,9 @@ impl ServerCommand {
         }
     }
 
-    /// The line that a server writes, without its LF.
+    /// Returns the line that a server writes, without its LF.
     ///
-    /// Not a `Display`, which a log could call: the line can hold a PrivateID.
+    /// This is no `Display`, which a log could call: the line can contain a PrivateID.
     #[must_use]
     pub fn to_line(&self) -> String {
         match self {
@@ -303,8 +302,7 @@ impl ServerCommand {
             Self::SetOpenId(oid) => format!("set-oid {oid}"),
             Self::SetPrivateId(pid) => format!("set-pid {}", pid.reveal()),
             Self::ConnectNat(address) => {
-                // An IPv4 address in IPv6 form would be cut at its first colon by
-                // today's client.
+                // netfox.noray would cut an IPv4 address in IPv6 form at its first colon.
                 let ip = address.ip().to_canonical();
                 format!("connect {}", SocketAddr::new(ip, address.port()))
             }
@@ -326,8 +324,8 @@ impl ServerCommand {
     }
 }
 
-/// `<ip>:<port>` of one host; an IPv6 address stands in brackets or bare, as both
-/// were seen from servers.
+/// Parses `<ip>:<port>` of a single machine. An IPv6 address stands in brackets or bare: servers send
+/// both.
 fn parse_address(data: &str) -> Option<SocketAddr> {
     let (ip, port) = data.rsplit_once(':')?;
     let port = parse_port(port)?;
@@ -341,7 +339,7 @@ fn parse_address(data: &str) -> Option<SocketAddr> {
     one_host.then(|| SocketAddr::new(ip, port))
 }
 
-/// A whole number from 1 to 65535, digits only, written as a server writes it.
+/// Parses a number from 1 to 65535 as a server writes it: digits only, without leading zeros.
 fn parse_port(data: &str) -> Option<u16> {
     let plain = data.bytes().all(|byte| byte.is_ascii_digit()) && !data.starts_with('0');
     data.parse().ok().filter(|_| plain)
@@ -365,8 +363,7 @@ fn parse_refusal(data: &str) -> Option<ServerCommand> {
     })
 }
 
-/// Joins the plain and quoted chunks of generation 2's data and resolves their
-/// escapes.
+/// Joins the plain and quoted chunks of generation 2's data, and resolves their escapes.
 fn unquote(data: &str) -> String {
     if !data.contains(['"', '\\']) {
         return data.to_owned();

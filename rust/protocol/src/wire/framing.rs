@@ -1,45 +1,45 @@
-//! Bytes to lines, in the framing of both server generations.
+//! Cuts bytes into lines, in the framing of both server generations.
 
 use std::fmt;
 
 use crate::defaults::MAX_LINE;
 
-/// How a peer marks the end of a line.
+/// How a server marks the end of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Framing {
     /// Generation 1: every LF ends a line.
     #[default]
     Plain,
-    /// Generation 2 (trimsock): an LF outside double quotes ends a line, `\"` is
-    /// no quote, and a line that begins with CR announces raw bytes.
+    /// Generation 2 (trimsock): an LF outside double quotes ends a line, `\"` is not a quote, and a
+    /// line that begins with CR announces raw bytes.
     Quoted,
 }
 
-/// Why a line is missing from what a [`LineDecoder`] gives.
+/// Why a [`LineDecoder`] left out a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LineError {
-    /// The line was longer than the decoder's limit; all of it was skipped.
+    /// The line was longer than the decoder's limit, in bytes, and was skipped whole.
     #[error("a line was longer than {0} bytes and was skipped")]
     TooLong(usize),
 }
 
-/// Cuts a byte stream into lines, however the stream itself was cut.
+/// Cuts a byte stream into lines, no matter how the stream arrives in pieces.
 ///
-/// Holds an incomplete line of at most `limit` bytes and a CR. Raw frames of
-/// generation 2 are skipped. Bytes that are no UTF-8 become U+FFFD.
+/// Buffers an incomplete line of at most `limit` bytes and a CR. Skips raw frames of generation 2.
+/// Bytes that are not UTF-8 become U+FFFD.
 pub struct LineDecoder {
     framing: Framing,
     limit: usize,
     buffer: Vec<u8>,
-    /// Where the current line begins in `buffer`; what lies before was given.
+    /// Where the current line begins in `buffer`; everything before was returned.
     start: usize,
-    /// How far `buffer` was searched for the end of the line.
+    /// How far `buffer` has been searched for the end of the line.
     searched: usize,
     in_quotes: bool,
     skip: Skip,
 }
 
-/// What the decoder leaves out.
+/// What the decoder skips.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Skip {
     Nothing,
@@ -49,11 +49,11 @@ enum Skip {
     Raw(usize),
 }
 
-/// Where the end of the current line is.
+/// Where the current line ends.
 enum End {
-    /// The LF stands here.
+    /// At the LF here.
     Found(usize),
-    /// More bytes are needed.
+    /// Not known until more bytes arrive.
     Unknown,
     /// Beyond the limit.
     TooFar,
@@ -77,7 +77,7 @@ impl fmt::Debug for LineDecoder {
 }
 
 impl LineDecoder {
-    /// A decoder for lines of at most `limit` bytes, without their end.
+    /// Returns a decoder for lines of at most `limit` bytes, not counting their end.
     #[must_use]
     pub fn new(framing: Framing, limit: usize) -> Self {
         Self {
@@ -91,15 +91,14 @@ impl LineDecoder {
         }
     }
 
-    /// Changes the framing from the next line on: a server tells its generation
-    /// by its greeting.
+    /// Changes the framing from the next line on: a server's greeting tells its generation.
     pub fn set_framing(&mut self, framing: Framing) {
         self.framing = framing;
         self.begin_line(self.start);
     }
 
-    /// Takes bytes as they came; read the lines out with [`Self::next_line`]
-    /// before pushing more, so that the buffer stays bounded.
+    /// Takes bytes as they arrive. Read all lines with [`Self::next_line`] before pushing more, so that
+    /// the buffer stays bounded.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.start);
         self.searched -= self.start;
@@ -107,19 +106,18 @@ impl LineDecoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// How many bytes wait to be given as a line or to be left out.
+    /// Returns how many bytes wait to be returned as a line or to be skipped.
     #[must_use]
     pub fn buffered(&self) -> usize {
         self.buffer.len() - self.start
     }
 
-    /// The next complete line without its LF or CR LF; `None` when more bytes are
-    /// needed. Empty lines are given too.
+    /// Returns the next complete line without its LF or CR LF, or `None` when more bytes are needed.
+    /// Empty lines count.
     ///
     /// # Errors
-    /// [`LineError::TooLong`] once for each line that was skipped; the lines
-    /// behind it follow. When an unbalanced quote made it too long, those are the
-    /// lines behind its first LF.
+    /// [`LineError::TooLong`] once for each skipped line; the lines after it follow. If an unbalanced
+    /// quote made the line too long, those are the lines after its first LF.
     pub fn next_line(&mut self) -> Option<Result<String, LineError>> {
         while self.skip() {
             match self.find_end() {
@@ -144,7 +142,7 @@ impl LineDecoder {
         None
     }
 
-    /// Leaves out what is to be left out; `false` when more bytes are needed.
+    /// Skips what is to be skipped. Returns `false` when more bytes are needed.
     fn skip(&mut self) -> bool {
         loop {
             let rest = &self.buffer[self.start..];
@@ -160,7 +158,7 @@ impl LineDecoder {
                         return false;
                     }
                 },
-                // What stands between the frame and its LF proves a wrong length.
+                // Bytes between the frame and its LF prove that the length was wrong.
                 Skip::Raw(0) => self.skip = Skip::Line,
                 Skip::Raw(_) if rest.is_empty() => return false,
                 Skip::Raw(length) => {
@@ -172,15 +170,15 @@ impl LineDecoder {
         }
     }
 
-    /// Looks for the LF that ends the current line, no further than a line may
-    /// reach: else the result would depend on how the stream was cut.
+    /// Searches for the LF that ends the current line, but no further than a line may reach: otherwise
+    /// the result would depend on how the stream was cut.
     fn find_end(&mut self) -> End {
         let quoted = self.framing == Framing::Quoted;
         loop {
             let next = self.buffer.get(self.searched);
             let length = self.searched - self.start;
             if length > self.limit {
-                // Only the LF of a CR LF may still come.
+                // Only the LF of a CR LF may still follow.
                 let after_cr = length == self.limit + 1 && self.buffer[self.searched - 1] == b'\r';
                 return match next {
                     None if after_cr && !self.in_quotes => End::Unknown,
@@ -210,8 +208,8 @@ impl LineDecoder {
     }
 }
 
-/// What follows the announcement `name length` of a raw frame; nothing when the
-/// length is none.
+/// Returns what to skip after the announcement `name length` of a raw frame: nothing if the length is
+/// no number or too large.
 fn raw_frame(announcement: &[u8], limit: usize) -> Skip {
     std::str::from_utf8(announcement)
         .ok()

@@ -1,4 +1,4 @@
-//! OpenIDs, which players share, and PrivateIDs, which nobody may see.
+//! OpenIDs, which players share, and PrivateIDs, which stay secret.
 
 use std::fmt;
 
@@ -6,26 +6,25 @@ use crate::defaults::{MAX_OPEN_ID, MAX_PRIVATE_ID};
 
 /// A player's public id, opaque to everyone but the server that gave it.
 ///
-/// Any UTF-8 text of 1 to [`MAX_OPEN_ID`] bytes that a command line can carry:
-/// no white space or control characters, which would end or split the line, and
-/// no double quotes or backslashes, which make a server of generation 2 swallow
-/// the lines that follow.
+/// It is UTF-8 text of 1 to [`MAX_OPEN_ID`] bytes that a command can carry: without white space and
+/// control characters, which would end or split the line, and without double quotes and backslashes,
+/// which make a server of generation 2 swallow the lines that follow.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct OpenId(String);
 
-/// Why a text is no OpenID.
+/// Why a text is not an OpenID.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum OpenIdError {
     /// The text is empty.
     #[error("the OpenID is empty")]
     Empty,
-    /// The text has more than [`MAX_OPEN_ID`] bytes.
+    /// The text is longer than [`MAX_OPEN_ID`] bytes.
     #[error("the OpenID is longer than {MAX_OPEN_ID} bytes")]
     TooLong,
-    /// The text has white space or a line break.
+    /// The text contains white space or a line break.
     #[error("the OpenID has a space or a line break in it")]
     WhiteSpace,
-    /// The text has a character that no command line can carry.
+    /// The text contains a character that no command can carry.
     #[error("the OpenID has a character in it that no server accepts")]
     Character,
 }
@@ -49,7 +48,7 @@ impl OpenId {
         }
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -64,13 +63,13 @@ impl fmt::Display for OpenId {
 
 /// A player's secret, with which it proves its address to the registrar.
 ///
-/// Cannot be printed: its `Debug` shows no character of it.
+/// It cannot be printed: its `Debug` shows no character of it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PrivateId(String);
 
 impl PrivateId {
-    /// Takes what a server gave as PrivateID; `None` when it is empty or does
-    /// not fit a datagram.
+    /// Takes a PrivateID that a server gave. Returns `None` if it is empty or does not fit into a
+    /// datagram.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
@@ -79,7 +78,7 @@ impl PrivateId {
             .then_some(Self(text))
     }
 
-    /// The secret itself: for the registrar's datagram and the player's own game.
+    /// Returns the secret itself, for the registrar's datagram and the player's own game.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

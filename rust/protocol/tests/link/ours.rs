@@ -7,7 +7,6 @@ use std::{
 };
 
 use noray_protocol::{
-    defaults::JOIN_TIMEOUT,
     player::link::{HostConfig, JoinConfig, JoinError, Link, LinkEvent, PeerId, ServerKind},
     wire::{
         check::{Key, PathKind, SessionId},
@@ -17,6 +16,9 @@ use noray_protocol::{
 };
 
 use crate::{game::Game, server::Line};
+
+/// How long a join may take, as in the extension.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why a player sent a datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,15 +1,15 @@
-//! How much may pass in a time.
+//! How much may pass in a given time.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
-/// A rate of bytes, and how much may pass at once.
+/// A rate in bytes a second, and how much may pass at once.
 ///
-/// What passed is paid for by the time that it takes at this rate. A sender may owe up
-/// to one slice of time; who owes nothing may send a packet of any size, since a short
-/// slice would else shut out large packets for good.
+/// Bytes that passed are paid for with the time that they take at this rate. A sender may owe up to one
+/// slice of time. A sender that owes nothing may send a packet of any size: otherwise a short slice
+/// would shut out large packets for good.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
     bytes_per_second: u64,
@@ -24,8 +24,8 @@ impl Rate {
         }
     }
 
-    /// Until when all is paid for with `length` bytes more; `None` when they must not
-    /// pass. All times are nanoseconds since the same moment.
+    /// Returns until when everything is paid for with `length` bytes more, or `None` if they must not
+    /// pass. All times are in nanoseconds since the same moment.
     fn take(self, paid_at: u64, length: u64, now: u64) -> Option<u64> {
         let cost = u128::from(length) * 1_000_000_000 / u128::from(self.bytes_per_second.max(1));
         let cost = u64::try_from(cost).unwrap_or(u64::MAX);
@@ -34,10 +34,9 @@ impl Rate {
     }
 }
 
-/// What one sender has yet to pay for.
+/// What one sender still has to pay for.
 ///
-/// Who counts may have looked at the clock a while before, and others since then; the latest
-/// time is what is true.
+/// A caller may have looked at the clock a while ago, and others since then: the latest time counts.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     paid_at: u64,
@@ -59,7 +58,7 @@ impl Meter {
     }
 }
 
-/// What all senders together have yet to pay for; the latest time counts, as for [`Meter`].
+/// What all senders together still have to pay for. The latest time counts, as for [`Meter`].
 #[derive(Debug, Default)]
 pub(super) struct SharedMeter {
     paid_at: AtomicU64,
@@ -67,7 +66,7 @@ pub(super) struct SharedMeter {
 }
 
 impl SharedMeter {
-    /// Counts bytes if there is room for them.
+    /// Counts bytes if there is room for them, and returns whether there was.
     pub(super) fn try_count(&self, length: u64, rate: Rate, now: u64) -> bool {
         let mut latest = self.latest.load(Relaxed);
         if latest < now {
@@ -81,7 +80,7 @@ impl SharedMeter {
     }
 }
 
-/// A time in nanoseconds; 584 years at the most.
+/// Returns a time in nanoseconds, 584 years at most.
 pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -92,8 +91,8 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    /// A thread that was held up after it looked at the clock had its packets dropped, as if all
-    /// were over the limit.
+    /// Used to fail: a thread that was delayed after it had looked at the clock had its packets
+    /// dropped, as if all of them were over the limit.
     #[test]
     fn who_looked_at_the_clock_early_owes_nothing_for_it() {
         let rate = Rate::new(1000, Duration::from_millis(100));
@@ -103,7 +102,7 @@ mod tests {
         let shared = SharedMeter::default();
         assert!(shared.try_count(10, rate, 9 * SECOND));
         assert!(shared.try_count(10, rate, SECOND));
-        // The limit itself holds for it too.
+        // The limit itself holds for that thread too.
         for _ in 0..8 {
             meter.count(10, rate, SECOND);
             assert!(shared.try_count(10, rate, SECOND));

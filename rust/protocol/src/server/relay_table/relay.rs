@@ -1,4 +1,4 @@
-//! One open relay: what its player may send, and who may send to its player.
+//! One open relay: what its player may send, and who may send to that player.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -19,43 +19,43 @@ use super::{
 /// Where a packet goes.
 #[derive(Debug)]
 pub struct Forward<S> {
-    /// The relay that it leaves from: the sender's.
+    /// The relay that the packet leaves from: the sender's.
     pub from: Arc<Relay<S>>,
-    /// The player that it goes to.
+    /// The addresses of the player that it goes to.
     pub to: Destinations,
 }
 
-/// Why a packet goes nowhere.
+/// Why a packet is dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Dropped {
-    /// It came from nobody who was linked with the player behind the relay.
+    /// The sender is not linked with the player behind the relay.
     #[error("the sender is not linked with this relay's player")]
     UnknownSender,
-    /// The sender's relay is older than a relay may be.
+    /// The sender's relay is older than a relay may get.
     #[error("the relay's lifetime is over")]
     LifetimeOver,
     /// The sender's relay has forwarded as much as a relay may.
     #[error("the relay's traffic is used up")]
     LifetimeTrafficUsed,
-    /// The sender sends too much a second.
+    /// The sender sends too much per second.
     #[error("the relay is over its bandwidth")]
     IndividualTraffic,
-    /// All senders together send too much a second.
+    /// All senders together send too much per second.
     #[error("the server is over its bandwidth")]
     GlobalTraffic,
 }
 
 /// An open relay: the port that stands for one player, and the `S` that is bound to it.
 ///
-/// Shared by whoever receives on its port and by the relays that it is linked with;
-/// each has a lock of its own, held for look-ups, one at a time.
+/// It is shared by the task that receives on its port and the relays that it is linked with. Each relay
+/// has its own lock, held for look-ups only, one at a time.
 #[derive(Debug)]
 pub struct Relay<S> {
     port: u16,
     socket: S,
     common: Arc<Common>,
-    /// When a packet last went through, either way, or the relay was asked for; in
-    /// nanoseconds since the table's beginning.
+    /// When the relay last carried a packet, in either direction, or was requested: in nanoseconds since
+    /// the table began.
     used: AtomicU64,
     state: Mutex<State<S>>,
 }
@@ -76,8 +76,8 @@ pub(super) struct Common {
     individual: Rate,
     global: Rate,
     sent: SharedMeter,
-    /// The addresses that players proved, and how many proved each. Read for packets
-    /// from unknown addresses only.
+    /// The addresses that players proved, and how many players proved each. Read only for packets from
+    /// unknown addresses.
     registered: RwLock<BTreeMap<SocketAddrV4, usize>>,
 }
 
@@ -135,26 +135,26 @@ impl<S> Relay<S> {
         }
     }
 
-    /// The relay's port.
+    /// Returns the relay's port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What is bound to the port.
+    /// Returns what is bound to the port.
     #[must_use]
     pub fn socket(&self) -> &S {
         &self.socket
     }
 
-    /// Where a packet with `payload` bytes goes that came to this relay's port.
+    /// Returns where a packet with `payload` bytes goes that came to this relay's port.
     ///
-    /// A packet counts for its sender, headers included, when it is forwarded; a copy
-    /// of it counts for the player who gets the copies. The first packet of who owes
-    /// nothing passes whatever its size, and later ones pay for it.
+    /// A forwarded packet counts for its sender, headers included; a copy of it counts for the player
+    /// who gets the copies. The first packet of a sender that owes nothing passes whatever its size,
+    /// and later ones pay for it.
     ///
     /// # Errors
-    /// The reason to drop it; it then does not keep the relays from idling out.
+    /// The reason to drop the packet; a dropped packet does not keep the relays open.
     pub fn receive(
         &self,
         from: SocketAddrV4,
@@ -165,12 +165,12 @@ impl<S> Relay<S> {
         Ok(forward)
     }
 
-    /// Where several packets go that came from the same address, one after the other:
-    /// `count` of them, each with `payload` bytes but the `last`. Also how many of them,
-    /// from the first on; the others are dropped.
+    /// Returns where several packets go that came from one address, one after the other: `count` of
+    /// them, each with `payload` bytes except the `last`. Also returns how many are forwarded, from the
+    /// first on; the others are dropped.
     ///
     /// # Errors
-    /// As for [`Self::receive`], when none is forwarded.
+    /// As for [`Self::receive`], if none is forwarded.
     pub fn receive_run(
         &self,
         from: SocketAddrV4,
@@ -202,8 +202,8 @@ impl<S> Relay<S> {
         Ok((Forward { from: sender, to }, passed))
     }
 
-    /// Counts what this relay's player sends to another relay's, as much as may pass, and
-    /// says where that player is answered from here.
+    /// Counts as many packets as may pass of those that this relay's player sends to another relay's
+    /// player. Returns where that player is answered from here, and how many packets pass.
     fn send(
         &self,
         to: u16,
@@ -227,12 +227,12 @@ impl<S> Relay<S> {
         Ok((destinations, passed))
     }
 
-    /// The relay is in use.
+    /// Notes that the relay is in use.
     pub(super) fn touch(&self, now: Instant) {
         self.used.fetch_max(self.common.nanos(now), Relaxed);
     }
 
-    /// How long nothing went through.
+    /// Returns for how long the relay has carried nothing.
     pub(super) fn idle(&self, now: Instant) -> Duration {
         let used = self.used.load(Relaxed);
         Duration::from_nanos(self.common.nanos(now).saturating_sub(used))
@@ -242,7 +242,7 @@ impl<S> Relay<S> {
         self.state().is_over(&self.common.limits, now)
     }
 
-    /// Lets the player behind another relay send here.
+    /// Allows the player behind another relay to send here.
     pub(super) fn allow(&self, other: &Arc<Self>, registered: SocketAddrV4, now: Instant) {
         let mut state = self.state();
         state
@@ -252,7 +252,7 @@ impl<S> Relay<S> {
         state.senders.claim(other.port, now, hold);
     }
 
-    /// The link that was not used for longest, if that is the idle time or more.
+    /// Returns the link that has been unused for longest, if that is the idle time or more.
     pub(super) fn idlest_link(&self, now: Instant) -> Option<Arc<Self>> {
         let state = self.state();
         let idle = self.common.limits.idle_timeout;
@@ -269,11 +269,11 @@ impl<S> Relay<S> {
 
     pub(super) fn unlink(&self, port: u16) {
         let removed = self.state().senders.remove(port);
-        // Outside of the lock: it may be the last to hold the other relay.
+        // Outside of the lock: this may drop the other relay.
         drop(removed);
     }
 
-    /// The player behind another relay has a new registered address.
+    /// Notes that the player behind another relay has a new registered address.
     pub(super) fn relocate(&self, port: u16, registered: SocketAddrV4, now: Instant) {
         let hold = self.common.limits.address_hold;
         (self.state().senders).relocate(port, registered, now, hold);
@@ -284,7 +284,7 @@ impl<S> Relay<S> {
         self.state().senders.clear()
     }
 
-    /// The relays that this one is linked with.
+    /// Returns the relays that this one is linked with.
     pub(super) fn linked(&self) -> Vec<Arc<Self>> {
         self.state().senders.relays().cloned().collect()
     }
@@ -299,7 +299,7 @@ impl<S> State<S> {
         now.saturating_duration_since(self.opened) >= limits.max_lifetime
     }
 
-    /// Counts bytes that the relay's player sends, or that are sent twice to reach it.
+    /// Counts bytes that the relay's player sends, or copies that are sent to reach it.
     fn count(&mut self, length: u64, common: &Common, now: Instant) -> Result<(), Dropped> {
         let lifetime_traffic = self.lifetime_traffic.saturating_add(length);
         if self.is_over(&common.limits, now) {

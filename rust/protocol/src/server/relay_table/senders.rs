@@ -1,4 +1,4 @@
-//! Who may send to one relay port, and where each of them is answered.
+//! Who may send to a relay port, and where each sender is answered.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -8,16 +8,15 @@ use std::{
 
 use super::limits::RelayLimits;
 
-/// The players that were linked with the player behind one relay port, each with the
-/// addresses that its packets to this port come from.
+/// The players that are linked with the player behind one relay port, each with the addresses from which
+/// its packets to this port come.
 ///
-/// `R` is what stands for a player elsewhere: its relay.
+/// `R` is a player's own relay.
 #[derive(Debug)]
 pub(super) struct Senders<R> {
     /// By the port of the sender's own relay.
     by_port: BTreeMap<u16, Sender<R>>,
-    /// Every address that is known to be somebody's here: a registered one, or a
-    /// learned one. Holds nothing else.
+    /// Whose an address is, registered or learned. Holds nothing else.
     by_address: BTreeMap<SocketAddrV4, u16>,
     /// By registered IP address, in the order of the first request. No list is empty.
     by_ip: BTreeMap<Ipv4Addr, Vec<u16>>,
@@ -27,7 +26,7 @@ pub(super) struct Senders<R> {
 struct Sender<R> {
     relay: R,
     registered: SocketAddrV4,
-    /// When one of the two last asked for the other.
+    /// When one of the two players last asked for the other.
     asked: Instant,
     /// When something last came from the registered address.
     registered_heard: Option<Instant>,
@@ -41,18 +40,18 @@ struct Learned {
     heard: Instant,
 }
 
-/// Where a player is answered: one address, and while it is not clear which one is
-/// right, up to two more.
+/// Where a player is answered: at one address, and at up to two more while it is not clear which one is
+/// right.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Destinations {
     /// The first address.
     pub first: SocketAddrV4,
-    /// Where a copy goes.
+    /// The addresses that copies go to.
     pub copies: [Option<SocketAddrV4>; 2],
 }
 
 impl Destinations {
-    /// One address only.
+    /// Returns destinations with one address only.
     #[must_use]
     pub fn one(address: SocketAddrV4) -> Self {
         Self {
@@ -81,8 +80,7 @@ impl<R> Senders<R> {
         self.by_port.contains_key(&port)
     }
 
-    /// Lets the player with the relay on `port` send here, or notes that it was asked
-    /// for again.
+    /// Allows the player with the relay on `port` to send here, or notes that it was asked for again.
     pub(super) fn allow(&mut self, port: u16, relay: R, registered: SocketAddrV4, now: Instant) {
         match self.by_port.entry(port) {
             Entry::Occupied(mut entry) => entry.get_mut().asked = now,
@@ -99,9 +97,8 @@ impl<R> Senders<R> {
         }
     }
 
-    /// Makes the registered address of a player its own here, which another player may
-    /// have had before it: the newest one that proved it counts, unless the other one
-    /// is using it right now.
+    /// Gives a player its registered address, which another player may have had before: the one that
+    /// proved it last counts, unless the other one is using it right now.
     pub(super) fn claim(&mut self, port: u16, now: Instant, hold: Duration) {
         let Some(address) = self.by_port.get(&port).map(|sender| sender.registered) else {
             return;
@@ -118,8 +115,8 @@ impl<R> Senders<R> {
         self.by_address.insert(address, port);
     }
 
-    /// Notes a player's new registered address. Packets from the old one are still the
-    /// player's as long as they come from the same router.
+    /// Notes a player's new registered address. Packets from the old address still belong to the player
+    /// if they come from the same router.
     pub(super) fn relocate(
         &mut self,
         port: u16,
@@ -161,7 +158,7 @@ impl<R> Senders<R> {
         self.claim(port, now, hold);
     }
 
-    /// A player may no longer send here.
+    /// Forbids a player to send here, and returns its relay.
     pub(super) fn remove(&mut self, port: u16) -> Option<R> {
         let sender = self.by_port.remove(&port)?;
         self.release(sender.registered, port);
@@ -172,7 +169,7 @@ impl<R> Senders<R> {
         Some(sender.relay)
     }
 
-    /// Nobody may send here any more; who could.
+    /// Forbids everybody to send here, and returns the relays of those who could.
     pub(super) fn clear(&mut self) -> Vec<R> {
         self.by_address.clear();
         self.by_ip.clear();
@@ -180,20 +177,20 @@ impl<R> Senders<R> {
         senders.into_values().map(|sender| sender.relay).collect()
     }
 
-    /// The relays of all who may send here.
+    /// Returns the relays of all players who may send here.
     pub(super) fn relays(&self) -> impl Iterator<Item = &R> {
         self.by_port.values().map(|sender| &sender.relay)
     }
 
-    /// The player that was heard or asked for least recently, if that is `idle` ago.
+    /// Returns the player that was heard or asked for least recently, if that is `idle` ago.
     pub(super) fn idlest(&self, idle: Duration, now: Instant) -> Option<&R> {
         let used = |sender: &Sender<R>| sender.last_heard().max(Some(sender.asked));
         let idlest = self.by_port.values().min_by_key(|sender| used(sender))?;
         (!is_within(used(idlest), idle, now)).then_some(&idlest.relay)
     }
 
-    /// Whose packet it is that came from this address, which is then known. An unknown
-    /// address is somebody's only if it `may_be_learned`.
+    /// Returns the player whose packet came from this address, and learns the address. An unknown address
+    /// belongs to somebody only if it `may_be_learned`.
     pub(super) fn sender_of(
         &mut self,
         from: SocketAddrV4,
@@ -209,8 +206,7 @@ impl<R> Senders<R> {
         let sender = self.by_port.get_mut(&port)?;
         if sender.registered == from {
             sender.registered_heard = Some(now);
-            // The proven address is in use: what else was taken for this player's is
-            // somebody else's.
+            // The proven address is in use, so the learned ones belong to somebody else.
             for learned in &mut sender.learned {
                 if let Some(wrong) = learned.take() {
                     self.by_address.remove(&wrong.address);
@@ -225,7 +221,7 @@ impl<R> Senders<R> {
         Some(&sender.relay)
     }
 
-    /// Where the player with the relay on `port` is answered.
+    /// Returns where the player with the relay on `port` is answered.
     pub(super) fn destinations(
         &self,
         port: u16,
@@ -251,7 +247,7 @@ impl<R> Senders<R> {
         })
     }
 
-    /// Whose an unknown address probably is; it is then learned.
+    /// Returns whose an unknown address probably is, and learns it.
     fn guess(&mut self, from: SocketAddrV4, now: Instant, limits: &RelayLimits) -> Option<u16> {
         let ports = self.by_ip.get(from.ip())?;
         let is_only_one = ports.len() == 1;
@@ -276,7 +272,7 @@ impl<R> Senders<R> {
         self.by_address.insert(address, port);
     }
 
-    /// Forgets whose an address was, unless it is another player's.
+    /// Takes an address from a player, unless it belongs to another one.
     fn release(&mut self, address: SocketAddrV4, port: u16) {
         if self.by_address.get(&address) != Some(&port) {
             return;
@@ -307,17 +303,17 @@ impl<R> Senders<R> {
     }
 }
 
-/// How likely an unknown address is a player's; the likeliest is the least.
+/// Why an unknown address may be a player's. The likeliest reason compares as the least.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Guess {
-    /// It was just asked for, and nothing has come from it since.
+    /// The player was just asked for, and nothing has come from it since.
     Expected,
-    /// It sent until this long ago: its router gave it another port. The one that
-    /// stopped last is the likeliest.
+    /// The player stopped sending this long ago: its router gave it another port. The player that stopped
+    /// last is the likeliest.
     Moved(Duration),
-    /// It was asked for long ago, and nothing ever came from it.
+    /// The player was asked for long ago, and nothing ever came from it.
     Forgotten,
-    /// It sends from elsewhere, but there is nobody else whose it could be.
+    /// The player sends from elsewhere, but the address can be nobody else's.
     OnlyOne,
 }
 
@@ -345,7 +341,7 @@ impl<R> Sender<R> {
         self.registered_heard.max(learned)
     }
 
-    /// The address that something last came from, or the registered one.
+    /// Returns the address that something last came from, or the registered one.
     fn last_address(&self) -> SocketAddrV4 {
         let learned = self.learned.iter().flatten();
         let last = learned.max_by_key(|learned| learned.heard);
@@ -353,8 +349,8 @@ impl<R> Sender<R> {
             .map_or(self.registered, |last| last.address)
     }
 
-    /// Adds an address, and returns the one that has to give way: one that is silent,
-    /// or the newer one, so that nobody who comes later drives out who was there.
+    /// Adds an address, and returns the one that it replaces: one that is silent, or the newer one, so
+    /// that a later address never displaces an earlier one.
     fn learn(
         &mut self,
         address: SocketAddrV4,

@@ -13,14 +13,13 @@ use super::{
 };
 use crate::server::host_table::PlayerId;
 
-/// The relay that stands for a player.
+/// The relay of a player, or a port for it.
 #[derive(Debug)]
 pub enum Reservation<S> {
-    /// It is open already.
+    /// The relay is already open.
     Open(Arc<Relay<S>>),
-    /// It can be opened on this port, which must now be bound; then call
-    /// [`RelayTable::insert`], or, when it cannot be bound, [`RelayTable::set_aside`]
-    /// or [`RelayTable::give_back`].
+    /// The relay can be opened on this port, which must now be bound. Then call [`RelayTable::insert`],
+    /// or, if it cannot be bound, [`RelayTable::set_aside`] or [`RelayTable::give_back`].
     Bind(u16),
 }
 
@@ -30,32 +29,31 @@ pub enum OpenError {
     /// Every port is in use, or one of two players is linked with too many others.
     #[error("no free relay port")]
     Full,
-    /// The player has no registered address, or is gone.
+    /// The player has no registered address, or has left.
     #[error("the player has no registered address")]
     Unregistered,
 }
 
-/// The open relays of a server and the ports for more. `S` is what is bound to a port.
+/// The open relays of a server, and the ports for more. `S` is what is bound to a port.
 ///
-/// A port is free, open, set aside because another program has it, or taken: to be
-/// bound, or closed and not yet unbound. A taken one is free again once
-/// [`Self::give_back`] says so. The port that became free longest ago is used first, so
-/// that stray packets to a closed relay seldom reach the next one.
+/// A port is free, open, set aside because another program has it, or taken: to be bound, or closed and
+/// not yet unbound. [`Self::give_back`] frees a taken port. The port that became free longest ago is
+/// used first, so that stray packets to a closed relay seldom reach the next one.
 #[derive(Debug)]
 pub struct RelayTable<S> {
     common: Arc<Common>,
     open: BTreeMap<u16, Entry<S>>,
     players: BTreeMap<PlayerId, SocketAddrV4>,
     by_owner: BTreeMap<PlayerId, u16>,
-    /// Relays whose player is gone from the server, by registered address: its game may
-    /// go on, and it may come back under a new id.
+    /// Relays whose player has left the server, by registered address: its game may go on, and it may
+    /// come back under a new id.
     orphans: BTreeMap<SocketAddrV4, u16>,
     /// The port that became free longest ago comes first.
     free: VecDeque<u16>,
-    /// Ports of other programs, in the order of the time of their next try.
+    /// Ports that other programs have, by the time at which they are tried again.
     aside: VecDeque<(Instant, u16)>,
     taken: BTreeSet<u16>,
-    /// How long a port of another program's is left alone.
+    /// How long a port that another program has is left alone.
     aside_time: Duration,
 }
 
@@ -63,13 +61,13 @@ pub struct RelayTable<S> {
 struct Entry<S> {
     relay: Arc<Relay<S>>,
     registered: SocketAddrV4,
-    /// `None` when the player is gone.
+    /// `None` when the player has left.
     owner: Option<PlayerId>,
 }
 
 impl<S> RelayTable<S> {
-    /// A table without relays that may use `ports`, each once. A port that another
-    /// program has is tried again after `aside_time`.
+    /// Returns a table without relays that may use `ports`, each once. A port that another program has is
+    /// tried again after `aside_time`.
     #[must_use]
     pub fn new(ports: &[u16], limits: RelayLimits, aside_time: Duration, now: Instant) -> Self {
         let mut seen = BTreeSet::new();
@@ -87,8 +85,7 @@ impl<S> RelayTable<S> {
         }
     }
 
-    /// Notes the address that a player proved, its first or a new one. Its relay stays
-    /// open and linked.
+    /// Notes the address that a player proved, its first or a new one. Its relay stays open and linked.
     pub fn register(&mut self, player: PlayerId, registered: SocketAddrV4, now: Instant) {
         let before = self.players.insert(player, registered);
         if before == Some(registered) {
@@ -107,8 +104,8 @@ impl<S> RelayTable<S> {
         }
     }
 
-    /// The relay of a player, or a port for one. A relay that was left behind at the
-    /// player's registered address becomes the player's.
+    /// Returns the relay of a player, or a port for one. A relay that was left behind at the player's
+    /// registered address becomes the player's.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -131,8 +128,8 @@ impl<S> RelayTable<S> {
         Ok(Reservation::Bind(port))
     }
 
-    /// Opens a player's relay on a port that was reserved and is bound now; `None` when
-    /// it was not reserved, or the player has one, or is gone.
+    /// Opens a player's relay on a port that was reserved and is now bound. Returns `None` if the port
+    /// was not reserved, or the player already has a relay, or has left.
     pub fn insert(
         &mut self,
         port: u16,
@@ -157,30 +154,29 @@ impl<S> RelayTable<S> {
         Some(relay)
     }
 
-    /// Gives up a reserved port that another program has; it is left alone for a while.
-    /// Without effect on any other port.
+    /// Gives up a reserved port that another program has: it is left alone for a while. Has no effect on
+    /// other ports.
     pub fn set_aside(&mut self, port: u16, now: Instant) {
         if self.taken.remove(&port)
             && let Some(due) = now.checked_add(self.aside_time)
         {
-            // A time too far away for the clock is as good as never.
+            // A time that no clock can name is as good as never.
             self.aside.push_back((due, port));
         }
     }
 
-    /// Makes a reserved or closed port free again: it is not bound any more. Without
-    /// effect on any other port.
+    /// Frees a reserved or closed port that is no longer bound. Has no effect on other ports.
     pub fn give_back(&mut self, port: u16) {
         if self.taken.remove(&port) {
             self.free.push_back(port);
         }
     }
 
-    /// Lets two relays' players send to each other, since one asked for the other.
+    /// Lets the players of two relays send to each other, because one asked for the other.
     ///
     /// # Errors
-    /// [`OpenError::Full`] when one of them is not open, or linked with too many others
-    /// that are all in use.
+    /// [`OpenError::Full`] if one of the relays is not open, or is linked with too many others that are all
+    /// in use.
     pub fn link(&mut self, ports: [u16; 2], now: Instant) -> Result<(), OpenError> {
         let [one, other] = ports.map(|port| {
             let entry = self.open.get(&port).ok_or(OpenError::Full)?;
@@ -200,8 +196,8 @@ impl<S> RelayTable<S> {
         Ok(())
     }
 
-    /// Notes that a player is gone from the server. Its relay stays as long as it is
-    /// in use, since a game goes on without the server's other services.
+    /// Notes that a player has left the server. Its relay stays open as long as it is in use: a game goes
+    /// on without the server's other services.
     pub fn disown(&mut self, player: PlayerId) {
         if let Some(registered) = self.players.remove(&player) {
             self.common.remove_registered(registered);
@@ -214,8 +210,7 @@ impl<S> RelayTable<S> {
         }
     }
 
-    /// Closes the relay on `port`, if there is one. The port comes back into use with
-    /// [`Self::give_back`].
+    /// Closes and returns the relay on `port`, if there is one. [`Self::give_back`] then frees the port.
     pub fn close(&mut self, port: u16) -> Option<Arc<Relay<S>>> {
         let entry = self.open.remove(&port)?;
         match entry.owner {
@@ -231,8 +226,7 @@ impl<S> RelayTable<S> {
         Some(entry.relay)
     }
 
-    /// Closes every idle relay. Their ports come back into use with
-    /// [`Self::give_back`].
+    /// Closes and returns all idle relays. [`Self::give_back`] then frees their ports.
     pub fn expire(&mut self, now: Instant) -> Vec<Arc<Relay<S>>> {
         let idle_timeout = self.common.limits.idle_timeout;
         let mut idle: Vec<_> = self
@@ -241,14 +235,14 @@ impl<S> RelayTable<S> {
             .map(|entry| (entry.relay.idle(now), entry.relay.port()))
             .filter(|(idle, _)| *idle >= idle_timeout)
             .collect();
-        // The one that is idle longest becomes free first.
+        // The relay that is idle for longest becomes free first.
         idle.sort_unstable_by_key(|(idle, port)| (std::cmp::Reverse(*idle), *port));
         idle.into_iter()
             .filter_map(|(_, port)| self.close(port))
             .collect()
     }
 
-    /// How many relays are open.
+    /// Returns how many relays are open.
     #[must_use]
     pub fn len(&self) -> usize {
         self.open.len()
