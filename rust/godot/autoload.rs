@@ -1,11 +1,11 @@
-//! Games that still hold netfox.noray's autoloads, which hide our classes.
+//! Games that still have netfox.noray's autoloads, which hide our classes.
 
 use godot::{classes::ProjectSettings, global::godot_warn, obj::Singleton};
 
 /// The names that netfox.noray's plugin gives its autoloads.
 const NAMES: [&str; 2] = ["Noray", "PacketHandshake"];
 
-/// Tells once, at start-up, what to turn off.
+/// Warns once, at start-up, and names the remedy.
 pub(crate) fn warn_about_netfox() {
     let settings = ProjectSettings::singleton();
     let held: Vec<_> = NAMES

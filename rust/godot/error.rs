@@ -83,8 +83,8 @@ fn register_remote(error: &RegisterRemoteError) -> Error {
     }
 }
 
-/// `ERR_TIMEOUT` is for the time that the game allowed `host` or `join`, not for a time-out on the
-/// way.
+/// `ERR_TIMEOUT` is for the time that the game allowed `host` or `join`, so another time-out is an
+/// `ERR_CONNECTION_ERROR`.
 fn setup(error: &SetupError) -> Error {
     match error {
         SetupError::Options(_) | SetupError::ServerAddress(_) => Error::ERR_INVALID_PARAMETER,

@@ -23,7 +23,7 @@ static HAS_NEWS: AtomicBool = AtomicBool::new(false);
 
 struct Lines {
     lines: VecDeque<(Level, String)>,
-    /// Lines that found no place.
+    /// Lines that were dropped.
     lost: usize,
 }
 
@@ -31,7 +31,7 @@ fn waiting() -> MutexGuard<'static, Lines> {
     WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Begins to collect what the extension and its server trace.
+/// Begins to collect the log lines of the extension and its server.
 pub(crate) fn start() {
     let subscriber = fmt::Subscriber::builder()
         .without_time()
@@ -45,7 +45,7 @@ pub(crate) fn start() {
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// Prints what waits. Main thread only.
+/// Prints the lines that wait. Main thread only.
 pub(crate) fn flush() {
     if !HAS_NEWS.swap(false, Ordering::Acquire) {
         return;

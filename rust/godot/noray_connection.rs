@@ -15,9 +15,9 @@ use noray_protocol::wire::check::PathKind;
 use crate::class_enum::class_enum;
 
 class_enum! {
-    /// The kind of way to another player.
+    /// The kind of path to a peer.
     NorayConnection.Path {
-        /// Inside the local network.
+        /// In the local network.
         Lan as LAN = 0,
         /// Directly, through both routers.
         Direct as DIRECT = 1,
@@ -27,8 +27,8 @@ class_enum! {
 }
 
 impl From<PathKind> for Path {
-    fn from(way: PathKind) -> Self {
-        match way {
+    fn from(kind: PathKind) -> Self {
+        match kind {
             PathKind::Lan => Self::Lan,
             PathKind::Direct => Self::Direct,
             PathKind::Relay => Self::Relay,
@@ -36,19 +36,18 @@ impl From<PathKind> for Path {
     }
 }
 
-/// The connection to another player of a game that `Noray.host` or `Noray.join` began.
+/// The connection to a peer of a game that `Noray.host` or `Noray.join` began.
 ///
-/// `Noray.get_connection` gives it. Its properties are read live; when the player has gone, they
-/// keep their last values.
+/// `Noray.get_connection` returns it. Its properties are live; once the peer has gone, they keep
+/// their last values.
 #[derive(GodotClass)]
 #[class(no_init, base = RefCounted)]
 pub(crate) struct NorayConnection {
-    /// The way that the game takes now.
+    /// The path that the game takes now.
     #[var(get, no_set)]
     path: PhantomVar<Path>,
 
-    /// The IP address that the game's packets go to: the other player's, or the server's when
-    /// it relays.
+    /// The IP address that the game's packets go to: the peer's, or the server's when it relays.
     #[var(get, no_set)]
     address: PhantomVar<GString>,
 
@@ -56,37 +55,36 @@ pub(crate) struct NorayConnection {
     #[var(get, no_set)]
     port: PhantomVar<i32>,
 
-    /// The round trip in seconds, smoothed; -1 as long as it is unknown.
+    /// The smoothed round-trip time, in seconds; -1 while it is unknown.
     #[var(get, no_set)]
     round_trip: PhantomVar<f64>,
 
-    /// How much the round trip varies, in seconds: its mean deviation. -1 as long as it is
-    /// unknown.
+    /// How much the round-trip time varies, in seconds: its mean deviation. -1 while it is unknown.
     #[var(get, no_set)]
     jitter: PhantomVar<f64>,
 
-    /// The part of the last packets that was lost, from 0 to 1.
+    /// The share of the last packets that was lost, from 0 to 1.
     #[var(get, no_set)]
     loss: PhantomVar<f64>,
 
-    /// Bytes of the game that went out to the player, without UDP's own.
+    /// Bytes that the game has sent to the peer, without UDP's headers.
     #[var(get, no_set)]
     bytes_sent: PhantomVar<i64>,
 
-    /// Bytes of the game that came from the player, without UDP's own.
+    /// Bytes that the game has received from the peer, without UDP's headers.
     #[var(get, no_set)]
     bytes_received: PhantomVar<i64>,
 
-    /// Packets of the game that went out to the player.
+    /// Packets that the game has sent to the peer.
     #[var(get, no_set)]
     packets_sent: PhantomVar<i64>,
 
-    /// Packets of the game that came from the player.
+    /// Packets that the game has received from the peer.
     #[var(get, no_set)]
     packets_received: PhantomVar<i64>,
 
-    /// For how many seconds the game has taken this way: since the player came in, or since
-    /// the last `Noray.path_changed`.
+    /// How long the game has taken this path, in seconds: since the peer came in, or since the last
+    /// `Noray.path_changed`.
     #[var(get, no_set)]
     since: PhantomVar<f64>,
 
@@ -97,7 +95,7 @@ pub(crate) struct NorayConnection {
 
 #[godot_api]
 impl NorayConnection {
-    /// Whether the player is still there.
+    /// Returns whether the peer is still there.
     #[func]
     fn is_alive(&self) -> bool {
         self.snapshot().alive
@@ -166,7 +164,7 @@ impl NorayConnection {
 }
 
 impl NorayConnection {
-    /// A player's connection. `enet` is asked for what the link does not know: players with
+    /// Returns a peer's connection. `enet` is asked for what the link does not know: players with
     /// other software do not answer its checks.
     pub(crate) fn new(stats: PeerStats, enet: Option<Gd<ENetPacketPeer>>) -> Gd<Self> {
         Gd::from_init_fn(|base| Self {
@@ -191,7 +189,7 @@ impl NorayConnection {
         self.stats.snapshot()
     }
 
-    /// One of ENet's times; -1 when ENet has let go of the player.
+    /// Returns one of ENet's times, in seconds; -1 when ENet has let go of the peer.
     fn enet_seconds(&self, statistic: PeerStatistic) -> f64 {
         match &self.enet {
             Some(enet) if enet.is_active() => {

@@ -20,40 +20,40 @@ use crate::{defaults::RESTART_TIMEOUT, error, runtime};
 /// Stands for all of this machine's addresses, as in Godot's own servers.
 const ALL_ADDRESSES: &str = "*";
 
-/// A noray server inside the game: for local play, tests and dedicated hosts.
+/// A noray server inside a game, for local play, tests and dedicated hosts.
 ///
 /// ```gdscript
 /// var server := NorayServer.new()
 /// if server.start() == OK:
 ///     var err: Error = await Noray.connect_to_host("127.0.0.1", server.port)
 /// ```
-/// Players in other networks reach it only where its ports are open to them: `port` (TCP),
-/// `registrar_port` and the relay ports (UDP). Its limits and time-outs are those of the
-/// public server. It runs in the background, and stops when the last reference to it goes.
+/// Players in other networks can reach it only if its ports are open to them: `port` (TCP),
+/// `registrar_port` and the relay ports (UDP). Its limits and time-outs are those of the public
+/// server. It runs in the background, and stops when the last reference to it is gone.
 #[derive(GodotClass)]
 #[class(init, tool, base = RefCounted)]
 pub(crate) struct NorayServer {
-    /// The TCP port of the commands, which players connect to; 0 when it is not running.
+    /// The TCP port that players connect to; 0 when the server is not running.
     #[var(get, no_set)]
     port: PhantomVar<i32>,
 
-    /// The UDP port of the registrar, for `Noray.register_remote`; 0 when it is not running.
+    /// The UDP port of the registrar, for `Noray.register_remote`; 0 when the server is not running.
     #[var(get, no_set)]
     registrar_port: PhantomVar<i32>,
 
-    /// Connected players that have an OpenID.
+    /// How many connected players have an OpenID.
     #[var(get, no_set)]
     player_count: PhantomVar<i32>,
 
-    /// Open relays; each relayed player has one.
+    /// How many relays are open; each relayed player has one.
     #[var(get, no_set)]
     relay_count: PhantomVar<i32>,
 
-    /// Open connections, those without an OpenID too.
+    /// How many connections are open, including those without an OpenID.
     #[var(get, no_set)]
     connection_count: PhantomVar<i32>,
 
-    /// Why the last `start` failed, in a sentence that a log can show. Empty when it did not.
+    /// Why the last `start` failed, in a sentence that a log can show. Empty when it succeeded.
     #[var(get, no_set)]
     last_error_message: PhantomVar<GString>,
 
@@ -66,15 +66,16 @@ pub(crate) struct NorayServer {
 
 #[godot_api]
 impl NorayServer {
-    /// Starts the server: it can be connected to when this returns.
+    /// Starts the server. Players can connect once this returns.
     ///
-    /// `port` and `registrar_port` may be 0 for any free port. `relay_ports` are UDP ports, one
-    /// for each relayed player: `first-last`, single ports, or several of these with commas;
-    /// they are bound when they are needed. `bind_address` is one of this machine's IP
-    /// addresses, or `*` for all.
+    /// `port` and `registrar_port` may be 0 for any free port. `relay_ports` are UDP ports, one for
+    /// each relayed player: `first-last`, single ports, or several of these separated by commas. The
+    /// server binds them when it needs them. `bind_address` is one of this machine's IP addresses,
+    /// or `*` for all.
     ///
-    /// Gives `OK`; `ERR_ALREADY_IN_USE` when it is running, or something else has one of the
-    /// ports; `ERR_INVALID_PARAMETER`; `ERR_CANT_CREATE` when the system refuses a socket.
+    /// Returns `OK`; `ERR_ALREADY_IN_USE` when the server is running already, or another program has
+    /// one of the ports; `ERR_INVALID_PARAMETER`; `ERR_CANT_CREATE` when the system refuses a
+    /// socket.
     #[func]
     fn start(
         &mut self,
@@ -113,8 +114,8 @@ impl NorayServer {
         }
     }
 
-    /// Stops the server: all players are disconnected and all relays closed. Does nothing when
-    /// it is not running.
+    /// Stops the server: disconnects all players and closes all relays. Does nothing when the server
+    /// is not running.
     #[func]
     fn stop(&mut self) {
         if let Some(server) = self.server.take() {
@@ -123,7 +124,7 @@ impl NorayServer {
         }
     }
 
-    /// Whether the server is running.
+    /// Returns whether the server is running.
     #[func]
     fn is_running(&self) -> bool {
         self.server.is_some()

@@ -1,4 +1,4 @@
-//! The class `PacketHandshake`: the handshake over Godot's own sockets.
+//! The class `PacketHandshake`: the plain handshake over Godot's own sockets.
 
 use std::{
     cell::RefCell,
@@ -33,15 +33,15 @@ thread_local! {
     static ACTIVE: RefCell<Vec<ActiveHandshake>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Opens the way between two players: both send small packets to each other, through both
+/// Opens the path between two players: both send small packets to each other, through both
 /// routers, until each knows that the other receives them.
 ///
-/// Every method is static and awaited, and gives a Godot `Error`. `timeout` is in seconds;
-/// `frequency` is the pause between repeated packets in seconds. What comes in is looked at
-/// with each frame, and answered at once.
+/// Every method is static, must be awaited, and returns an `Error`. `timeout` is in seconds;
+/// `frequency` is the pause between repeated packets, in seconds. Each frame reads what has come
+/// in, and answers at once.
 ///
-/// A joining player calls `over_packet_peer`; a host, whose socket belongs to ENet, calls
-/// `over_enet_peer` or `over_enet`. Players with netfox.noray can be on the other side.
+/// A joining player calls `over_packet_peer`. A host, whose socket belongs to ENet, calls
+/// `over_enet_peer` or `over_enet`. The other player may use netfox.noray.
 #[derive(GodotClass)]
 #[class(no_init, base = RefCounted)]
 pub(crate) struct PacketHandshake {
@@ -50,20 +50,19 @@ pub(crate) struct PacketHandshake {
 
 #[godot_api]
 impl PacketHandshake {
-    /// Conducts the handshake over a `PacketPeerUDP` that is bound to `Noray.local_port` and
-    /// has the other player as its destination, or over any other `PacketPeer`.
+    /// Performs the handshake over a `PacketPeerUDP` that is bound to `Noray.local_port` and has the
+    /// other player as its destination, or over any other `PacketPeer`.
     ///
-    /// Gives `OK`; `ERR_BUSY` when packets came in but the other side never confirmed to have
-    /// received any, where connecting is still worth a try; `ERR_TIMEOUT`;
-    /// `ERR_CONNECTION_ERROR` when the peer is closed meanwhile; `ERR_UNCONFIGURED` when it is
-    /// not bound; `ERR_INVALID_PARAMETER` for a null peer or a time that is negative, NaN or
-    /// over a day.
+    /// Returns `OK`; `ERR_BUSY` when packets came in, but the other player never confirmed any
+    /// (connecting is still worth a try); `ERR_TIMEOUT`; `ERR_CONNECTION_ERROR` when the peer is
+    /// closed meanwhile; `ERR_UNCONFIGURED` when it is not bound; `ERR_INVALID_PARAMETER` for a null
+    /// peer, or a time that is negative, NaN or more than a day.
     ///
-    /// Packets from anyone but the target are ignored. Godot does not tell a peer's
-    /// destination: in a handler of `Noray.on_connect_nat` or `Noray.on_connect_relay` it is
-    /// the address of that signal; else, on `Noray.local_port`, any address that the server
-    /// announced; else the first that speaks the handshake. `address` and `port` name it for
-    /// certain.
+    /// Only packets from the target count. Godot does not tell the destination of a peer: in a
+    /// handler of `Noray.on_connect_nat` or `Noray.on_connect_relay`, the target is the address of
+    /// that signal; otherwise, on `Noray.local_port`, any address that the server announced;
+    /// otherwise the first sender that speaks the handshake. To be certain, name the target with
+    /// `address` and `port`.
     #[func]
     fn over_packet_peer(
         peer: Option<Gd<PacketPeer>>,
@@ -101,13 +100,13 @@ impl PacketHandshake {
         })
     }
 
-    /// Conducts a host's side of the handshake over its ENet connection, which cannot read the
-    /// other side's packets: it sends until ENet itself is connected to `address` and `port`,
-    /// or `timeout` has passed.
+    /// Performs a host's side of the handshake over its ENet connection. This cannot read the other
+    /// player's packets, so it sends until ENet itself is connected to `address` and `port`, or
+    /// `timeout` has passed.
     ///
-    /// Gives `OK` in both cases, as the way may open later; `ERR_CONNECTION_ERROR` when the
-    /// connection is destroyed; `ERR_INVALID_PARAMETER` for a null connection, what is not an
-    /// IP address, a bad port, or a time that is negative, NaN or over a day.
+    /// Returns `OK` in both cases, because the path may open later; `ERR_CONNECTION_ERROR` when the
+    /// connection is destroyed; `ERR_INVALID_PARAMETER` for a null connection, an `address` that is
+    /// not an IP address, a bad port, or a time that is negative, NaN or more than a day.
     #[func]
     fn over_enet(
         connection: Option<Gd<ENetConnection>>,
@@ -122,8 +121,8 @@ impl PacketHandshake {
         begin_blind(connection, None, &address, port, timeout, frequency)
     }
 
-    /// As `over_enet`, for an `ENetMultiplayerPeer`. Gives `ERR_CONNECTION_ERROR` when that is
-    /// not connected, or is closed meanwhile.
+    /// Like `over_enet`, for an `ENetMultiplayerPeer`. Returns `ERR_CONNECTION_ERROR` when the peer
+    /// is not connected, or is closed meanwhile.
     #[func]
     fn over_enet_peer(
         peer: Option<Gd<ENetMultiplayerPeer>>,
@@ -184,7 +183,7 @@ pub(crate) fn step_all() {
     }
 }
 
-/// Ends all handshakes, as the game quits.
+/// Ends all handshakes, because the game quits.
 pub(crate) fn abandon_all() {
     for handshake in ACTIVE.take() {
         handshake.abandon();
@@ -217,7 +216,7 @@ enum Side {
     },
 }
 
-/// What is known of a packet peer's transport.
+/// What is known of a packet peer.
 enum PeerLink {
     Udp(Gd<PacketPeerUdp>, PacketSource),
     Other,
@@ -239,7 +238,7 @@ impl ActiveHandshake {
         signal
     }
 
-    /// Reads, decides, sends; whether it has ended.
+    /// Reads, decides and sends. Returns whether the handshake has ended.
     fn step(&mut self) -> bool {
         let now = Instant::now();
         let result = match &mut self.side {
@@ -259,7 +258,7 @@ impl ActiveHandshake {
         result.is_some()
     }
 
-    /// Gives up, as the game quits.
+    /// Gives up, because the game quits.
     fn abandon(mut self) {
         self.result = Error::ERR_CONNECTION_ERROR;
         self.end();
@@ -344,7 +343,7 @@ fn step_enet(
     outcome.map(|_| Error::OK)
 }
 
-/// Whether ENet itself says that it is connected to `target`.
+/// Returns whether ENet itself says that it is connected to `target`.
 fn is_connected_to(connection: &mut Gd<ENetConnection>, target: SocketAddr) -> bool {
     connection.get_peers().iter_shared().any(|peer| {
         let peer: Gd<ENetPacketPeer> = peer;
@@ -358,7 +357,7 @@ fn is_open(udp: &Gd<PacketPeerUdp>) -> bool {
     udp.is_bound() || udp.is_socket_connected()
 }
 
-/// Where the packet came from that was read last.
+/// Returns where the packet that was read last came from.
 fn sender(udp: &Gd<PacketPeerUdp>) -> Option<SocketAddr> {
     parse_target(&udp.get_packet_ip(), i64::from(udp.get_packet_port()))
 }

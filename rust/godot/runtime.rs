@@ -11,7 +11,7 @@ thread_local! {
     static RUNTIME: RefCell<Option<Runtime>> = const { RefCell::new(None) };
 }
 
-/// The runtime's handle; begins the runtime when there is none.
+/// Returns the runtime's handle; begins the runtime when there is none.
 ///
 /// # Errors
 /// The system gives no thread.

@@ -83,17 +83,17 @@ fn add(name: &str, default: Variant, hint: PropertyHint, hint_text: &str) {
     settings.add_property_info(&info);
 }
 
-/// The longest wait for a connection.
+/// Returns the longest wait for a connection.
 pub(crate) fn connect_timeout() -> Duration {
     seconds(CONNECT_TIMEOUT_SETTING, CONNECT_TIMEOUT)
 }
 
-/// The longest wait for the answer to a connect request.
+/// Returns the longest wait for the answer to a connect request.
 pub(crate) fn answer_timeout() -> Duration {
     seconds(ANSWER_TIMEOUT_SETTING, ANSWER_TIMEOUT)
 }
 
-/// The server that is meant when none is named; may be empty.
+/// Returns the server of calls that name none; may be empty.
 pub(crate) fn server() -> String {
     let value = ProjectSettings::singleton().get_setting(SERVER_SETTING);
     value
@@ -102,13 +102,13 @@ pub(crate) fn server() -> String {
         .unwrap_or_default()
 }
 
-/// Whether players look for each other in the local network too.
+/// Returns whether players look for each other in the local network too.
 pub(crate) fn lan() -> bool {
     let value = ProjectSettings::singleton().get_setting(LAN_SETTING);
     value.try_to().unwrap_or(true)
 }
 
-/// What reaches Godot's log.
+/// Returns what reaches Godot's log.
 pub(crate) fn log_level() -> LevelFilter {
     let level = ProjectSettings::singleton()
         .get_setting(LOG_LEVEL_SETTING)
@@ -120,7 +120,7 @@ pub(crate) fn log_level() -> LevelFilter {
         .map_or(LevelFilter::WARN, |level| level.1)
 }
 
-/// A time out of the settings, which a hand-written project file can get wrong.
+/// Returns a time of the settings, which a project file written by hand can get wrong.
 fn seconds(name: &str, default: Duration) -> Duration {
     let value = ProjectSettings::singleton().get_setting(name);
     let value = value

@@ -57,7 +57,7 @@ pub(crate) fn run(report: &mut Report) {
         }
         Ok(())
     });
-    for package in ["noray-client", "noray-server"] {
+    for package in ["noray-client", "noray-player", "noray-server"] {
         report.test(&format!("rooms::{package}_is_without_godot"), || {
             let godot: Vec<String> = dependencies(package)?
                 .into_iter()
