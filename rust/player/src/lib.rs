@@ -1,18 +1,23 @@
 //! What the methods of the class `Noray` decide, as plain Rust: no Godot, no sockets, no clock.
 //!
 //! ```text
-//! Player            takes calls, events and the time; gives effects
-//! ├─ connection     the connection to a noray server, and the calls that wait for it
-//! ├─ games          the link, and the games that go over it
-//! │  ├─ hosting     host(): an ENet server and its peers
-//! │  └─ joining     join(): an ENet client, step by step
-//! ├─ keepalives     keep_alive(): datagrams from a game's own ENet socket
-//! ├─ announced      the addresses that the server announced
-//! └─ output         what the game sees: properties, the last failure, effects
+//! player            takes calls, events and the time; gives effects
+//!   plain_flow      connect_to_host, register_host, register_remote, connect_nat, keep_alive
+//!   server_events   the connection to the server: what happens on it leads to what
+//!   host_and_join   host, join, cancel_join
+//!   link_events     the link and the game's ENet peers: what happens there leads to what
+//!
+//! connection        the connection to a server, and the calls that wait for it
+//! games             the link, and the games that go over it
+//!   hosting         a game that this player hosts
+//!   joining         a join, step by step, and the games that it led to
+//! keepalives        datagrams from a game's own ENet socket
+//! announced         the addresses that the server announced
+//! output            what the game sees: properties, the last failure, effects
 //!
 //! effect            what is to be done outside, one after the other
 //! failure           why a call came to nothing, one enum per operation
-//! options           the options of host() and join(); server_address: name:port
+//! options           the options of host and join; server_address: name:port
 //! packet_source     whose packets count in a handshake
 //! ```
 //!
@@ -29,15 +34,19 @@ pub mod defaults;
 mod effect;
 mod failure;
 mod games;
+mod host_and_join;
 mod hosting;
 mod join_stage;
 mod joining;
 mod keepalives;
+mod link_events;
 mod options;
 mod output;
 mod packet_source;
+mod plain_flow;
 mod player;
 mod server_address;
+mod server_events;
 mod valid;
 
 pub use calls::{CallId, EnetPeer, GameConnection, HOST_ID, HostCall, JoinCall, RegisterArguments};
