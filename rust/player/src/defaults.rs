@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use noray_protocol::defaults::JOIN_TIMEOUT;
-
 /// Longest wait of `host` and `join` when the game names none. Twice what the slowest path takes, a
 /// relay on a bad line, and no longer than a player looks at a progress bar.
-pub const GAME_TIMEOUT: Duration = JOIN_TIMEOUT;
+pub const GAME_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Longest wait for the game of a host that is reached. It answers within one of its frames and a
 /// round trip, unless it is full.
