@@ -1,7 +1,7 @@
 //! The wall clock jumps: a machine starts with a wrong time, and then hears the right one.
 //!
-//! Here the clock jumps for this whole process, and with it for the server that runs in it: the
-//! standard library asks `clock_gettime`, and finds the one below instead of the system's.
+//! The clock jumps for this whole process and the server in it: the standard library calls
+//! `clock_gettime`, and finds the function below in place of the C library's.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering::Relaxed},
@@ -20,7 +20,7 @@ use rustix::time::{ClockId, Timespec};
 /// By how many seconds the wall clock is wrong.
 static JUMP: AtomicI64 = AtomicI64::new(0);
 
-/// Stands in for the C library's.
+/// Replaces the C library's function.
 ///
 /// # Safety
 /// `time` points to room for a time.
@@ -52,7 +52,7 @@ fn nobody_notices() {
         relay_cleanup_interval: Duration::from_millis(20).into(),
         unregistered_timeout: TIMEOUT.into(),
         max_connects_per_second: 1,
-        // Slices of which one packet takes more than there is.
+        // One packet exceeds the limit of a slice.
         traffic_interval: HOUR.into(),
         max_individual_traffic: ByteSize(1),
         ..LibraryServer::config()
@@ -71,9 +71,9 @@ fn nobody_notices() {
         };
         let expected = Duration::from_secs(jump.abs_diff(before.0));
         assert!(moved.abs_diff(expected) < HOUR, "{moved:?}");
-        // Time for what looks at a clock regularly.
+        // Leaves time for the tasks that look at a clock regularly.
         sleep(Duration::from_millis(50));
-        // Nothing has expired, and no limit is forgotten.
+        // Nothing has expired, and every limit still holds.
         unregistered.expect_silence();
         assert_eq!(server.server.stats().relays, 2);
         pair.client.send_datagram(b"too much", pair.host_port);
@@ -84,7 +84,7 @@ fn nobody_notices() {
     }
     let may = BURST_SECONDS + began.elapsed().as_secs_f64();
     assert!(f64::from(allowed) <= may + 1.0, "{allowed} of {may}");
-    // Time goes on all the same: what is to end does, and what was limited is allowed again.
+    // Time still passes: what must end ends, and limits allow more again.
     assert!(unregistered.is_closed_within(ANSWER));
     eventually("the relays expire", || server.server.stats().relays == 0);
     assert!(began.elapsed() >= TIMEOUT);

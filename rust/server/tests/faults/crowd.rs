@@ -19,10 +19,10 @@ use crate::program::{binary, metrics, start, value};
 
 const CROWD: usize = 10_000;
 
-/// Longer than a player is kept waiting by the crowd, on a busy machine too.
+/// Longer than the crowd keeps a player waiting, on a busy machine too.
 const PROMPT: Duration = Duration::from_secs(2);
 
-/// Room for the crowd's descriptors, which are this process's as well.
+/// Raises the limit of descriptors: this process needs one for each of the crowd.
 fn raise_descriptor_limit() {
     allow_many_files().unwrap();
     let allowed = getrlimit(Resource::Nofile).current;
@@ -30,7 +30,7 @@ fn raise_descriptor_limit() {
     assert!(enough, "this test needs a higher `ulimit -Hn`");
 }
 
-/// A connection that leaves nothing behind when it is dropped, so that its port can be used again.
+/// Returns a connection that frees its port at once when it is dropped.
 fn dial(server: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&server, ANSWER).unwrap();
     SockRef::from(&stream)
@@ -39,7 +39,7 @@ fn dial(server: SocketAddr) -> TcpStream {
     stream
 }
 
-/// A player at another address.
+/// Returns a player at another address.
 fn elsewhere(server: &ServerProcess, address: [u8; 4]) -> Player {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let address = SocketAddr::from((Ipv4Addr::from(address), 0));
@@ -80,7 +80,7 @@ fn others_are_served_and_everything_is_given_back() {
     let held = MAX_CONNECTIONS_PER_ADDRESS + others.len();
     let text = metrics(&server);
     assert_eq!(value(&text, "noray_tcp_connections"), held as f64);
-    // The ones that were refused hold nothing here, open or not.
+    // Refused connections cost the server nothing, open or not.
     let more = process.descriptors().unwrap() - descriptors;
     assert!(more.abs_diff(held) < 10, "{more} descriptors");
     let each = (memory_of() - memory) / held as u64;

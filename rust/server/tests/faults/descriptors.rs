@@ -9,7 +9,7 @@ use std::{
 
 use crate::program::{binary_with_descriptors, ended, relay_ports, start, status};
 
-/// What one core may do in [`WATCHED`] for a server that can only wait.
+/// The processor time that a server which can only wait may use in [`WATCHED`].
 const IDLE: Duration = Duration::from_millis(300);
 const WATCHED: Duration = Duration::from_secs(2);
 
@@ -33,10 +33,10 @@ fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
         .filter(Option::is_some)
         .count();
     assert!((5..40).contains(&served), "{served}");
-    // It has none for whoever asks for metrics, too.
+    // It has none for requests for metrics either.
     let watcher = std::net::TcpStream::connect(server.http()).unwrap();
 
-    // Those who are in are served, and games on relays go on.
+    // The server still serves connected players, and games on relays go on.
     let process = ProcessInfo::of(server.child.id()).unwrap();
     let (began, processor) = (Instant::now(), process.cpu_time().unwrap());
     for number in 0_u8.. {
@@ -52,7 +52,7 @@ fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
         }
         sleep(Duration::from_millis(50));
     }
-    // Those who wait in vain do not keep it busy.
+    // Players who wait in vain do not keep it busy.
     let processor = process.cpu_time().unwrap() - processor;
     assert!(processor < IDLE, "{processor:?}");
     let [first, second] = &mut pair;
@@ -63,7 +63,7 @@ fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
     assert!(answer.starts_with("connect 127.0.0.1:"), "{answer}");
     second.line();
 
-    // Who waited longest comes first.
+    // The player who waited longest comes first.
     let mut waiting = crowd.split_off(served);
     waiting.truncate(3);
     drop((crowd, watcher));

@@ -1,4 +1,4 @@
-//! The process is killed in mid-game and started again: no farewell, nothing remembered.
+//! The process is killed in mid-game and started again: it says no goodbye and remembers nothing.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -44,7 +44,7 @@ impl Player {
         self.enet.local_addr().unwrap().port()
     }
 
-    /// The OpenID that it has once it is registered, for the first time or again.
+    /// Waits until it is registered, for the first time or again, and returns its OpenID.
     async fn ready(&mut self) -> OpenId {
         let mut oid = None;
         loop {
@@ -68,7 +68,8 @@ impl Player {
         }
     }
 
-    /// How it got to the host that it joins, and the port that stands for it.
+    /// Waits until it has reached the host that it joins. Returns the port that stands for the host,
+    /// and the kind of the path.
     async fn joined(&mut self) -> (u16, PathKind) {
         loop {
             match timeout(ANSWER, self.link.wait_event()).await {
@@ -85,14 +86,14 @@ impl Player {
     }
 }
 
-/// A host and a guest.
+/// A host and a joined player.
 struct Game {
     host: Player,
-    guest: Player,
+    joined: Player,
     oid: OpenId,
-    /// Where the guest's ENet reaches the host.
+    /// Where the joined player's ENet reaches the host.
     port: u16,
-    /// Where the host's ENet hears the guest.
+    /// Where the host's ENet hears the joined player.
     source: Option<SocketAddr>,
     sent: u32,
 }
@@ -108,11 +109,11 @@ impl Game {
         });
         host.play(server.registrar());
         let oid = host.ready().await;
-        let (guest, port, way) = join(server, &oid, force_relay).await;
-        assert_eq!(way == PathKind::Relay, force_relay);
+        let (joined, port, kind) = join(server, &oid, force_relay).await;
+        assert_eq!(kind == PathKind::Relay, force_relay);
         let mut game = Self {
             host,
-            guest,
+            joined,
             oid,
             port,
             source: None,
@@ -122,7 +123,7 @@ impl Game {
         game
     }
 
-    /// Waits until what one side's ENet says is heard by the other's, both ways.
+    /// Waits until each side's ENet hears the other's.
     async fn goes_on(&mut self) {
         let began = Instant::now();
         while !self.exchange().await {
@@ -130,37 +131,37 @@ impl Game {
         }
     }
 
-    /// Whether a packet gets there and an answer comes back, soon.
+    /// Returns whether a packet arrives and an answer comes back soon.
     async fn exchange(&mut self) -> bool {
         self.sent += 1;
         let packet = self.sent.to_be_bytes();
         let to_host = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        self.guest.enet.send_to(&packet, to_host).await.unwrap();
+        self.joined.enet.send_to(&packet, to_host).await.unwrap();
         let Some(from) = hear(&self.host.enet, packet).await else {
             return false;
         };
         // For the game nothing changes.
         assert_eq!(*self.source.get_or_insert(from), from);
         self.host.enet.send_to(&packet, from).await.unwrap();
-        hear(&self.guest.enet, packet).await == Some(to_host)
+        hear(&self.joined.enet, packet).await == Some(to_host)
     }
 }
 
 async fn join(server: &ServerProcess, oid: &OpenId, force_relay: bool) -> (Player, u16, PathKind) {
-    let mut guest = Player::open(server.commands()).await;
-    guest.link.join(JoinOptions {
+    let mut joined = Player::open(server.commands()).await;
+    joined.link.join(JoinOptions {
         oid: oid.clone(),
         timeout: ANSWER,
         force_relay,
         lan: false,
     });
-    guest.play(server.registrar());
-    guest.ready().await;
-    let (port, way) = guest.joined().await;
-    (guest, port, way)
+    joined.play(server.registrar());
+    joined.ready().await;
+    let (port, kind) = joined.joined().await;
+    (joined, port, kind)
 }
 
-/// Where this packet comes from; others are old, or repeats.
+/// Returns where this packet comes from. Other packets are old, or repeats.
 async fn hear(enet: &UdpSocket, packet: [u8; 4]) -> Option<SocketAddr> {
     let mut buffer = [0; 64];
     timeout(Duration::from_millis(200), async {

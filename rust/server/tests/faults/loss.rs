@@ -1,4 +1,4 @@
-//! A fifth of all datagrams is lost, each way.
+//! A fifth of all datagrams is lost in each direction.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -40,7 +40,7 @@ struct Count {
 }
 
 impl Count {
-    /// Whether the datagram gets through.
+    /// Returns whether the datagram gets through.
     fn pass(&mut self, dice: &mut Dice) -> bool {
         let lost = dice.is_lost();
         self.all += 1;
@@ -100,13 +100,13 @@ async fn answers(
     loop {
         let length = outside.recv(&mut buffer).await.unwrap();
         if counts.lock().unwrap()[1].pass(&mut dice) {
-            // Nobody is there any more: the answer to a repeat.
+            // This answers a repeat, and nobody waits for it any more.
             let _ = inside.send_to(&buffer[..length], player).await;
         }
     }
 }
 
-/// Our own client repeats its registration until it is answered.
+/// Our client repeats its registration until it is answered.
 async fn register(commands: u16, registrar: u16) {
     let mut options = ConnectOptions::new("127.0.0.1");
     options.port = commands;
@@ -167,7 +167,7 @@ struct End<'a> {
     port: u16,
     dice: Dice,
     lost_here: usize,
-    /// The numbers that got as far as the server, and those that came out of it.
+    /// The numbers that reached the server, and those that left it.
     reached: Vec<u32>,
     delivered: Vec<u32>,
 }
@@ -194,7 +194,7 @@ impl<'a> End<'a> {
         self.reached.push(number);
     }
 
-    /// Takes what came; the line loses a part of that on its last way, which is not the server's.
+    /// Receives what came. The line loses a part of it behind the server, whose fault that is not.
     fn take(&mut self, count: usize) {
         while self.delivered.len() < count {
             let Some((payload, from)) = self.player.datagram_within(ANSWER) else {
@@ -237,7 +237,7 @@ fn what_reaches_a_relay_is_delivered_and_nothing_is_forgotten() {
             client.send(number);
             client.take(host.reached.len());
             host.take(client.reached.len());
-            // A careful game registers again and again; a part of that is lost as well.
+            // A careful game registers again and again, and loses a part of that as well.
             if number % 50 == 0 && !host.dice.is_lost() {
                 host.player.register_remote();
             }

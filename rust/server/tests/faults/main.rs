@@ -1,13 +1,13 @@
-//! What networks, machines and bad neighbours do to a server, and that it stands.
+//! Faults of networks, machines and bad neighbours, which the server survives.
 //!
 //! ```text
-//! loss         a fifth of all datagrams is lost, each way
+//! loss         a fifth of all datagrams is lost in each direction
 //! slow         players who do not read
-//! vanished     players whose machine is gone without a word
+//! vanished     players whose machine disappears without a word
 //! crowd        one address opens 10,000 connections
 //! descriptors  the process has as many descriptors as it may have
 //! clock        the wall clock jumps
-//! standstill   the process is stopped for a while, as by a machine that sleeps
+//! standstill   the process stands still for a while, as on a machine that sleeps
 //! killed       the process is killed in mid-game and started again
 //! ```
 

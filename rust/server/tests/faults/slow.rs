@@ -15,13 +15,13 @@ use socket2::SockRef;
 
 use crate::program::{binary, start};
 
-/// Longer than an answer takes while many do not read, on a busy machine too.
+/// Longer than an answer takes while many players do not read, on a busy machine too.
 const PROMPT: Duration = Duration::from_secs(2);
 
-/// After which they are closed.
+/// After this time the server closes them.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// One who asks for more than it reads.
+/// A player who asks for more than it reads.
 struct Slow {
     player: Player,
     asked: usize,
@@ -34,7 +34,7 @@ impl Slow {
     fn new(server: &ServerProcess, trickles: bool) -> Self {
         let player = server.registered();
         player.tcp.set_nonblocking(true).unwrap();
-        // What is held for it must be held by the server.
+        // Only the server may hold data for it, not the system.
         let socket = SockRef::from(&player.tcp);
         socket.set_recv_buffer_size(4096).unwrap();
         socket.set_send_buffer_size(4096).unwrap();
@@ -65,7 +65,7 @@ impl Slow {
 fn they_are_closed_and_cost_little_until_then() {
     const SLOW: usize = 100;
     let server = start(binary().env("NORAY_WRITE_TIMEOUT", "3s").args([
-        // What is tested here is not the rate.
+        // The rate is not what this test is about.
         "--max-lines-per-second=1000000",
         "--max-lines-per-second-per-address=1000000",
     ]));
@@ -92,8 +92,8 @@ fn they_are_closed_and_cost_little_until_then() {
     // One outbox of 64 KiB, a chunk that was read, and a task.
     let each = (most_memory - memory) / SLOW as u64;
     assert!(each < 128, "{each} KiB for each");
-    // The system's buffers for it, both ways, and its outbox. By themselves systems hold
-    // megabytes of what a player does not read.
+    // The system's buffers in both directions, and its outbox. By default, systems hold megabytes
+    // that a player does not read.
     let asked = slow.iter().map(|slow| slow.asked).max();
     assert!(
         asked < Some(512 * 1024),

@@ -1,4 +1,4 @@
-//! The process is stopped for longer than its time-outs, as by a machine that sleeps, and goes on.
+//! The process stands still for longer than its time-outs, as on a machine that sleeps, and goes on.
 
 use noray_testkit::{
     defaults::ANSWER,
@@ -11,10 +11,10 @@ use crate::program::{binary, metrics, relay_ports, start, value};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// So many that not all of them are looked at in one go when it wakes up.
+/// So many that the server cannot look at all of them in one turn when it wakes up.
 const PAIRS: usize = 150;
-const NEWCOMERS: usize = 40;
-/// Packets of each player meanwhile.
+const LATE_PLAYERS: usize = 40;
+/// Packets that each player sends meanwhile.
 const ROUNDS: u8 = 16;
 
 /// Two players of a relayed game who go on sending.
@@ -65,7 +65,7 @@ fn who_was_there_is_there() {
     let mut pairs: Vec<Pair> = Vec::new();
     for number in 0..PAIRS {
         pairs.push(Pair::new(&server));
-        // Those who came first are not to wait until all are here.
+        // The first pairs must not be idle until the last ones have come.
         if number % 10 == 0 {
             pairs.iter().for_each(|pair| pair.send(b"alive"));
             pairs.iter().for_each(|pair| pair.expect(b"alive"));
@@ -77,15 +77,15 @@ fn who_was_there_is_there() {
         pairs.iter().for_each(|pair| pair.send(&[round]));
         pairs.iter().for_each(|pair| pair.expect(&[round]));
     }
-    let mut newcomers: Vec<_> = (0..NEWCOMERS).map(|_| server.player()).collect();
+    let mut late_players: Vec<_> = (0..LATE_PLAYERS).map(|_| server.player()).collect();
 
     server.child.signal("STOP").unwrap();
-    // Nobody there knows, and games go on.
+    // The players do not know, and go on playing.
     for round in 0..ROUNDS {
         pairs.iter().for_each(|pair| pair.send(&[round]));
         sleep(2 * TIMEOUT / u32::from(ROUNDS));
     }
-    for player in &mut newcomers {
+    for player in &mut late_players {
         player.send("register-host");
     }
     server.child.signal("CONT").unwrap();
@@ -93,8 +93,8 @@ fn who_was_there_is_there() {
     for round in 0..ROUNDS {
         pairs.iter().for_each(|pair| pair.expect(&[round]));
     }
-    for newcomer in &mut newcomers {
-        let answer = newcomer.line_within(ANSWER);
+    for player in &mut late_players {
+        let answer = player.line_within(ANSWER);
         assert!(answer.is_some_and(|line| line.starts_with("set-oid ")));
     }
     for pair in pairs {
@@ -104,7 +104,7 @@ fn who_was_there_is_there() {
             player.expect_silence();
         }
     }
-    // What is idle ends all the same.
+    // An idle relay still expires.
     let deadline = std::time::Instant::now() + ANSWER;
     while value(&metrics(&server), "noray_relay_expired") == 0.0 {
         assert!(std::time::Instant::now() < deadline);

@@ -1,4 +1,4 @@
-//! Players whose machine is gone without a word: no FIN, no RST, no answer.
+//! Players whose machine disappears without a word: no FIN, no RST, no answer.
 
 use std::{
     net::Shutdown,
@@ -14,11 +14,11 @@ use noray_testkit::{
 };
 use socket2::{SockFilter, SockRef};
 
-/// The shortest that can be set.
+/// The shortest time that the setting takes.
 const VANISHED: Duration = Duration::from_secs(8);
 
-/// From now on the system throws away every segment that comes for this player, before TCP sees
-/// it: nothing is acknowledged or answered any more, as if the cable were cut.
+/// Makes the system drop every segment for this player before TCP sees it: it acknowledges and
+/// answers nothing any more, as if the cable were cut.
 fn vanish(player: &Player) {
     const RETURN: u16 = 0x06;
     let drop_all = [SockFilter::new(RETURN, 0, 0, 0)];
@@ -34,8 +34,8 @@ fn their_places_are_free_in_the_stated_time() {
     let silent = server.registered();
     let host = server.registered();
     let unregistered = server.player();
-    // A line for a vanished host waits for its acknowledgement, and no question is asked
-    // meanwhile: without a bound of its own it is repeated for a quarter of an hour.
+    // A line for a vanished host waits for its acknowledgement, and the system sends no keepalive
+    // meanwhile. Without a limit of its own it would repeat the line for a quarter of an hour.
     let mut idle = server.registered();
     let mut friend = server.registered();
     for player in [&silent, &host, &unregistered] {
@@ -54,7 +54,7 @@ fn their_places_are_free_in_the_stated_time() {
     }
     assert_eq!(server.server.stats().players, 2);
     assert!(friend.ask(&ask).contains(" unknown-host "));
-    // It was as silent, but its machine answers.
+    // This player was just as silent, but its machine answers.
     idle.expect_silence();
 }
 

@@ -1,4 +1,4 @@
-//! What is asked, and what is answered.
+//! Commands and their answers.
 
 use noray_testkit::{
     defaults::{ANSWER, SILENCE},
@@ -12,7 +12,7 @@ use crate::{
     program::{Program, Server},
 };
 
-/// Where ours says no and version 1.4 says nothing.
+/// Where ours refuses and version 1.4 says nothing.
 const REFUSALS: &str = "Refusals";
 
 pub(crate) const FACTS: &[Fact] = &[
@@ -374,7 +374,7 @@ pub(crate) const FACTS: &[Fact] = &[
 
 const WORDS: &[(&str, &str)] = &[("NORAY_ENABLE_WORDS_OID", "true")];
 
-/// Checks that nothing was said. By a second round what takes its time would be there.
+/// Checks that the server said nothing. By the second round, a slow answer would have come.
 pub(crate) fn expect_silence(player: &mut Player) {
     player.expect_silence();
     player.expect_silence();
@@ -411,7 +411,7 @@ fn player_without_address(program: &Program) -> (Server, Player, Player) {
     (server, host, client)
 }
 
-/// A server whose two relays are taken, and two more players.
+/// Returns a server whose two relays are taken, and two more players.
 fn used_up(program: &Program) -> (Server, Player, Player) {
     let server = program.start_with_ports(&free_ports(2), &[]);
     let pair = server.relayed_pair();
@@ -420,8 +420,8 @@ fn used_up(program: &Program) -> (Server, Player, Player) {
     (server, host, client)
 }
 
-/// A player whose connection is gone, its ids, and its next connection, on which it has asked for
-/// them.
+/// Returns a player whose connection is gone, its ids, and its next connection, on which it has
+/// asked for them.
 fn come_back(program: &Program) -> (Server, [String; 2], Player) {
     let server = program.start(&[]);
     let player = server.registered();
@@ -433,10 +433,10 @@ fn come_back(program: &Program) -> (Server, [String; 2], Player) {
     (server, before, player)
 }
 
-/// A host that is registered as 127.0.0.1, the machine's address in its network, and what a player
-/// who comes by that is told of the host. `None` on a machine without a network.
+/// Returns a host that has registered 127.0.0.1, the machine's address in its network, and what a
+/// player who connects to that address learns of the host. `None` on a machine without a network.
 fn neighbours(program: &Program) -> Option<(Player, std::net::IpAddr, String)> {
-    // Sends nothing, but asks which address would be used.
+    // Sends nothing: the system only chooses the address that it would use.
     let probe = UdpSocket::bind("0.0.0.0:0").ok()?;
     probe.connect("192.0.2.1:9").ok()?;
     let network = probe.local_addr().ok()?.ip();

@@ -9,13 +9,13 @@ use libtest_mimic::Failed;
 
 use crate::program::Program;
 
-/// Of version 2, where nobody has looked.
+/// For version 2, where nobody has looked.
 pub(crate) const NOT_MEASURED: &str = "not measured";
 
 /// Starts a program and fails unless it does what is expected.
 pub(crate) type Check = fn(&Program);
 
-/// One thing that a noray server does when it is asked for it.
+/// One thing that a noray server does.
 pub(crate) struct Fact {
     pub name: &'static str,
     /// What version 1.4 of the public server does.

@@ -1,4 +1,4 @@
-//! Lines, and what is none.
+//! What is a line, and what is not.
 
 use noray_testkit::{defaults::SILENCE, player::AcceptsPlayers};
 use std::{thread::sleep, time::Duration};
@@ -18,7 +18,7 @@ pub(crate) const FACTS: &[Fact] = &[
             let mut player = server.player();
             for byte in "echo äöü 🎲\nregister-host\n".bytes() {
                 player.send_bytes(&[byte]);
-                // Else the system puts them together again.
+                // Without a pause the system would join them again.
                 sleep(Duration::from_millis(3));
             }
             assert_eq!(player.line(), "echo äöü 🎲");

@@ -1,4 +1,4 @@
-//! Who wants too much.
+//! Players who want too much.
 
 use noray_testkit::{
     defaults::{ANSWER, SILENCE},
@@ -209,7 +209,7 @@ fn outlive(pair: &RelayedPair) {
     pair.client.send_datagram(b"late", pair.host_port);
 }
 
-/// How many packets the host gets.
+/// Returns how many packets the host gets.
 fn arrived(pair: &RelayedPair) -> usize {
     std::iter::from_fn(|| pair.host.datagram_within(2 * SILENCE)).count()
 }
@@ -221,7 +221,7 @@ fn expect_exit(program: &Program, settings: &[(&str, &str)], excess: fn(&Relayed
     assert_eq!(status.code(), Some(1), "{}", server.log());
 }
 
-/// Not everything arrives, and the server stays.
+/// Checks that not everything arrives, and that the server stays.
 fn expect_less(program: &Program, settings: &[(&str, &str)], excess: fn(&RelayedPair)) {
     let mut server = program.start(settings);
     let pair = server.relayed_pair();
@@ -234,7 +234,7 @@ fn expect_less(program: &Program, settings: &[(&str, &str)], excess: fn(&Relayed
     server.expect_alive();
 }
 
-/// How many of 60 requests in a burst are answered, and how many refused.
+/// Returns how many of 60 requests in a burst the server answers, and how many it refuses.
 fn connects(program: &Program) -> (usize, usize) {
     let server = program.start(&[]);
     let host = server.registered();
@@ -253,7 +253,7 @@ fn connects(program: &Program) -> (usize, usize) {
     )
 }
 
-/// How long 500 lines take to be answered, in order.
+/// Returns how long the server takes to answer 500 lines in order.
 fn echo_often(program: &Program) -> Duration {
     let server = program.start(&[]);
     let mut player = server.player();
@@ -266,7 +266,7 @@ fn echo_often(program: &Program) -> Duration {
     began.elapsed()
 }
 
-/// How many identities a connection has that asks 30 times.
+/// Returns how many identities a connection gets that asks 30 times.
 fn identities(program: &Program) -> usize {
     let server = program.start(&[]);
     let mut player = server.player();

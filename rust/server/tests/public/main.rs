@@ -1,17 +1,16 @@
-//! The public server's own behaviour, fact by fact: ours does the same, or otherwise on purpose.
+//! The public server's behaviour, fact by fact. Ours does the same, or differs on purpose.
 //!
-//! Every fact is tested with ours, and with the public server itself (version 1.4) where the
-//! environment's `PUBLIC_NORAY_DIR` names the folder of an installed copy. What version 2 does is
-//! noted beside.
+//! Each fact is tested with our server, and with the public one (version 1.4) if the environment's
+//! `PUBLIC_NORAY_DIR` names the folder of an installed copy. Notes say what version 2 does.
 //!
 //! ```text
 //! fact          what a fact is
 //! program       the two programs, started with the same settings
-//! commands      what is asked, and what is answered
-//! framing       lines, and what is none
+//! commands      commands and their answers
+//! framing       what is a line, and what is not
 //! registration  the registrar
 //! relays        who is relayed to whom
-//! limits        who wants too much
+//! limits        players who want too much
 //! client        what today's client relies on
 //! operation     settings, metrics, log, end
 //! guide         docs/SERVER.md tells every difference, and no other
@@ -37,7 +36,7 @@ use crate::{
     program::Program,
 };
 
-/// All facts, by what they are about.
+/// All facts, by topic.
 const FACTS: &[(&str, &[Fact])] = &[
     ("commands", commands::FACTS),
     ("framing", framing::FACTS),

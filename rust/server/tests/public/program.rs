@@ -28,39 +28,39 @@ impl Program {
         ))
     }
 
-    /// The public server, if the environment names a copy.
+    /// Returns the public server's program, if the environment names a copy.
     pub(crate) fn public() -> Option<Self> {
         let folder = std::env::var_os("PUBLIC_NORAY_DIR")?;
         let folder = std::path::absolute(PathBuf::from(folder)).expect("a path");
         Some(Self(ServerProgram::Public(folder)))
     }
 
-    /// A server with eight relay ports.
+    /// Starts a server with eight relay ports.
     pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Server {
         self.start_with_ports(&free_ports(8), settings)
     }
 
-    /// A server and two players on it who are relayed to each other.
+    /// Starts a server, and returns it with two players who are relayed to each other.
     pub(crate) fn start_relayed(&self, settings: &[(&str, &str)]) -> (Server, RelayedPair) {
         let server = self.start(settings);
         let pair = server.relayed_pair();
         (server, pair)
     }
 
-    /// A server with these relay ports.
+    /// Starts a server with these relay ports.
     pub(crate) fn start_with_ports(
         &self,
         relay_ports: &[u16],
         settings: &[(&str, &str)],
     ) -> Server {
-        // The last of what each says at its start.
+        // The last line of each at its start.
         let ready = match &self.0 {
             ServerProgram::Ours(_) => "noray-server v",
             ServerProgram::Public(_) => "Applying dynamic relaying",
         };
         let mut ports = ServerPorts::free(0);
         ports.relays = relay_ports.to_vec();
-        // Neither may find a file with settings.
+        // Neither program may find a file with settings.
         let folder = TempDir::new().unwrap();
         let mut command = self.0.command();
         command
@@ -81,8 +81,8 @@ impl Program {
         }
     }
 
-    /// What the program makes of settings in the environment, and of a file `.env` where it is
-    /// started. By the public server's names, in the form that ours shows; `None` when the
+    /// Returns how the program understands settings in the environment and in a file `.env` in its
+    /// working directory: by the public server's names, in the form that ours shows. `None` if the
     /// program refuses them.
     pub(crate) fn understood(
         &self,
@@ -172,7 +172,7 @@ const SHOW_CONFIG: &str = "
     }
 ";
 
-/// A setting's value in the form that ours shows. Sets of characters are sorted.
+/// Returns a setting's value in the form that ours shows, with characters of a set sorted.
 pub(crate) fn normal(name: &str, value: &str) -> String {
     if name.ends_with("_CHARSET") {
         let mut chars: Vec<_> = value.chars().collect();
@@ -186,7 +186,7 @@ pub(crate) fn normal(name: &str, value: &str) -> String {
     value_of(name, &String::from_utf8(output.stdout).unwrap())
 }
 
-/// Returns a setting's value in what a program shows.
+/// Returns a setting's value from a program's output.
 fn value_of(name: &str, shown: &str) -> String {
     let mut lines = shown.lines();
     let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
@@ -194,7 +194,7 @@ fn value_of(name: &str, shown: &str) -> String {
     value.trim().to_owned()
 }
 
-/// A running server, ended with this.
+/// A running server. It ends when this is dropped.
 pub(crate) struct Server {
     process: ServerProcess,
     greets: bool,
@@ -210,12 +210,12 @@ impl Deref for Server {
 }
 
 impl Server {
-    /// A connection, and nothing read of it.
+    /// Connects a player and reads nothing.
     pub(crate) fn dial(&self) -> Player {
         Player::dial(self.commands(), self.registrar())
     }
 
-    /// A player who finds the server at this address; a greeting is read.
+    /// Connects a player to the server at this address and reads the greeting, if there is one.
     pub(crate) fn player_at(&self, ip: IpAddr) -> Player {
         let at = |address: SocketAddr| SocketAddr::new(ip, address.port());
         let player = Player::dial(at(self.commands()), at(self.registrar()));
@@ -225,23 +225,23 @@ impl Server {
         }
     }
 
-    /// What it has said so far.
+    /// Returns the server's output so far.
     pub(crate) fn log(&self) -> String {
         self.child.lines_from(0).join("\n")
     }
 
-    /// How it ended; fails if it does not.
+    /// Waits for the server's end and returns how it ended.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         self.process.child.wait(ANSWER).expect("the server ends")
     }
 
-    /// Fails unless players can come.
+    /// Checks that players can come.
     pub(crate) fn expect_alive(&mut self) {
         assert!(!self.process.child.has_ended(), "{}", self.log());
         self.player().expect_silence();
     }
 
-    /// The answer to a request for a path.
+    /// Returns the answer to a request for a path.
     pub(crate) fn get(&self, path: &str) -> metrics::Answer {
         metrics::get(self.http(), path).expect("an answer")
     }

@@ -24,7 +24,7 @@ pub(crate) const FACTS: &[Fact] = &[
             let server = program.start(&[]);
             let mut player = server.player();
             player.register();
-            // Looks at the answer's sender too.
+            // Also checks the answer's sender.
             for _ in 0..3 {
                 player.register_remote();
             }
@@ -107,7 +107,7 @@ pub(crate) const FACTS: &[Fact] = &[
 
 const REFUSAL: &str = "Unknown host pid!";
 
-/// What the player is announced as.
+/// Returns the address at which the server announces the player.
 fn own_address(player: &mut Player) -> String {
     player.ask(&format!("connect {}", player.oid))
 }
@@ -123,7 +123,7 @@ fn answer_to_an_answer(program: &Program) -> Option<String> {
     Some(String::from_utf8(answer).unwrap())
 }
 
-/// How many datagrams were sent, how many were answered, and how long sending took.
+/// Returns how many datagrams were sent, how many were answered, and how long sending took.
 fn flood(server: &Server) -> (usize, usize, Duration) {
     const COUNT: usize = 6000;
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();

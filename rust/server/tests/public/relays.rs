@@ -77,7 +77,7 @@ pub(crate) const FACTS: &[Fact] = &[
             let (packet, port) = pair.host.datagram();
             assert_eq!(packet, b"mapped");
             assert!(!server.ports.relays.contains(&port), "{port}");
-            // What the host answers where it should does not come through such a router.
+            // Such a router does not let the host's answer in, though it comes from the right port.
             pair.host.send_datagram(b"answer", pair.client_port);
             assert_eq!(received(&flow), None);
         },
@@ -274,24 +274,24 @@ pub(crate) const FACTS: &[Fact] = &[
     },
 ];
 
-/// Relays that are freed after a second.
+/// Settings by which relays expire after a second.
 const SHORT: &[(&str, &str)] = &[
     ("NORAY_UDP_RELAY_TIMEOUT", "1s"),
     ("NORAY_UDP_RELAY_CLEANUP_INTERVAL", "100ms"),
 ];
 
-/// After this they are freed, on a busy machine too.
+/// After this time they have expired, on a busy machine too.
 const IDLE: Duration = Duration::from_millis(1500);
 
-/// A socket that a symmetric router has for one port of the server's: it lets in what comes from
-/// there and nothing else.
+/// Returns a symmetric router's socket for one port of the server: it lets in only what that port
+/// sends.
 fn flow(address: &str, port: u16) -> UdpSocket {
     let socket = UdpSocket::bind((address, 0)).unwrap();
     socket.connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     socket
 }
 
-/// What comes to a router's socket.
+/// Returns what comes to a router's socket.
 fn received(flow: &UdpSocket) -> Option<Vec<u8>> {
     flow.set_read_timeout(Some(4 * SILENCE)).unwrap();
     let mut buffer = [0; 2048];
@@ -299,7 +299,7 @@ fn received(flow: &UdpSocket) -> Option<Vec<u8>> {
     Some(buffer[..length].to_vec())
 }
 
-/// Two players whose relays were freed, and two others who have their ports now.
+/// Returns two players whose relays have expired, and two others who have their ports now.
 fn successors(program: &Program) -> (Server, RelayedPair, RelayedPair) {
     let server = program.start_with_ports(&free_ports(2), SHORT);
     let old = server.relayed_pair();
@@ -309,7 +309,7 @@ fn successors(program: &Program) -> (Server, RelayedPair, RelayedPair) {
     (server, old, new)
 }
 
-/// Whether one of two players receives this.
+/// Returns whether one of two players receives this.
 fn hear(pair: &RelayedPair, expected: &[u8]) -> bool {
     let hears = |player: &Player| {
         let packet = player.datagram_within(SILENCE);

@@ -1,4 +1,4 @@
-//! The program: settings and exit codes.
+//! The program: help and exit codes.
 
 use noray_testkit::player::AcceptsPlayers;
 use std::process::{Command, Output};

@@ -1,5 +1,4 @@
-//! What fuzzing has found to reach different code (`rust/fuzz/corpus`), sent to a running server
-//! while others play on it.
+//! Sends the fuzzers' corpus (`rust/fuzz/corpus`) to a running server while others play on it.
 
 use std::{
     fs,
@@ -16,7 +15,7 @@ use noray_testkit::{
 
 use crate::garbage::while_others_play;
 
-/// The kept inputs of a target: each is what was sent, and nothing else.
+/// Returns the inputs of a fuzz target, each as it is sent.
 fn kept(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
     let files = fs::read_dir(folder.join(target)).unwrap();
@@ -30,7 +29,7 @@ fn kept(target: &str) -> Vec<Vec<u8>> {
 #[test]
 fn every_kept_stream_leaves_the_server_up_and_in_step() {
     let server = LibraryServer::with(Config {
-        // What is to be seen is what they do, not that they wait.
+        // This test looks at what the inputs do, not at how long they wait.
         max_lines_per_second: 1_000_000,
         max_lines_per_second_per_address: 1_000_000,
         ..LibraryServer::config()

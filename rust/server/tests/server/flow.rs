@@ -143,7 +143,7 @@ fn a_burst_arrives_in_order_and_unchanged() {
         ..LibraryServer::config()
     });
     let pair = server.relayed_pair();
-    // Runs of one length, as the system joins and cuts them, and breaks between.
+    // Runs of one length, which the system joins and cuts, and breaks between them.
     let packets: Vec<_> = (0..200u8)
         .map(|number| {
             vec![
@@ -243,7 +243,7 @@ fn lines_are_read_however_they_were_cut() {
     let mut player = server.player();
     for byte in "echo äöü\r\nregister-host\r\n".bytes() {
         player.send_bytes(&[byte]);
-        // Else the system puts them together again.
+        // Without a pause the system would join them again.
         std::thread::sleep(Duration::from_millis(3));
     }
     assert_eq!(player.line(), "echo äöü");
@@ -285,7 +285,7 @@ fn what_was_asked_before_the_end_is_answered() {
         ..LibraryServer::config()
     });
     let mut player = server.player();
-    // More than are read at once.
+    // More than the server reads at once.
     player.send_bytes("echo last\n".repeat(40).as_bytes());
     player.tcp.shutdown(Shutdown::Write).unwrap();
     for _ in 0..40 {

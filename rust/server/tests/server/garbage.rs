@@ -1,4 +1,4 @@
-//! Senders of nonsense, while others are served as if nobody else was there.
+//! Players who send nonsense, while the server serves others as if they were alone.
 
 use std::{
     io::Write,
@@ -17,19 +17,19 @@ use noray_testkit::{
     player::{AcceptsPlayers, Player, RelayedPair, ask_registrar, eventually},
 };
 
-/// How long a served player may wait for an answer while others misbehave: far below
-/// what a stalled server would take, far above what a busy machine takes.
+/// How long a player may wait for an answer while others misbehave: far less than a stalled server
+/// takes, far more than a busy machine.
 const SERVED: Duration = Duration::from_secs(2);
 
-/// Lets `misbehave` loose and checks, until it is done and once more, that two other
-/// players are told, registered, introduced and relayed.
+/// Runs `misbehave`. Until it is done, and once more, checks that the server still answers,
+/// registers, introduces and relays two other players.
 pub(crate) fn while_others_play(server: &LibraryServer, misbehave: impl FnOnce() + Send) {
     let pair = server.relayed_pair();
     let mut player = server.registered();
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            // A failure in there must end the loop below too.
+            // If that thread fails, the loop below must end too.
             let done = SetOnDrop(&is_done);
             misbehave();
             drop(done);
@@ -52,8 +52,8 @@ pub(crate) fn while_others_play(server: &LibraryServer, misbehave: impl FnOnce()
             thread::sleep(Duration::from_millis(120));
         }
     });
-    let mut newcomer = server.registered();
-    newcomer.expect_silence();
+    let mut late = server.registered();
+    late.expect_silence();
 }
 
 struct SetOnDrop<'a>(&'a AtomicBool);
@@ -69,7 +69,7 @@ fn dial(server: &LibraryServer) -> Player {
         server.server.command_address(),
         server.server.registrar_address(),
     );
-    // What is paced may block; that is the sender's own problem.
+    // The server limits the rate, so sending may block, which is the sender's own problem.
     player
         .tcp
         .set_write_timeout(Some(Duration::from_millis(50)))
@@ -109,7 +109,7 @@ fn nonsense_over_tcp() {
             player.send_bytes(line);
             open.push(player);
         }
-        // The connections are still good for a sensible line.
+        // The connections still work for a sensible line.
         for player in &mut open {
             player.send_bytes(b"\necho sensible\n");
             loop {
@@ -183,11 +183,11 @@ fn slow_readers_and_half_open_connections() {
     while_others_play(&server, || {
         let mut open = Vec::new();
         for _ in 0..50 {
-            // Reads nothing of what it asks for.
+            // Reads no answers.
             let mut slow = dial(&server);
             let _ = slow.tcp.write(&b"register-host\necho x\n".repeat(200));
             open.push(slow);
-            // Says half a line and no more.
+            // Sends half a line and no more.
             let mut half = dial(&server);
             half.tcp.write_all(b"register-ho").unwrap();
             open.push(half);
@@ -209,7 +209,7 @@ fn connections_that_come_and_go() {
                     .unwrap();
             }
             if round % 3 == 0 {
-                // Unread data makes the system send a reset.
+                // The system sends a reset for unread data.
                 let _ = player.line_within(Duration::from_millis(1));
             }
         }
@@ -250,7 +250,7 @@ fn a_flood_of_refused_registrations_is_not_answered_in_full() {
         }
     }
     assert!(answers < 10_000, "{answers}");
-    // Whoever has a PrivateID is answered all the same.
+    // A player with a PrivateID still gets its answer.
     let mut player = server.player();
     player.register();
     assert_eq!(
@@ -328,7 +328,7 @@ fn a_player_whose_socket_is_gone_harms_no_relay() {
     } = pair;
     let Player { udp, .. } = host;
     drop(udp);
-    // Each packet makes the system answer that nobody is there.
+    // The system answers each packet that nobody is there.
     for _ in 0..100 {
         client.send_datagram(b"anyone?", host_port);
     }

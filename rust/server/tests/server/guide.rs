@@ -1,5 +1,5 @@
-//! docs/SERVER.md and packaging/ speak of what there is. (Differences to the public server: see the
-//! tests in `public`.)
+//! docs/SERVER.md and packaging/ name only what exists. (For the differences to the public server, see
+//! the tests in `public`.)
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
@@ -12,7 +12,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root.join(path)).expect(path)
 }
 
-/// All words in a text that begin like this.
+/// Returns all words of a text that begin like this.
 fn words(text: &str, beginning: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let words = words.filter(|word| word.starts_with(beginning));
@@ -67,8 +67,8 @@ fn process_managers_wait_longer_than_the_server_drains() {
     assert!(seconds(&container, "--stop-timeout ") > longest);
 }
 
-/// What the container's file copies is what it starts and asks for its health, by flags that are
-/// there.
+/// The container starts the program that its file copies, and asks it for its health by a flag that
+/// exists.
 #[test]
 fn the_container_starts_what_it_copies() {
     let container = read("packaging/Containerfile");
@@ -88,12 +88,12 @@ fn the_container_starts_what_it_copies() {
         .arg("--probe")
         .status();
     assert!(probe.unwrap().success());
-    // What the first lines of the file put there.
+    // The commands in the file's first lines put it there.
     let name = copied.split(' ').nth(2).unwrap();
     assert!(container.contains(&format!("target/release/{name} target/image/{name}")));
 }
 
-/// Where systemd is there to be asked.
+/// Needs systemd; without it the test passes.
 #[cfg(target_os = "linux")]
 #[test]
 fn systemd_understands_the_unit() {
@@ -102,7 +102,7 @@ fn systemd_understands_the_unit() {
     let program = "/usr/local/bin/noray-server";
     let unit = read("packaging/noray-server.service");
     assert!(unit.contains(&format!("ExecStart={program} --config ")));
-    // It looks for the program.
+    // systemd-analyze looks for the program.
     fs::write(
         &path,
         unit.replace(program, env!("CARGO_BIN_EXE_noray-server")),
@@ -113,7 +113,7 @@ fn systemd_understands_the_unit() {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{said}");
-            // What it does not know, it passes over with a word.
+            // It only mentions what it does not know.
             assert!(!said.contains("noray-server.service"), "{said}");
         }
         Err(error) => eprintln!("skipped: this machine has no systemd-analyze ({error})"),

@@ -1,4 +1,4 @@
-//! The program: metrics, health, and who floods them.
+//! The program: metrics, health, and floods of requests.
 
 use noray_testkit::{
     metrics::request_raw,
@@ -35,7 +35,7 @@ fn metrics_tell_what_happened_by_the_public_servers_names() {
         client.send_datagram(&vec![1; size], port);
         host.datagram();
     }
-    // Nobody who is not linked with the host may send to it.
+    // Only players who are linked with the host may send to it.
     let mut stranger = server.player();
     stranger.register();
     stranger.register_remote();
@@ -118,7 +118,7 @@ fn only_two_things_can_be_asked_for() {
             assert!(status.starts_with("HTTP/1.1 400"), "{garbage:?}: {status}");
         }
     }
-    // A head that never ends is cut off, before its time is over.
+    // The server cuts an endless head off before its time is up.
     let began = Instant::now();
     let endless = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(100_000));
     let answer = request_raw(server.http(), &endless).ok();
@@ -134,7 +134,7 @@ fn nothing_is_served_when_it_is_off() {
     server.player().expect_silence();
 }
 
-/// Connections that say nothing, and more than there is room for.
+/// Silent connections, more than the server admits, and floods of requests.
 #[test]
 fn who_floods_it_hurts_no_player() {
     let ports = free_ports(2);
@@ -171,7 +171,7 @@ fn who_floods_it_hurts_no_player() {
     for flooder in flooders {
         flooder.join().unwrap();
     }
-    // The silent ones are closed in the end, and others are served.
+    // In the end the server closes the silent ones, and serves others.
     eventually("health is told again", || {
         request_raw(server.http(), "GET /health HTTP/1.0\r\n\r\n")
             .is_ok_and(|answer| answer.status == "HTTP/1.0 200 OK")

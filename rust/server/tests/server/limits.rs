@@ -1,4 +1,4 @@
-//! What the server does when somebody wants too much, and when relays expire.
+//! Players who want too much, and relays that expire.
 
 use std::{
     io::Write,
@@ -222,8 +222,8 @@ fn a_player_who_does_not_read_is_disconnected() {
     slow.tcp
         .set_write_timeout(Some(Duration::from_millis(100)))
         .unwrap();
-    // It sends without reading: first the system's buffers fill, then the server stops
-    // to read, then it gives up.
+    // The player sends and does not read: first the system's buffers fill, then the server stops
+    // reading, then it closes the connection.
     let line = format!("echo {}\n", "x".repeat(3000));
     let deadline = Instant::now() + ANSWER;
     while server.server.stats().players == 2 {
@@ -272,7 +272,7 @@ fn a_host_who_does_not_read_is_left_in_peace() {
         2,
         "the host was not thrown out"
     );
-    // When it reads again, it hears of everyone who was told of it.
+    // When the host reads again, it learns of everyone who learned of it.
     assert_eq!(host.count_lines("connect "), answered);
 }
 
@@ -363,7 +363,7 @@ fn idle_relays_are_closed_and_their_ports_reused_longest_free_first() {
     assert_eq!([pair.client_port, pair.host_port], ports[..2]);
     let busy_until = Instant::now() + Duration::from_millis(1500);
     while Instant::now() < busy_until {
-        // One way is enough to keep both.
+        // Packets in one direction keep both relays open.
         pair.client.send_datagram(b"alive", pair.host_port);
         pair.host.datagram();
         sleep(Duration::from_millis(20));

@@ -1,18 +1,18 @@
-//! A real server on loopback sockets, and players who speak to it byte by byte.
+//! A real server on loopback sockets, and players on the wire.
 //!
 //! ```text
 //! flow       what players do to meet
 //! nat        relays for players behind routers that change ports
-//! refusals   every way in which the server says no
-//! limits     what it does when somebody wants too much, and when relays expire
-//! garbage    senders of nonsense, while others are served
-//! corpus     what fuzzing found worth keeping, while others are served
-//! resume     a player who comes back has its OpenID back
+//! refusals   every refusal
+//! limits     players who want too much, and relays that expire
+//! garbage    players who send nonsense, while the server serves others
+//! corpus     the fuzzers' inputs, while the server serves others
+//! resume     a player who comes back gets its OpenID back
 //! lifecycle  start, stop, two at once
-//! binary     the program: settings and exit codes
-//! settings   the program: where its settings come from
-//! guide      docs/SERVER.md and packaging/ speak of what there is
-//! http       the program: metrics, health, and who floods them
+//! binary     the program: help and exit codes
+//! settings   the program: where its settings come from, and the health probe
+//! guide      docs/SERVER.md and packaging/ name only what exists
+//! http       the program: metrics, health, and floods of requests
 //! unix       the program: signals, log
 //! ```
 

@@ -43,7 +43,7 @@ impl Natted {
         }
     }
 
-    /// The address that it proved.
+    /// Returns the address that it proved.
     fn registered(&self) -> SocketAddrV4 {
         match self.player.address() {
             SocketAddr::V4(address) => address,
@@ -65,7 +65,7 @@ impl Natted {
         })
     }
 
-    /// The router is restarted: all its ports are new.
+    /// Restarts the router: all its ports are new.
     fn restart_router(&mut self) {
         self.is_symmetric = true;
         self.by_port.clear();
@@ -81,7 +81,7 @@ impl Natted {
         assert_eq!(sent.unwrap(), payload.len());
     }
 
-    /// The next datagram from a relay port.
+    /// Returns the next datagram from a relay port.
     fn receive_any(&mut self, port: u16, time: Duration) -> Option<Vec<u8>> {
         let socket = self.flow(port);
         socket.set_read_timeout(Some(time)).unwrap();
@@ -94,7 +94,7 @@ impl Natted {
         }
     }
 
-    /// The next datagram from a relay port that is no handshake's.
+    /// Returns the next datagram from a relay port that belongs to no handshake.
     fn receive(&mut self, port: u16, time: Duration) -> Option<Vec<u8>> {
         std::iter::from_fn(|| self.receive_any(port, time)).find(|packet| !packet.starts_with(b"$"))
     }
@@ -107,7 +107,7 @@ impl Natted {
     }
 }
 
-/// Both sides handshake as today's clients do; how long that took.
+/// Lets both sides handshake as today's clients do. Returns how long that took.
 fn handshake(a: &mut Natted, a_sees: u16, b: &mut Natted, b_sees: u16) -> Duration {
     let start = Instant::now();
     // Whether it has heard something, and that the other side was heard.
@@ -185,7 +185,7 @@ fn two_players_behind_one_router() {
         if symmetric != [true, true] {
             assert_eq!(ports, [to_first, to_second]);
         }
-        // Each is answered where it was heard.
+        // The server answers each where it heard it.
         for (player, port, answer) in [
             (&mut first, ports[0], &b"to first"[..]),
             (&mut second, ports[1], b"to second"),
@@ -392,8 +392,8 @@ fn forged_senders_neither_take_a_relay_over_nor_cut_a_player_off() {
     }
 }
 
-/// The address is proven and the router's port is a guess, so the forger wins, but no longer than
-/// it goes on.
+/// The address is proven and the router's port is a guess, so the attacker wins, but only while the
+/// attack lasts.
 #[test]
 #[ignore = "needs root, who alone can forge senders"]
 fn a_forged_proven_address_bars_a_symmetric_player_while_it_lasts() {
@@ -424,7 +424,7 @@ fn a_forged_registration_needs_the_private_id() {
     let told = player.ask(&format!("connect {}", player.oid));
     assert_eq!(told, format!("connect {}", player.address()));
     assert_eq!(player.line(), told);
-    // Else nothing was forged.
+    // Otherwise the test forged nothing.
     forger.send(player.pid.as_bytes(), elsewhere, registrar);
     sleep(SILENCE);
     let told = player.ask(&format!("connect {}", player.oid));

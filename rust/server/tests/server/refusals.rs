@@ -1,4 +1,4 @@
-//! Every way in which the server says no: in a command that old clients ignore.
+//! Every refusal, in a command that old clients ignore.
 
 use noray_server::{Config, RelayPorts};
 use noray_testkit::{library_server::LibraryServer, player::AcceptsPlayers, ports::free_ports};
@@ -101,7 +101,7 @@ fn no_free_relay() {
     let pair = server.relayed_pair();
     let mut third = server.registered();
     let mut fourth = server.registered();
-    // Two ports are missing one of which is there: it must not get lost.
+    // Two ports are needed and one is free: it must stay free.
     for _ in 0..3 {
         assert_eq!(
             fourth.ask(&format!("connect-relay {}", third.oid)),
@@ -158,7 +158,7 @@ fn too_many_requests() {
         assert_eq!(host.line(), format!("connect {}", client.address()));
     }
     host.expect_silence();
-    // Only the one who asks too often is refused.
+    // The server refuses only the player who asks too often.
     let answer = host.ask(&format!("connect {}", client.oid));
     assert_eq!(answer, format!("connect {}", client.address()));
 }

@@ -1,4 +1,4 @@
-//! A player whose connection broke has its OpenID back.
+//! A player whose connection broke gets its OpenID back.
 
 use noray_server::Config;
 use noray_testkit::{
@@ -11,7 +11,7 @@ fn resume(player: &mut Player, oid: &str, pid: &str) {
     player.send(&format!("resume-host {oid} {pid}\nregister-host"));
 }
 
-/// The identity that comes next, and nothing after it.
+/// Reads an identity, and checks that nothing follows.
 fn identity(player: &mut Player) -> (String, String) {
     let oid = player.line().strip_prefix("set-oid ").unwrap().to_owned();
     let pid = player.line().strip_prefix("set-pid ").unwrap().to_owned();
@@ -91,14 +91,14 @@ fn while_the_broken_connection_still_looks_alive() {
         "its end does not take the identity along"
     );
 
-    // The registered address is still there: a friend is told it at once.
+    // The registered address is still known: a friend learns it at once.
     let mut friend = test.registered();
     friend.send(&format!("connect {oid}"));
     assert!(friend.line().starts_with("connect 127.0.0.1:"));
     assert!(back.line().starts_with("connect 127.0.0.1:"));
 }
 
-/// A server that was started anew has forgotten everything.
+/// A restarted server has forgotten everything.
 #[test]
 fn from_a_server_that_never_saw_it() {
     let (oid, pid) = {
@@ -148,7 +148,7 @@ fn broken_requests_are_passed_over() {
     assert!(!player.oid.is_empty());
 }
 
-/// It counts as what it is: one more identity of a connection.
+/// A resumed identity counts as one more identity of the connection.
 #[test]
 fn the_limit_of_identities_holds() {
     let test = LibraryServer::with(Config {

@@ -1,4 +1,4 @@
-//! The program: where its settings come from, and asking for its health.
+//! The program: where its settings come from, and the health probe.
 
 use std::{
     io::Write,
@@ -33,7 +33,7 @@ fn output(command: &mut Command) -> (Option<i32>, String, String) {
     (status.code(), text(stdout), text(stderr))
 }
 
-/// The line of a setting, and what is behind it.
+/// Returns a setting's value and origin in the output of `--check`.
 fn shown(text: &str, name: &str) -> (String, String) {
     let line = text
         .lines()
@@ -167,7 +167,7 @@ fn a_bad_line_is_named_and_gives_exit_code_2() {
         ),
     ] {
         let file = file(text);
-        // A flag that would win does not hide it.
+        // A flag that overrides the line does not hide it.
         for task in [&["--check"][..], &["--oid-length=9"], &["--probe"]] {
             let (code, out, error) = output(with_file(&file).args(task));
             assert_eq!((code, out.as_str()), (Some(2), ""), "{text}");
@@ -179,7 +179,7 @@ fn a_bad_line_is_named_and_gives_exit_code_2() {
     let (code, _, error) = output(binary().args(["--check", "--config", "/no/such/file"]));
     assert_eq!(code, Some(2));
     assert!(error.contains("cannot read /no/such/file: "), "{error}");
-    // Each is fine for itself.
+    // Each value is fine by itself.
     let file = file("NORAY_MAX_LINE_LENGTH=1mb");
     let (code, _, error) = output(with_file(&file).arg("--check"));
     assert_eq!(code, Some(2));
@@ -191,7 +191,7 @@ fn a_probe_tells_whether_players_can_come() {
     let server = start(&mut binary());
     let probe = |port: u16| {
         let mut command = binary();
-        // As the server in a container has it.
+        // A container's server gets its settings from the environment.
         command.env("NORAY_HTTP_PORT", port.to_string());
         output(command.arg("--probe"))
     };
@@ -205,7 +205,7 @@ fn a_probe_tells_whether_players_can_come() {
         "{error}"
     );
 
-    // Something else is there, which says no, or nothing.
+    // Another program has the port, and refuses or says nothing.
     for answer in ["HTTP/1.0 503 Service Unavailable\r\n\r\n", "200 200", ""] {
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = other.local_addr().unwrap().port();

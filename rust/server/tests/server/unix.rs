@@ -52,13 +52,13 @@ fn a_game_on_a_relay_goes_on_while_it_drains() {
     assert!(bystanders[1].is_closed_within(ANSWER));
     let unavailable = "HTTP/1.1 503 Service Unavailable";
     assert_eq!(status(&server, "/health"), unavailable);
-    // Longer than what counts as quiet.
+    // For longer than a quiet relay may be.
     for number in 0..30_u8 {
         client.send_datagram(&[number], port);
         assert_eq!(host.datagram().0, [number]);
         std::thread::sleep(Duration::from_millis(100));
     }
-    // Players who are here are served, but nothing new begins.
+    // The server still serves connected players, but nothing new begins.
     client.send(&format!("connect {}", host.oid));
     assert!(client.line().starts_with("connect 127.0.0.1:"));
     assert!(host.line().starts_with("connect 127.0.0.1:"));
@@ -150,7 +150,7 @@ fn log_of_careless_players(format: &str) -> String {
         player.register();
         player.register_remote();
     }
-    // A careless player shows it in every place there is.
+    // A careless player sends its PrivateID everywhere.
     for line in [
         client.pid.clone(),
         format!("echo {}", client.pid),
@@ -167,10 +167,9 @@ fn log_of_careless_players(format: &str) -> String {
     while !client.line().starts_with("connect-relay ") {}
     let port = host.relay_port("");
     host.send_datagram(client.pid.as_bytes(), port);
-    // It first gets what the registrar said of the spoilt one.
+    // The answer to the spoilt PrivateID comes first.
     while client.datagram().0 != client.pid.as_bytes() {}
-    // Identities that are asked for again: one's own, while it is there and when it is gone, and
-    // another's.
+    // Resumed identities: its own, before and after its connection ended, and another player's.
     for (oid, pid) in [
         (&client.oid, &client.pid),
         (&host.oid, &client.pid),
