@@ -1,0 +1,39 @@
+//! What each crate is made of.
+
+use std::{collections::BTreeSet, env, process::Command};
+
+use anyhow::{Context, Result, bail};
+
+use crate::tree::root;
+
+/// Which features of a crate count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Features {
+    /// Those that are built when the crate is built by itself.
+    Default,
+    /// All.
+    All,
+}
+
+/// Returns the names of the packages that a package of the workspace is made of on any platform,
+/// itself included; not what only its tests need.
+///
+/// # Errors
+/// Cargo cannot be asked, or the workspace has no such package.
+pub fn dependencies(package: &str, features: Features) -> Result<BTreeSet<String>> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(root())
+        .args(["tree", "--package", package, "--edges", "normal,build"])
+        .args(["--target", "all", "--prefix", "none", "--format", "{p}"]);
+    if features == Features::All {
+        cargo.arg("--all-features");
+    }
+    let output = cargo.output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let tree = String::from_utf8(output.stdout).context("cargo tree")?;
+    let names = tree.lines().filter_map(|line| line.split(' ').next());
+    Ok(names.map(str::to_owned).collect())
+}

@@ -1,0 +1,86 @@
+//! Who may use what: the table of crates in `docs/ARCHITECTURE.md`.
+
+use std::collections::BTreeSet;
+
+use noray_house_rules::{Features, dependencies};
+
+/// All that the protocol may be made of: thiserror, what its macro is made of, and a keyed hash.
+const PROTOCOL_MAY_USE: [&str; 8] = [
+    "noray-protocol",
+    "siphasher",
+    "thiserror",
+    "thiserror-impl",
+    "proc-macro2",
+    "quote",
+    "syn",
+    "unicode-ident",
+];
+
+/// What players and servers get.
+const PRODUCTS: [&str; 5] = [
+    "noray-protocol",
+    "noray-client",
+    "noray-player",
+    "noray-server",
+    "noray-godot",
+];
+
+/// What only builds, tests and measures.
+const TOOLS: [&str; 7] = [
+    "noray-bench",
+    "noray-fuzz",
+    "noray-house-rules",
+    "noray-lab",
+    "noray-soak",
+    "noray-testkit",
+    "xtask",
+];
+
+fn all_that_it_uses(package: &str) -> BTreeSet<String> {
+    let used = dependencies(package, Features::All).unwrap();
+    assert!(used.contains(package), "cargo does not name {package}");
+    used
+}
+
+fn is_godot(name: &str) -> bool {
+    name == "godot" || name.starts_with("godot-") || name.starts_with("gdext")
+}
+
+#[test]
+fn the_protocol_uses_what_it_may() {
+    let mut used = all_that_it_uses("noray-protocol");
+    used.retain(|name| !PROTOCOL_MAY_USE.contains(&name.as_str()));
+    assert!(used.is_empty(), "noray-protocol uses {used:?}");
+}
+
+#[test]
+fn only_the_extension_uses_godot() {
+    for package in PRODUCTS {
+        let uses_godot = all_that_it_uses(package).iter().any(|name| is_godot(name));
+        assert_eq!(uses_godot, package == "noray-godot", "{package}");
+    }
+}
+
+#[test]
+fn the_player_has_no_server_in_it() {
+    assert!(!all_that_it_uses("noray-player").contains("noray-server"));
+    assert!(!all_that_it_uses("noray-client").contains("noray-server"));
+}
+
+#[test]
+fn no_tool_is_part_of_a_product() {
+    for package in PRODUCTS {
+        let used = all_that_it_uses(package);
+        for tool in TOOLS {
+            assert!(!used.contains(tool), "{package} uses {tool}");
+        }
+    }
+}
+
+#[test]
+fn the_extension_has_no_command_line_in_it() {
+    let used = dependencies("noray-godot", Features::Default).unwrap();
+    for heavy in ["clap", "hyper", "prometheus", "serde_json"] {
+        assert!(!used.contains(heavy), "noray-godot uses {heavy}");
+    }
+}
