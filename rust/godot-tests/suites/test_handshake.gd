@@ -82,7 +82,7 @@ func test_nobody_there() -> void:
 
 
 ## Fails when a game is not told that it may still try to connect.
-func test_half_open_ways() -> void:
+func test_half_open_paths() -> void:
 	var cases: Dictionary = {
 		"$-w-": ERR_BUSY,
 		"$---": ERR_BUSY,

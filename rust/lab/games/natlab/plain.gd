@@ -50,14 +50,14 @@ func join(noray: String, oid: String, _options: Dictionary) -> MultiplayerPeer:
 
 func describe(peer_id: int) -> String:
 	var peer := multiplayer.multiplayer_peer as ENetMultiplayerPeer
-	var remote := peer.get_peer(peer_id)
-	var address := remote.get_remote_address()
+	var enet_peer := peer.get_peer(peer_id)
+	var address := enet_peer.get_remote_address()
 	var path := "direct"
 	if address == _server:
 		path = "relay"
 	elif address.begins_with("192.168."):
 		path = "lan"
-	return "ok path=%s address=%s:%d" % [path, address, remote.get_remote_port()]
+	return "ok path=%s address=%s:%d" % [path, address, enet_peer.get_remote_port()]
 
 
 func describe_failure() -> String:

@@ -90,7 +90,7 @@ fn flags_come_first_then_the_environment_then_the_file() {
 }
 
 #[test]
-fn every_setting_can_be_given_in_each_of_three_ways() {
+fn every_setting_can_be_given_by_flag_variable_and_file() {
     for setting in Setting::all() {
         let value = match setting.value.as_str() {
             "ADDRESS" => "127.0.0.9",

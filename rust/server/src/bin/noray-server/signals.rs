@@ -1,4 +1,4 @@
-//! Requests to stop: signals, and Windows' counterparts.
+//! Requests to stop: signals, and what Windows has for them.
 
 use std::io;
 
