@@ -1,11 +1,9 @@
 //! `keep_alive`: datagrams from a game's own ENet socket, so that its router keeps the mapping that
 //! the server knows.
 
-use std::{net::SocketAddr, time::Instant};
+use std::time::Instant;
 
 use noray_protocol::{defaults::KEEPALIVE_INTERVAL, wire::id::PrivateId};
-
-use crate::{effect::Effect, output::Output};
 
 /// The connections that are kept alive.
 #[derive(Default, Debug)]
@@ -43,26 +41,14 @@ impl Keepalives {
         self.0.clear();
     }
 
-    /// Sends what is due. Only connections of `pid` count, as long as `registrar` knows it.
-    pub(crate) fn send(
-        &mut self,
-        now: Instant,
-        pid: Option<&PrivateId>,
-        registrar: Option<SocketAddr>,
-        output: &mut Output,
-    ) {
-        let (Some(pid), Some(registrar)) = (pid, registrar) else {
-            self.clear();
-            return;
-        };
-        self.0.retain(|kept| kept.pid == *pid);
-        for kept in self.0.iter_mut().filter(|kept| now >= kept.next) {
+    /// Returns the connections whose datagram is due. Forgets those of any identity but `pid`.
+    pub(crate) fn take_due(&mut self, now: Instant, pid: Option<&PrivateId>) -> Vec<i64> {
+        self.0.retain(|kept| Some(&kept.pid) == pid);
+        let due = self.0.iter_mut().filter(|kept| now >= kept.next);
+        due.map(|kept| {
             kept.next = now + KEEPALIVE_INTERVAL;
-            output.push(Effect::SendKeepalive {
-                connection: kept.connection,
-                registrar,
-                pid: pid.clone(),
-            });
-        }
+            kept.connection
+        })
+        .collect()
     }
 }

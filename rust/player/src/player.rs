@@ -165,10 +165,25 @@ impl Player {
             }
         }
         if !self.keepalives.is_empty() {
-            let registrar = self.registrar();
-            let pid = self.output.identity.pid.clone();
-            self.keepalives
-                .send(now, pid.as_ref(), registrar, &mut self.output);
+            self.send_keepalives(now);
+        }
+    }
+
+    fn send_keepalives(&mut self, now: Instant) {
+        // Only the latest identity counts, as long as the registrar knows its address.
+        let registrar = self.registrar();
+        let pid = registrar.and(self.output.identity.pid.as_ref());
+        let due = self.keepalives.take_due(now, pid);
+        let (Some(pid), Some(registrar)) = (pid, registrar) else {
+            return;
+        };
+        for connection in due {
+            let pid = pid.clone();
+            self.output.turns.push(Step::Effect(Effect::SendKeepalive {
+                connection,
+                registrar,
+                pid,
+            }));
         }
     }
 
