@@ -1,13 +1,28 @@
-//! Signals, process groups, and who we are.
+//! Signals, process groups, who we are, and where programs lie.
 
 #[cfg(unix)]
 pub(crate) use self::unix::{ask_to_end, group_lives, kill_group, lead_a_group};
+use std::env;
+use std::path::PathBuf;
+
 #[cfg(unix)]
 pub use self::unix::{is_root, kill};
 #[cfg(windows)]
 pub(crate) use self::windows::{ask_to_end, group_lives, kill_group, lead_a_group};
 #[cfg(windows)]
 pub use self::windows::{is_root, kill};
+
+/// Where root's programs lie, also when they are not on the PATH.
+const ROOTS_FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
+
+/// Returns where a program of this name lies, if it is on the PATH or where root's programs are.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(ROOTS_FOLDERS.map(PathBuf::from))
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
 
 #[cfg(unix)]
 mod unix {

@@ -1,15 +1,13 @@
 //! Starts the lab: games behind NATs, and games of two processes.
 
-use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
 use noray_testkit::game::Others;
 use noray_testkit::godot::Godot;
 use noray_testkit::report::Report;
-use noray_testkit::system::is_root;
+use noray_testkit::system::{find_program, is_root};
 use noray_testkit::tool;
 
 use crate::cargo::Profile;
@@ -57,20 +55,15 @@ fn command(subcommand: &str, godot: Option<&Godot>) -> Result<Command> {
     if let Some(godot) = godot {
         command.arg("--godot").arg(&godot.executable);
     }
-    if subcommand == "nat" && cfg!(target_os = "linux") && is_root() && !is_on_path("nft") {
+    if subcommand == "nat"
+        && cfg!(target_os = "linux")
+        && is_root()
+        && find_program("nft").is_none()
+    {
         match noray_download::nftables::fetch() {
             Ok(nft) => drop(command.arg("--nft").arg(nft)),
             Err(error) => eprintln!("no nft can be fetched: {error:#}"),
         }
     }
     Ok(command)
-}
-
-/// Whether a program can be started by its name, or lies where root's programs do.
-fn is_on_path(name: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let roots = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
-    env::split_paths(&path)
-        .chain(roots.map(PathBuf::from))
-        .any(|folder| folder.join(name).is_file())
 }

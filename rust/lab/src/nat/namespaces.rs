@@ -1,15 +1,25 @@
 //! Runs programs in network namespaces, and `ip` and `nft`, which make networks of them.
 
-use std::env;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use noray_testkit::system::is_root;
+use noray_testkit::system;
 
-/// Where root's programs lie, also when they are not on the PATH.
-const ROOTS_FOLDERS: &[&str] = &["/usr/sbin", "/sbin", "/usr/local/sbin"];
+/// What every script begins with. The system raises a link some time after the command, and drops
+/// packets until then.
+const PRELUDE: &str = "\
+    PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin\n\
+    wait_for_link() {\n\
+    for try in $(seq 500); do\n\
+    state=$(ip netns exec $1 cat /sys/class/net/$2/operstate)\n\
+    test \"$state\" = up && return 0\n\
+    sleep 0.01\n\
+    done\n\
+    echo \"$2 in $1 stays down\" >&2\n\
+    return 1\n\
+    }\n";
 
 /// The programs.
 #[derive(Clone)]
@@ -24,31 +34,22 @@ impl Namespaces {
     /// # Errors
     /// Says why there can be no network namespaces or no NATs on this machine.
     pub(crate) fn find(nft: Option<&Path>) -> Result<Self> {
-        if !is_root() {
+        if !system::is_root() {
             bail!("only root can make network namespaces");
         }
-        let nft = nft.map(Path::to_path_buf).or_else(|| program("nft"));
+        let nft = nft
+            .map(Path::to_path_buf)
+            .or_else(|| system::find_program("nft"));
         Ok(Self {
-            ip: program("ip").context("this machine has no `ip` (iproute2)")?,
+            ip: system::find_program("ip").context("this machine has no `ip` (iproute2)")?,
             nft: nft.context("this machine has no `nft`")?,
         })
     }
 
-    /// Runs `ip` on lines as its `-batch` takes them, in a namespace or in this one.
-    pub(crate) fn ip(&self, namespace: Option<&str>, lines: &str) -> Result<()> {
-        let mut command = Command::new(&self.ip);
-        if let Some(namespace) = namespace {
-            command.args(["-netns", namespace]);
-        }
-        feed(command.args(["-batch", "-"]), lines)
-    }
-
-    /// Runs `ip` on lines, and goes on with the next one when one fails.
-    pub(crate) fn ip_whatever_fails(&self, lines: &str) -> Result<()> {
-        feed(
-            Command::new(&self.ip).args(["-force", "-batch", "-"]),
-            lines,
-        )
+    /// Runs a shell's script, with the function `wait_for_link NAMESPACE INTERFACE`.
+    pub(crate) fn script(&self, text: &str) -> Result<()> {
+        let text = format!("{PRELUDE}{text}");
+        feed(Command::new("sh").args(["-e", "-s"]), &text)
     }
 
     /// Returns the names of all namespaces.
@@ -79,12 +80,6 @@ impl Namespaces {
     pub(crate) fn nft(&self, namespace: &str, rules: &str) -> Result<()> {
         let mut command = self.inside(namespace, &self.nft);
         feed(command.args(["-f", "-"]), rules)
-    }
-
-    /// Lets a shell in a namespace run `script`.
-    pub(crate) fn shell(&self, namespace: &str, script: &str) -> Result<()> {
-        let mut command = self.inside(namespace, Path::new("sh"));
-        feed(command.args(["-e", "-s"]), script)
     }
 
     /// Returns a command for a program that is to run in a namespace; `ip` becomes it, so it keeps
@@ -135,12 +130,4 @@ fn feed(command: &mut Command, text: &str) -> Result<()> {
         .transpose()
         .with_context(|| format!("{name} reads nothing"))?;
     Ok(())
-}
-
-fn program(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain(ROOTS_FOLDERS.iter().map(PathBuf::from))
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
 }

@@ -202,10 +202,11 @@ impl Network {
     }
 
     fn make(&self, namespace: &str) -> Result<()> {
-        self.namespaces
-            .ip(None, &format!("netns add {namespace}\n"))?;
-        self.namespaces.ip(Some(namespace), "link set lo up\n")?;
-        self.namespaces.shell(namespace, SETTINGS)
+        self.namespaces.script(&format!(
+            "ip netns add {namespace}\n\
+             ip -n {namespace} link set lo up\n\
+             ip netns exec {namespace} sh -e -c '{SETTINGS}'\n"
+        ))
     }
 
     /// Connects a machine to the world and returns its address there.
@@ -213,45 +214,31 @@ impl Network {
         let number = self.links.fetch_add(1, Ordering::Relaxed);
         let [in_world, address] = link_addresses(number)?;
         let world = self.name("world");
-        self.namespaces.ip(
-            None,
-            &format!(
-                "link add wan netns {namespace} type veth peer name link{number} netns {world}\n"
-            ),
-        )?;
-        self.namespaces.ip(
-            Some(&world),
-            &format!(
-                "address add {in_world}/31 dev link{number}\n\
-                 link set link{number} up\n"
-            ),
-        )?;
-        self.namespaces.ip(
-            Some(namespace),
-            &format!(
-                "address add {address}/31 dev wan\n\
-                 link set wan up\n\
-                 route add default via {in_world}\n"
-            ),
-        )?;
-        self.wait_for_link(&world, &format!("link{number}"))?;
-        self.wait_for_link(namespace, "wan")?;
+        self.namespaces.script(&format!(
+            "ip link add wan netns {namespace} type veth peer name link{number} netns {world}\n\
+             ip -n {world} address add {in_world}/31 dev link{number}\n\
+             ip -n {world} link set link{number} up\n\
+             ip -n {namespace} address add {address}/31 dev wan\n\
+             ip -n {namespace} link set wan up\n\
+             ip -n {namespace} route add default via {in_world}\n\
+             wait_for_link {world} link{number}\n\
+             wait_for_link {namespace} wan\n"
+        ))?;
         Ok(address)
     }
 
     /// Gives a router the switch that its players are plugged into.
     fn lan(&self, router: &str, network: &str) -> Result<()> {
         // Without snooping multicast reaches everyone, as on a home's switch.
-        self.namespaces.ip(
-            Some(router),
-            &format!(
-                "link add lan type bridge forward_delay 0 stp_state 0 mcast_snooping 0\n\
-                 address add {network}.1/24 dev lan\n\
-                 link set lan up\n"
-            ),
-        )
+        self.namespaces.script(&format!(
+            "ip -n {router} link add lan type bridge \
+             forward_delay 0 stp_state 0 mcast_snooping 0\n\
+             ip -n {router} address add {network}.1/24 dev lan\n\
+             ip -n {router} link set lan up\n"
+        ))
     }
 
+    /// Plugs a machine into a router's switch.
     fn plug(
         &self,
         router: &str,
@@ -260,41 +247,18 @@ impl Network {
         network: &str,
         host: u8,
     ) -> Result<()> {
-        self.namespaces.ip(
-            None,
-            &format!(
-                "link add {interface} netns {machine} type veth peer name plug{host} netns {router}\n"
-            ),
-        )?;
-        self.namespaces.ip(
-            Some(router),
-            &format!("link set plug{host} master lan\nlink set plug{host} up\n"),
-        )?;
-        self.namespaces.ip(
-            Some(machine),
-            &format!(
-                "address add {network}.{host}/24 dev {interface}\n\
-                 link set {interface} up\n\
-                 route add default via {network}.1\n"
-            ),
-        )?;
-        self.wait_for_link(router, &format!("plug{host}"))?;
-        self.wait_for_link(router, "lan")?;
-        self.wait_for_link(machine, interface)
-    }
-
-    /// The system raises a link some time after the command, and drops packets until then.
-    fn wait_for_link(&self, namespace: &str, interface: &str) -> Result<()> {
-        let script = format!(
-            "for wait in $(seq 500); do\n\
-             test \"$(cat /sys/class/net/{interface}/operstate)\" = up && exit 0\n\
-             sleep 0.01\n\
-             done\n\
-             exit 1\n"
-        );
-        self.namespaces
-            .shell(namespace, &script)
-            .with_context(|| format!("{interface} in {namespace} stays down"))
+        self.namespaces.script(&format!(
+            "ip link add {interface} netns {machine} type veth \
+             peer name plug{host} netns {router}\n\
+             ip -n {router} link set plug{host} master lan\n\
+             ip -n {router} link set plug{host} up\n\
+             ip -n {machine} address add {network}.{host}/24 dev {interface}\n\
+             ip -n {machine} link set {interface} up\n\
+             ip -n {machine} route add default via {network}.1\n\
+             wait_for_link {router} plug{host}\n\
+             wait_for_link {router} lan\n\
+             wait_for_link {machine} {interface}\n"
+        ))
     }
 
     fn set_up_router(
@@ -308,13 +272,12 @@ impl Network {
         let rules = router.rules(outside, &format!("{network}.0/24"), &servers);
         self.namespaces.nft(namespace, &rules)?;
         // The settings appear with the first rule that needs the connection table.
-        self.namespaces.shell(
-            namespace,
-            &format!(
-                "echo {UDP_TIMEOUT} > /proc/sys/net/netfilter/nf_conntrack_udp_timeout\n\
-                 echo {UDP_TIMEOUT} > /proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream\n"
-            ),
-        )
+        self.namespaces.script(&format!(
+            "ip netns exec {namespace} sh -e -c '\
+             cd /proc/sys/net/netfilter\n\
+             echo {UDP_TIMEOUT} > nf_conntrack_udp_timeout\n\
+             echo {UDP_TIMEOUT} > nf_conntrack_udp_timeout_stream\n'\n"
+        ))
     }
 }
 
@@ -380,14 +343,15 @@ fn remove(namespaces: &Namespaces, run: u32) {
     let Ok(names) = namespaces.list() else {
         return;
     };
-    let mut lines = String::new();
+    let mut script = String::new();
     for name in names.iter().filter(|name| run_of(name) == Some(run)) {
         for process in namespaces.processes(name) {
             kill(process);
         }
-        lines.push_str(&format!("netns delete {name}\n"));
+        script.push_str(&format!("ip netns delete {name} || failed=1\n"));
     }
-    if let Err(error) = namespaces.ip_whatever_fails(&lines) {
+    script.push_str("exit ${failed:-0}\n");
+    if let Err(error) = namespaces.script(&script) {
         eprintln!("some of the lab's namespaces stay: {error:#}");
     }
 }
