@@ -1,4 +1,5 @@
-//! What runs for each line, each datagram of a game and each check: `cargo bench -p noray-protocol`.
+//! What runs for each line, each datagram of a game and each check: `cargo bench -p
+//! noray-protocol`.
 
 #![expect(
     clippy::disallowed_methods,

@@ -12,8 +12,8 @@ pub const REGISTRAR_PORT: u16 = 8809;
 /// shorter than 200 bytes.
 pub const MAX_LINE: usize = 16 * 1024;
 
-/// Longest OpenID, in bytes. By default servers give 21 characters or three words; a kibibyte leaves
-/// room for any sane configuration.
+/// Longest OpenID, in bytes. By default servers give 21 characters or three words; a kibibyte
+/// leaves room for any sane configuration.
 pub const MAX_OPEN_ID: usize = 1024;
 
 /// Longest PrivateID, in bytes: it has to fit into one unfragmented datagram.
@@ -26,8 +26,9 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Pause between repeated handshake datagrams, as in netfox.noray.
 pub const HANDSHAKE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Pause between the first repeats of the side that cannot read: about a frame. The other side often
-/// opens its socket just after the first datagram arrived, and would otherwise wait for the next one.
+/// Pause between the first repeats of the side that cannot read: about a frame. The other side
+/// often opens its socket just after the first datagram arrived, and would otherwise wait for the
+/// next one.
 pub const HANDSHAKE_EARLY_INTERVAL: Duration = Duration::from_millis(15);
 
 /// How many repeats follow so soon: those of the first 100 ms.
@@ -38,8 +39,8 @@ pub const HANDSHAKE_EARLY_REPEATS: u32 = 6;
 pub const HANDSHAKE_LAST_PACKETS: u32 = 4;
 
 /// How many datagrams a link still answers after it has finished a plain handshake: the other side,
-/// which sends ten a second, may have missed the last ones. Without a limit, two sides that have both
-/// finished would go on for ever.
+/// which sends ten a second, may have missed the last ones. Without a limit, two sides that have
+/// both finished would go on for ever.
 pub const HANDSHAKE_LATE_ANSWERS: u32 = 16;
 
 /// Most connect requests that may await an answer at one time. A game has a handful in flight; more
@@ -67,31 +68,31 @@ pub const CHECK_EARLY: Duration = Duration::from_secs(1);
 /// How long a path is tried, as in netfox.noray: the peer learns of it within a fraction of that.
 pub const CHECK_WINDOW: Duration = HANDSHAKE_TIMEOUT;
 
-/// How long a joining player tries a relay. The server is known to answer, so a relay opens at once or
-/// not at all.
+/// How long a joining player tries a relay. The server is known to answer, so a relay opens at once
+/// or not at all.
 pub const RELAY_WINDOW: Duration = Duration::from_secs(5);
 
 /// Pause between checks of the active path: short enough to notice within [`PATH_TIMEOUT`] that it
 /// closed, and little beside a game's own traffic.
 pub const ACTIVE_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Pause between checks of a path in reserve. Below the 30 s after which routers forget a mapping and
-/// servers close a relay.
+/// Pause between checks of a path in reserve. Below the 30 s after which routers forget a mapping
+/// and servers close a relay.
 pub const RESERVE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long an answer may take before the path is checked more often: the round trip of a slow mobile
-/// network.
+/// How long an answer may take before the path is checked more often: the round trip of a slow
+/// mobile network.
 pub const SUSPECT_AFTER: Duration = Duration::from_millis(300);
 
 /// Pause between checks of a path whose answer is late.
 pub const SUSPECT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long a path may go without an answer before it is closed. With a fifth of all datagrams lost in
-/// each direction, all of the dozen checks in that time go unanswered once in 200,000.
+/// How long a path may go without an answer before it is closed. With a fifth of all datagrams lost
+/// in each direction, all of the dozen checks in that time go unanswered once in 200,000.
 pub const PATH_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// How many checks must go unanswered before a path counts as closed, however long that takes: a game
-/// that was suspended comes back to a path that it did not check meanwhile.
+/// How many checks must go unanswered before a path counts as closed, however long that takes: a
+/// game that was suspended comes back to a path that it did not check meanwhile.
 pub const MIN_UNANSWERED: u32 = 3;
 
 /// Head start of the direct paths before the server is asked for a relay, which costs its owner
@@ -109,9 +110,9 @@ pub const REASK_INTERVAL: Duration = Duration::from_secs(5);
 /// Longest such pause: routers seldom change, and each request makes both players send.
 pub const MAX_REASK_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Pause before the server is asked again for any path while none works: long enough for one to open,
-/// and short enough to find a host that returns to a restarted server before ENet gives up, which
-/// takes at least 5 s.
+/// Pause before the server is asked again for any path while none works: long enough for one to
+/// open, and short enough to find a host that returns to a restarted server before ENet gives up,
+/// which takes at least 5 s.
 pub const LOST_REASK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Most paths to one peer: to its own addresses, those that its datagrams come from, and relays.
@@ -138,11 +139,12 @@ pub const SILENT_GAME_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a peer is kept after the game has released it: time for ENet's last packets.
 pub const LINGER: Duration = Duration::from_secs(1);
 
-/// How many ports behind an announced relay may be the next that a server of generation 2 opens, for a
-/// player whose address it does not know.
+/// How many ports behind an announced relay may be the next that a server of generation 2 opens,
+/// for a player whose address it does not know.
 pub const NEIGHBOUR_PORTS: u16 = 4;
 
-/// Datagrams to each of those ports: they open our own router, and reach nobody if the port is unused.
+/// Datagrams to each of those ports: they open our own router, and reach nobody if the port is
+/// unused.
 pub const NEIGHBOUR_DATAGRAMS: u32 = 3;
 
 /// Pause between keepalives to the registrar: `Tr` of RFC 8445, section 11. Routers keep an idle
@@ -152,8 +154,8 @@ pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// Pause before an unanswered keepalive is repeated.
 pub const KEEPALIVE_RETRY: Duration = Duration::from_secs(1);
 
-/// Pause between keepalives while UDP does not get out: short enough for a waiting player, and little
-/// for a server that is down.
+/// Pause between keepalives while UDP does not get out: short enough for a waiting player, and
+/// little for a server that is down.
 pub const KEEPALIVE_LOST_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How many keepalives must go unanswered before UDP counts as not getting out.

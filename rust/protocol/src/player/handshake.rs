@@ -12,8 +12,8 @@ use crate::{
 pub enum Outcome {
     /// Both sides know that both directions work.
     Connected,
-    /// Datagrams came in, but the other side never confirmed that it received any: connecting is still
-    /// worth a try.
+    /// Datagrams came in, but the other side never confirmed that it received any: connecting is
+    /// still worth a try.
     Unconfirmed,
     /// Nothing came in, or the other side never finished.
     TimedOut,
@@ -30,8 +30,8 @@ pub struct Step {
     pub outcome: Option<Outcome>,
 }
 
-/// When to repeat a datagram, and when to give up. Compares durations: a deadline so far away that no
-/// `Instant` can name it is never reached.
+/// When to repeat a datagram, and when to give up. Compares durations: a deadline so far away that
+/// no `Instant` can name it is never reached.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     begin: Instant,
@@ -78,22 +78,22 @@ impl Pace {
 
 /// One side of a handshake that can read as well as write.
 ///
-/// Pass it the target's datagrams with [`Self::receive`], then do what [`Self::step`] says. Do so often:
-/// news is answered with the next step.
+/// Pass it the target's datagrams with [`Self::receive`], then do what [`Self::step`] says. Do so
+/// often: news is answered with the next step.
 #[derive(Debug)]
 pub struct Handshake {
     pace: Pace,
     status: Status,
     heard: Option<Status>,
-    /// The other side once said that it is duplex; an older datagram that arrives late does not take
-    /// that back.
+    /// The other side once said that it is duplex; an older datagram that arrives late does not
+    /// take that back.
     heard_duplex: bool,
     news: bool,
 }
 
 impl Handshake {
-    /// Begins a handshake at `now` that gives up after `timeout`. Without news, a datagram is repeated
-    /// every `interval`.
+    /// Begins a handshake at `now` that gives up after `timeout`. Without news, a datagram is
+    /// repeated every `interval`.
     #[must_use]
     pub fn new(now: Instant, timeout: Duration, interval: Duration) -> Self {
         Self {
@@ -105,8 +105,8 @@ impl Handshake {
         }
     }
 
-    /// Takes a datagram from the target. Even one that is not a handshake's proves that datagrams come
-    /// in.
+    /// Takes a datagram from the target. Even one that is not a handshake's proves that datagrams
+    /// come in.
     pub fn receive(&mut self, packet: &[u8]) {
         let heard = Status::parse(packet).unwrap_or_default();
         let status = Status {
@@ -153,8 +153,8 @@ pub struct BlindHandshake {
 }
 
 impl BlindHandshake {
-    /// Begins a handshake at `now` that ends after `timeout`. A datagram goes out every `interval`, the
-    /// first few sooner.
+    /// Begins a handshake at `now` that ends after `timeout`. A datagram goes out every `interval`,
+    /// the first few sooner.
     #[must_use]
     pub fn new(now: Instant, timeout: Duration, interval: Duration) -> Self {
         Self {
@@ -162,8 +162,8 @@ impl BlindHandshake {
         }
     }
 
-    /// Returns what to send at `now`. Ends with [`Outcome::Connected`] when `connected`, which only ENet
-    /// can tell, or with [`Outcome::Unconfirmed`] when the time is over.
+    /// Returns what to send at `now`. Ends with [`Outcome::Connected`] when `connected`, which only
+    /// ENet can tell, or with [`Outcome::Unconfirmed`] when the time is over.
     pub fn step(&mut self, now: Instant, connected: bool) -> Step {
         let outcome = if connected {
             Some(Outcome::Connected)

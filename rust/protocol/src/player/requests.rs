@@ -1,21 +1,21 @@
 //! Which line answers which `connect` request, and which requests are not answered at all.
 //!
-//! A server of generation 1 answers a refused `connect` with silence, but it answers `echo` in order.
-//! So each request goes out between two fences, in one write: `echo 1`, `connect …`, `echo 2`. The
-//! server handles a `connect` before it reads on: if no address comes between the fences, none will. It
-//! answers a `connect-relay` in a later turn of its event loop, behind the second fence of the same
-//! write; a third fence, sent when the second has come back, is read after that turn. The next
-//! `connect-relay` goes out behind that third fence: of two in one write, the server does not tell
-//! whose port it sends.
+//! A server of generation 1 answers a refused `connect` with silence, but it answers `echo` in
+//! order. So each request goes out between two fences, in one write: `echo 1`, `connect …`, `echo
+//! 2`. The server handles a `connect` before it reads on: if no address comes between the fences,
+//! none will. It answers a `connect-relay` in a later turn of its event loop, behind the second
+//! fence of the same write; a third fence, sent when the second has come back, is read after that
+//! turn. The next `connect-relay` goes out behind that third fence: of two in one write, the server
+//! does not tell whose port it sends.
 //!
-//! A server that greets (generation 2, and our own) refuses in words. Generation 2 does not tell which
-//! request it refuses, and sends its refusals of one write behind its answers; so only one request of
-//! each kind is out at a time. A refusal belongs to the request whose OpenID is in its text, or else to
-//! the one that is out.
+//! A server that greets (generation 2, and our own) refuses in words. Generation 2 does not tell
+//! which request it refuses, and sends its refusals of one write behind its answers; so only one
+//! request of each kind is out at a time. A refusal belongs to the request whose OpenID is in its
+//! text, or else to the one that is out.
 //!
 //! An announcement that another player requested looks like an answer. One that arrives
-//! - between the fences of a request that fails (for `connect-relay` within about one round trip, for
-//!   `connect` only if the network cut the write in two) hides that failure;
+//! - between the fences of a request that fails (for `connect-relay` within about one round trip,
+//!   for `connect` only if the network cut the write in two) hides that failure;
 //! - on generation 2, while several requests of one kind wait, can attribute a refusal without an
 //!   OpenID to the wrong one of them: still one failure, with the server's text.
 //!
@@ -172,8 +172,8 @@ impl Requests {
         self.greeted
     }
 
-    /// Opens a request. Returns what to send, with its line ends: nothing if the request has to wait for
-    /// an earlier one. Then a [`Reaction`] or [`Self::unsent`] returns it later.
+    /// Opens a request. Returns what to send, with its line ends: nothing if the request has to
+    /// wait for an earlier one. Then a [`Reaction`] or [`Self::unsent`] returns it later.
     ///
     /// # Errors
     /// [`ConnectError::TooMany`]; then nothing is to be sent.
@@ -251,8 +251,8 @@ impl Requests {
         reaction
     }
 
-    /// Ends and returns the requests whose time is over at `now`. Requests that waited for them can now be
-    /// sent: send what [`Self::unsent`] returns.
+    /// Ends and returns the requests whose time is over at `now`. Requests that waited for them can
+    /// now be sent: send what [`Self::unsent`] returns.
     pub fn expire(&mut self, now: Instant) -> Vec<ConnectFailure> {
         let mut failures = Vec::new();
         self.open.retain(|request| {
@@ -276,8 +276,8 @@ impl Requests {
         failures
     }
 
-    /// Returns what is to be sent after [`Self::expire`]. If it is not taken here, it is part of the next
-    /// [`Reaction`].
+    /// Returns what is to be sent after [`Self::expire`]. If it is not taken here, it is part of
+    /// the next [`Reaction`].
     pub fn unsent(&mut self) -> Option<String> {
         Some(std::mem::take(&mut self.unsent)).filter(|text| !text.is_empty())
     }
@@ -300,8 +300,8 @@ impl Requests {
             .collect()
     }
 
-    /// Makes room for one more request, at the cost of one that is kept only because its answer could
-    /// have been another player's connect. Returns whether there is room.
+    /// Makes room for one more request, at the cost of one that is kept only because its answer
+    /// could have been another player's connect. Returns whether there is room.
     fn has_room(&mut self) -> bool {
         if self.open.len() < MAX_REQUESTS_IN_FLIGHT {
             return true;
@@ -363,8 +363,8 @@ impl Requests {
         }
     }
 
-    /// Takes one of our fences. Returns a further fence to send, or sets the failure of the request that
-    /// this fence closed.
+    /// Takes one of our fences. Returns a further fence to send, or sets the failure of the request
+    /// that this fence closed.
     fn receive_fence(&mut self, fence: u64, failure: &mut Option<ConnectFailure>) -> String {
         self.silent = false;
         for (index, request) in self.open.iter_mut().enumerate() {

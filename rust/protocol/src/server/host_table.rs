@@ -143,8 +143,8 @@ impl<H: BuildHasher> HostTable<H> {
         Ok(())
     }
 
-    /// Moves a player that comes back to its new connection. Returns whether the player was still here:
-    /// then its old connection broke without anybody noticing.
+    /// Moves a player that comes back to its new connection. Returns whether the player was still
+    /// here: then its old connection broke without anybody noticing.
     ///
     /// The player keeps its address and its relay until it registers again.
     pub fn move_to(
@@ -176,8 +176,9 @@ impl<H: BuildHasher> HostTable<H> {
 
     /// Registers `from` as the address of the player with this PrivateID.
     ///
-    /// The newest address counts, since only the player knows the PrivateID: its router may have been
-    /// restarted, or its machine may have changed networks. (The public server keeps the first one.)
+    /// The newest address counts, since only the player knows the PrivateID: its router may have
+    /// been restarted, or its machine may have changed networks. (The public server keeps the first
+    /// one.)
     pub fn register_address(
         &mut self,
         private_id: &str,
@@ -199,7 +200,8 @@ impl<H: BuildHasher> HostTable<H> {
     /// Returns whom to tell what when `connection` asks for `host`.
     ///
     /// # Errors
-    /// The reason to refuse. The host is checked before the player that asks, as on the public server.
+    /// The reason to refuse. The host is checked before the player that asks, as on the public
+    /// server.
     pub fn introduce(
         &self,
         connection: ConnectionId,

@@ -4,19 +4,19 @@
 //! $rwx;<50 hex digits>
 //! ```
 //!
-//! The first four bytes are a [handshake datagram](crate::wire::handshake_status) with the status of
-//! the path. The rest contains none of its letters, so that a peer that knows only the handshake
-//! reads the whole as one. A check cannot be mistaken for a packet of ENet's: as one, it would be for
-//! a peer beyond the 1,134th, and lack the proof.
+//! The first four bytes are a [handshake datagram](crate::wire::handshake_status) with the status
+//! of the path. The rest contains none of its letters, so that a peer that knows only the handshake
+//! reads the whole as one. A check cannot be mistaken for a packet of ENet's: as one, it would be
+//! for a peer beyond the 1,134th, and lack the proof.
 //!
-//! The digits encode: version, note and path kind (1 byte), the session (8), a question and an answer
-//! (4 each, big endian, 0 for none), and the proof (8). A question is any number; whoever receives it
-//! sends it back as the answer, to the address that it came from. The answer proves that both
-//! directions of that path work.
+//! The digits encode: version, note and path kind (1 byte), the session (8), a question and an
+//! answer (4 each, big endian, 0 for none), and the proof (8). A question is any number; whoever
+//! receives it sends it back as the answer, to the address that it came from. The answer proves
+//! that both directions of that path work.
 //!
-//! The proof is SipHash-2-4 over everything before it and the sender's side, with the host's OpenID as
-//! the key: only those who know the OpenID, and so may ask the server to connect them, can make a
-//! proof. The side keeps a check from being sent back to its own sender.
+//! The proof is SipHash-2-4 over everything before it and the sender's side, with the host's OpenID
+//! as the key: only those who know the OpenID, and so may ask the server to connect them, can make
+//! a proof. The side keeps a check from being sent back to its own sender.
 
 use std::{fmt, hash::Hasher};
 

@@ -187,11 +187,11 @@ pub enum ServerCommand {
     ConnectNat(SocketAddr),
     /// `connect-relay <port>`: the port of the server that stands for the other player.
     ConnectRelay(u16),
-    /// A `connect` or `connect-relay` without an address or port: a refusal of generation 2, with its
-    /// text.
+    /// A `connect` or `connect-relay` without an address or port: a refusal of generation 2, with
+    /// its text.
     ConnectError(ConnectKind, String),
-    /// `refused <command> <oid> <reason> <sentence>`: a refusal of our own server, which old clients
-    /// ignore.
+    /// `refused <command> <oid> <reason> <sentence>`: a refusal of our own server, which old
+    /// clients ignore.
     Refused {
         /// What was requested.
         kind: ConnectKind,
@@ -324,8 +324,8 @@ impl ServerCommand {
     }
 }
 
-/// Parses `<ip>:<port>` of a single machine. An IPv6 address stands in brackets or bare: servers send
-/// both.
+/// Parses `<ip>:<port>` of a single machine. An IPv6 address stands in brackets or bare: servers
+/// send both.
 fn parse_address(data: &str) -> Option<SocketAddr> {
     let (ip, port) = data.rsplit_once(':')?;
     let port = parse_port(port)?;

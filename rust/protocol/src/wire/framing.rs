@@ -97,8 +97,8 @@ impl LineDecoder {
         self.begin_line(self.start);
     }
 
-    /// Takes bytes as they arrive. Read all lines with [`Self::next_line`] before pushing more, so that
-    /// the buffer stays bounded.
+    /// Takes bytes as they arrive. Read all lines with [`Self::next_line`] before pushing more, so
+    /// that the buffer stays bounded.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.start);
         self.searched -= self.start;
@@ -112,12 +112,12 @@ impl LineDecoder {
         self.buffer.len() - self.start
     }
 
-    /// Returns the next complete line without its LF or CR LF, or `None` when more bytes are needed.
-    /// Empty lines count.
+    /// Returns the next complete line without its LF or CR LF, or `None` when more bytes are
+    /// needed. Empty lines count.
     ///
     /// # Errors
-    /// [`LineError::TooLong`] once for each skipped line; the lines after it follow. If an unbalanced
-    /// quote made the line too long, those are the lines after its first LF.
+    /// [`LineError::TooLong`] once for each skipped line; the lines after it follow. If an
+    /// unbalanced quote made the line too long, those are the lines after its first LF.
     pub fn next_line(&mut self) -> Option<Result<String, LineError>> {
         while self.skip() {
             match self.find_end() {
@@ -170,8 +170,8 @@ impl LineDecoder {
         }
     }
 
-    /// Searches for the LF that ends the current line, but no further than a line may reach: otherwise
-    /// the result would depend on how the stream was cut.
+    /// Searches for the LF that ends the current line, but no further than a line may reach:
+    /// otherwise the result would depend on how the stream was cut.
     fn find_end(&mut self) -> End {
         let quoted = self.framing == Framing::Quoted;
         loop {
@@ -208,8 +208,8 @@ impl LineDecoder {
     }
 }
 
-/// Returns what to skip after the announcement `name length` of a raw frame: nothing if the length is
-/// no number or too large.
+/// Returns what to skip after the announcement `name length` of a raw frame: nothing if the length
+/// is no number or too large.
 fn raw_frame(announcement: &[u8], limit: usize) -> Skip {
     std::str::from_utf8(announcement)
         .ok()

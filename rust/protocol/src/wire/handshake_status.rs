@@ -1,8 +1,8 @@
 //! The handshake's datagrams.
 //!
 //! A datagram is `$` and three flags: `r` for read (a datagram came in), `w` for written (datagrams
-//! went out; always set), `x` for duplex (the other side is known to have read). `-` stands for a flag
-//! that is not set.
+//! went out; always set), `x` for duplex (the other side is known to have read). `-` stands for a
+//! flag that is not set.
 
 /// Length of a handshake datagram in bytes.
 pub const STATUS_LENGTH: usize = 4;
@@ -17,8 +17,8 @@ pub struct Status {
 }
 
 impl Status {
-    /// The status that a side sends whose socket belongs to an ENet host: it cannot read, so it claims
-    /// that all is well and lets the joining side finish.
+    /// The status that a side sends whose socket belongs to an ENet host: it cannot read, so it
+    /// claims that all is well and lets the joining side finish.
     pub const BLIND: Self = Self {
         read: true,
         duplex: true,

@@ -7,8 +7,8 @@ use crate::defaults::{MAX_OPEN_ID, MAX_PRIVATE_ID};
 /// A player's public id, opaque to everyone but the server that gave it.
 ///
 /// It is UTF-8 text of 1 to [`MAX_OPEN_ID`] bytes that a command can carry: without white space and
-/// control characters, which would end or split the line, and without double quotes and backslashes,
-/// which make a server of generation 2 swallow the lines that follow.
+/// control characters, which would end or split the line, and without double quotes and
+/// backslashes, which make a server of generation 2 swallow the lines that follow.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct OpenId(String);
 

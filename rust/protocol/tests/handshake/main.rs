@@ -7,8 +7,8 @@
 
 mod edges;
 mod loss;
+mod netfox_client;
 mod network;
 mod no_loss;
-mod old_client;
 mod pairs;
 mod time_out;

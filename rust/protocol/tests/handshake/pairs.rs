@@ -8,8 +8,8 @@ use noray_protocol::{
 };
 
 use crate::{
+    netfox_client::{NetfoxClient, NetfoxHandshake},
     network::{Begin, Dice, Ends, Network, Player, play},
-    old_client::{OldClient, OldPlayer},
 };
 
 /// The kinds of players.
@@ -77,8 +77,8 @@ impl Kind {
                 HANDSHAKE_TIMEOUT,
                 HANDSHAKE_INTERVAL,
             ))),
-            Self::Old => Box::new(OldPlayer::new(OldClient::new(now, time_out))),
-            Self::OldBlind => Box::new(OldPlayer::new(OldClient::blind(now, time_out))),
+            Self::Old => Box::new(NetfoxHandshake::new(NetfoxClient::new(now, time_out))),
+            Self::OldBlind => Box::new(NetfoxHandshake::new(NetfoxClient::blind(now, time_out))),
         })
     }
 }

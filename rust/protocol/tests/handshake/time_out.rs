@@ -12,8 +12,8 @@ use noray_protocol::{
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::{
+    netfox_client::{NetfoxClient, NetfoxHandshake},
     network::{FRAME, Network, Player},
-    old_client::{OldClient, OldPlayer},
     pairs::{
         Kind::{New, NewBlind, Old, OldBlind},
         bad_network, shake,
@@ -69,7 +69,7 @@ proptest! {
         packets in vec((0..7700_u64, select(vec!["$-w-", "$rw-", "$rwx", "hello", ""])), 0..6)
     ) {
         let begin = Instant::now();
-        let mut old = OldPlayer::new(OldClient::new(begin, HANDSHAKE_TIMEOUT.as_secs_f64()));
+        let mut old = NetfoxHandshake::new(NetfoxClient::new(begin, HANDSHAKE_TIMEOUT.as_secs_f64()));
         let mut new = Handshake::new(begin, HANDSHAKE_TIMEOUT, HANDSHAKE_INTERVAL);
         let mut packets = packets;
         packets.sort_by_key(|packet| packet.0);

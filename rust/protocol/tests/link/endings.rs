@@ -1,4 +1,4 @@
-//! A link that nobody uses has nothing to do, and one that is used never spins.
+//! An unused link has nothing to do, and a used one never spins.
 
 use std::time::Duration;
 
@@ -20,11 +20,11 @@ use crate::{
     home::Home,
     pair::Pair,
     server::Kind,
-    table::{Table, at, check, come_in, joining, key},
-    world::Internet,
+    simulation::Internet,
+    single_link::{SingleLink, at, check, come_in, joining, key},
 };
 
-/// Fails when something of a game is left behind after everybody has gone.
+/// Fails when something of a game is left after everybody has left.
 #[test]
 fn nothing_is_left() {
     for homes in [[Home::Router; 2], [Home::Router, Home::Symmetric]] {
@@ -54,26 +54,26 @@ fn nothing_is_left() {
     }
 }
 
-/// Fails when a player who vanishes without a word is kept for ever.
+/// Fails when a player that vanishes is kept for ever.
 #[test]
 fn a_player_who_vanishes_is_let_go() {
-    let mut table = Table::hosting();
-    assert!(come_in(&mut table, at(1, 1), 1).is_some());
-    table.wait(Duration::from_secs(120));
-    assert_eq!(table.players(), 0);
-    assert_eq!(table.link.next_deadline(table.now), None);
+    let mut single = SingleLink::hosting();
+    assert!(come_in(&mut single, at(1, 1), 1).is_some());
+    single.wait(Duration::from_secs(120));
+    assert_eq!(single.players(), 0);
+    assert_eq!(single.link.next_deadline(single.now), None);
 }
 
-/// Used to fail: the link's deadline lay in the past until the player was gone, and the client spun
-/// for a second.
+/// Used to fail: the link's deadline lay in the past until the player was removed, and the client
+/// spun for a second.
 #[test]
 fn a_player_let_go_late_does_not_make_it_spin() {
-    let mut table = Table::hosting();
-    let id = come_in(&mut table, at(1, 1), 1).expect("a game");
-    table.wait(UNUSED_SESSION_TIMEOUT - Duration::from_millis(200));
-    table.link.release(table.now, id);
-    table.wait(Duration::from_secs(2));
-    assert_eq!(table.players(), 0);
+    let mut single = SingleLink::hosting();
+    let id = come_in(&mut single, at(1, 1), 1).expect("a game");
+    single.wait(UNUSED_SESSION_TIMEOUT - Duration::from_millis(200));
+    single.link.release(single.now, id);
+    single.wait(Duration::from_secs(2));
+    assert_eq!(single.players(), 0);
 }
 
 #[derive(Clone, Debug)]
@@ -124,34 +124,34 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn perform(table: &mut Table, known: &mut Vec<PeerId>, act: Act) {
+fn perform(single: &mut SingleLink, known: &mut Vec<PeerId>, act: Act) {
     let registrar = at(200, 8809);
-    let now = table.now;
+    let now = single.now;
     let kind = |code: u8| [PathKind::Lan, PathKind::Direct, PathKind::Relay][usize::from(code % 3)];
     let picked = |known: &[PeerId], index: u8| known.get(usize::from(index)).copied();
     match act {
-        Act::Wait(millis) => table.wait(Duration::from_millis(millis.into())),
-        Act::Announced(code, to, port) => table.link.announced(now, kind(code), at(to, port)),
+        Act::Wait(millis) => single.wait(Duration::from_millis(millis.into())),
+        Act::Announced(code, to, port) => single.link.announced(now, kind(code), at(to, port)),
         Act::Check(session, from, question, hosts) => {
             let side = if hosts { Side::Hosting } else { Side::Joining };
             let bytes = check(session, question, 1).encode(&key(), side);
-            known.extend(table.give(at(from, 1), &bytes).1);
+            known.extend(single.give(at(from, 1), &bytes).1);
         }
         Act::Plain(from, flags) => {
             let packet = [b"$-w-", b"$rw-", b"$-wx", b"$rwx"][usize::from(flags % 4)];
-            table.give(at(from, 1), packet);
+            single.give(at(from, 1), packet);
         }
-        Act::Garbage(from, bytes) => known.extend(table.give(at(from, 1), &bytes).1),
-        Act::Game(from) => known.extend(table.give(at(from, 1), b"\x8f\xffgame").1),
+        Act::Garbage(from, bytes) => known.extend(single.give(at(from, 1), &bytes).1),
+        Act::Game(from) => known.extend(single.give(at(from, 1), b"\x8f\xffgame").1),
         Act::ComeIn(from, session) => {
-            let (answers, _) = table.give(at(from, 1), &joining(&check(session, 1, 0)));
+            let (answers, _) = single.give(at(from, 1), &joining(&check(session, 1, 0)));
             for answer in answers {
-                if let Some(read) = crate::table::read(&answer.bytes) {
-                    table.give(at(from, 1), &joining(&check(session, 2, read.question)));
+                if let Some(read) = crate::single_link::read(&answer.bytes) {
+                    single.give(at(from, 1), &joining(&check(session, 2, read.question)));
                 }
             }
         }
-        Act::Join(timeout, force_relay) => table.link.join(
+        Act::Join(timeout, force_relay) => single.link.join(
             now,
             JoinConfig {
                 oid: OpenId::new("the-host").expect("an OpenID"),
@@ -160,10 +160,10 @@ fn perform(table: &mut Table, known: &mut Vec<PeerId>, act: Act) {
                 force_relay,
             },
         ),
-        Act::Cancel => table.link.cancel_join(),
+        Act::Cancel => single.link.cancel_join(),
         Act::Server(kind) => {
             let kinds = [ServerKind::Silent, ServerKind::Greeting, ServerKind::Ours];
-            table
+            single
                 .link
                 .set_server(now, kinds.get(usize::from(kind)).copied());
         }
@@ -179,65 +179,65 @@ fn perform(table: &mut Table, known: &mut Vec<PeerId>, act: Act) {
                 ConnectError::ServerText("no".to_owned()),
                 ConnectError::TooMany,
             ];
-            table
+            single
                 .link
                 .refused(kind, "", &errors[usize::from(error % 4)]);
         }
-        Act::FoundInLan(address) => table.link.found_in_lan(now, at(address, 1)),
+        Act::FoundInLan(address) => single.link.found_in_lan(now, at(address, 1)),
         Act::Host(hosts) => {
             if hosts {
-                let again = Table::hosting_config();
-                table.link.host(again);
+                let again = SingleLink::hosting_config();
+                single.link.host(again);
             } else {
-                table.link.stop_hosting(now);
+                single.link.stop_hosting(now);
             }
         }
         Act::Release(index) => {
             if let Some(id) = picked(known, index) {
-                table.link.release(now, id);
+                single.link.release(now, id);
             }
         }
         Act::Used(index) => {
             if let Some(id) = picked(known, index) {
-                table.link.used(now, id);
+                single.link.used(now, id);
             }
         }
         Act::Register(anew) => {
             let pid = PrivateId::new("secret").expect("a PrivateID");
             if anew {
-                table.link.register(now, registrar, pid);
+                single.link.register(now, registrar, pid);
             } else {
-                table.link.adopt(now, registrar, pid);
+                single.link.adopt(now, registrar, pid);
             }
         }
-        Act::Forget => table.link.forget_registration(),
+        Act::Forget => single.link.forget_registration(),
         Act::Registrar(knows) => {
-            table.give(registrar, if knows { b"OK" } else { b"no" });
+            single.give(registrar, if knows { b"OK" } else { b"no" });
         }
     }
-    table.tick();
+    single.tick();
 }
 
 proptest! {
-    /// Fails when any order of calls and datagrams makes a link panic, spin (the table looks at its
-    /// deadline after each step) or keep something for ever.
+    /// Fails when any order of calls and datagrams makes a link panic, spin (its deadline is
+    /// checked after each step) or keep something for ever.
     #[test]
     fn whatever_happens_it_ends(acts in prop::collection::vec(act(), 1..60)) {
-        let mut table = Table::hosting();
+        let mut single = SingleLink::hosting();
         let mut known = Vec::new();
         for act in acts {
-            perform(&mut table, &mut known, act);
+            perform(&mut single, &mut known, act);
         }
-        table.link.stop_hosting(table.now);
-        table.link.cancel_join();
-        table.link.forget_registration();
-        table.link.set_server(table.now, None);
-        for id in table.joined() {
-            table.link.release(table.now, id);
+        single.link.stop_hosting(single.now);
+        single.link.cancel_join();
+        single.link.forget_registration();
+        single.link.set_server(single.now, None);
+        for id in single.joined() {
+            single.link.release(single.now, id);
         }
-        table.tick();
-        table.wait(Duration::from_secs(120));
-        prop_assert!(!table.link.is_used());
-        prop_assert_eq!(table.link.next_deadline(table.now), None);
+        single.tick();
+        single.wait(Duration::from_secs(120));
+        prop_assert!(!single.link.is_used());
+        prop_assert_eq!(single.link.next_deadline(single.now), None);
     }
 }

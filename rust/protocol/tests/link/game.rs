@@ -1,4 +1,4 @@
-//! The game that goes over a link: a way in like ENet's, then numbered datagrams both ways.
+//! A game that goes over a link: it begins like ENet's, then both sides send numbered datagrams.
 
 use std::{
     collections::BTreeSet,
@@ -7,7 +7,7 @@ use std::{
 
 /// Pause between numbered datagrams.
 pub(crate) const STREAM_INTERVAL: Duration = Duration::from_millis(50);
-/// ENet repeats what begins a connection after this, and then each time after twice as long.
+/// How long ENet waits before it repeats the beginning of a connection; doubles each time.
 const REPEAT: Duration = Duration::from_millis(500);
 
 const HELLO: u8 = 1;
@@ -15,10 +15,10 @@ const WELCOME: u8 = 2;
 const THANKS: u8 = 3;
 const NUMBERED: u8 = 4;
 
-/// One side's view of the game with one other player.
+/// One side's view of the game with a peer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Game {
-    /// When the other side's first word came.
+    /// When the peer's first datagram came.
     pub entered: Option<Instant>,
     /// How many numbered datagrams went out.
     pub sent: u32,
@@ -28,13 +28,13 @@ pub(crate) struct Game {
     pub last_got: Option<Instant>,
     /// The longest time without one, once they came.
     pub longest_gap: Duration,
-    /// What is repeated until the other side answers, when, and after what pause again.
+    /// What is repeated until the peer answers, when next, and the pause after that.
     repeated: Option<(u8, Instant, Duration)>,
     stream: Option<Instant>,
 }
 
 impl Game {
-    /// The joining side's, which says hello at once.
+    /// Returns the joining side's view, which says hello at once.
     pub(crate) fn joining(now: Instant) -> Self {
         Self {
             repeated: Some((HELLO, now, REPEAT)),
@@ -42,7 +42,7 @@ impl Game {
         }
     }
 
-    /// Takes a datagram; what is answered.
+    /// Takes a datagram. Returns the answer.
     pub(crate) fn receive(&mut self, now: Instant, bytes: &[u8]) -> Option<Vec<u8>> {
         let &[_, _, kind, a, b, c, d] = bytes else {
             return None;
@@ -64,7 +64,7 @@ impl Game {
         (kind == WELCOME).then(|| datagram(THANKS, 0))
     }
 
-    /// What goes out now.
+    /// Returns what goes out now.
     pub(crate) fn tick(&mut self, now: Instant, streaming: bool) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         if let Some((kind, next, pause)) = &mut self.repeated
@@ -93,7 +93,7 @@ impl Game {
     }
 }
 
-/// Looks like one of ENet's: nothing like a handshake's.
+/// Returns a datagram that looks like ENet's, and not like a handshake's.
 fn datagram(kind: u8, number: u32) -> Vec<u8> {
     let [a, b, c, d] = number.to_be_bytes();
     vec![0x8f, 0xff, kind, a, b, c, d]

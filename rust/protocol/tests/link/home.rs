@@ -1,25 +1,25 @@
-//! The kinds of places that players are at.
+//! Where players are: behind which routers.
 
 use crate::{
     router::{Filter, Mapping},
-    world::World,
+    simulation::World,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Home {
     /// No router.
     Public,
-    /// Everybody gets in.
+    /// A router that lets everybody in.
     OpenNat,
-    /// Whoever's IP address was sent to gets in, from any port.
+    /// A router that lets in any port of an IP address that was sent to.
     AddressFilter,
-    /// Whoever was sent to gets in: the common home router.
+    /// A router that lets in only addresses that were sent to: the common home router.
     Router,
-    /// Two of them in a row.
+    /// Two such routers in a row.
     TwoRouters,
-    /// Another port for each destination: most mobile networks.
+    /// A router with another port for each destination: most mobile networks.
     Symmetric,
-    /// Lets UDP go to the server alone.
+    /// A router that lets UDP out only to the server.
     ServerOnly,
 }
 
@@ -34,7 +34,7 @@ impl Home {
         Self::ServerOnly,
     ];
 
-    /// The router to be behind, newly built.
+    /// Builds the routers, and returns the one that the player is behind.
     pub(crate) fn build(self, world: &mut World) -> Option<usize> {
         let filter = match self {
             Self::Public => return None,
@@ -57,7 +57,7 @@ impl Home {
         Some(outer)
     }
 
-    /// Whether any address that it sends to can send back from any port.
+    /// Whether anybody can send to the player.
     pub(crate) fn is_open(self) -> bool {
         matches!(self, Self::Public | Self::OpenNat)
     }

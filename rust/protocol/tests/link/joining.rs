@@ -1,4 +1,4 @@
-//! How joins end, and what follows them.
+//! How joins end, and what happens next.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
     home::Home,
     pair::Pair,
     server::Kind,
-    world::{Internet, World},
+    simulation::{Internet, World},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ impl Pair {
         });
     }
 
-    /// That nothing of a join is left.
+    /// Asserts that nothing of a join is left.
     fn assert_quiet(&mut self) {
         self.world.sent = Some(Vec::new());
         self.world.run_for(SECOND * 10);
@@ -53,7 +53,7 @@ impl Pair {
     }
 }
 
-/// Fails when an OpenID that nobody has is not told apart, on any server, directly or by relay.
+/// Fails when an unknown OpenID is not reported as such, on any server, directly or by relay.
 #[test]
 fn no_such_host() {
     for kind in Kind::ALL {
@@ -61,7 +61,7 @@ fn no_such_host() {
             let mut pair = pair(kind, Home::Router, Home::Router);
             pair.join_with("nobody", SECOND * 15, force_relay);
             let error = pair.error_within(SECOND * 2);
-            // Generation 2 refuses a relay in words alone.
+            // Generation 2 refuses a relay only in words.
             let words =
                 force_relay && matches!(kind, Kind::Generation2 | Kind::Takeover | Kind::Ours);
             let right = match &error {
@@ -75,9 +75,9 @@ fn no_such_host() {
     }
 }
 
-/// Used to fail: a server of generation 2 gives the joining player the relay behind the host's, which
-/// the datagrams to the neighbours reached. They came back, and the player took itself for a host
-/// that knows the plain handshake alone.
+/// Used to fail: a server of generation 2 gives the joining player the relay behind the host's,
+/// which the datagrams to the neighbour ports reached. They came back, and the player took itself
+/// for a host that knows only the plain handshake.
 #[test]
 fn nobody_joins_itself_by_its_own_relay() {
     for kind in Kind::ALL {
@@ -97,7 +97,7 @@ fn nobody_joins_itself_by_its_own_relay() {
     }
 }
 
-/// Fails when a host that no way leads to is not given up once all was tried.
+/// Fails when an unreachable host is not given up once everything was tried.
 #[test]
 fn host_unreachable() {
     let mut pair = pair(Kind::Generation1, Home::Router, Home::Symmetric);
@@ -113,7 +113,7 @@ fn host_unreachable() {
     pair.assert_quiet();
 }
 
-/// Fails when a full host lets a player in, turns away those who are in, or stays full when one of
+/// Fails when a full host admits a player, turns away those who are in, or stays full when one of
 /// them leaves.
 #[test]
 fn host_full() {
@@ -139,7 +139,7 @@ fn host_full() {
     assert_eq!(result.path_kind, Some(PathKind::Direct));
 }
 
-/// Fails when many who come at the same moment get more places than there are.
+/// Fails when players that come at the same moment get more places than there are.
 #[test]
 fn a_host_is_never_more_than_full() {
     let mut world = World::new(Kind::Ours, Internet::GOOD, 1);
@@ -161,7 +161,7 @@ fn a_host_is_never_more_than_full() {
     assert_eq!(full.count(), 15);
 }
 
-/// Fails when 64 players do not get in within the second that they come in.
+/// Fails when 64 players that come at the same moment are not admitted within a second.
 #[test]
 fn sixty_four_at_once() {
     let mut world = World::new(Kind::Ours, Internet::GOOD, 1);
@@ -182,7 +182,8 @@ fn sixty_four_at_once() {
     assert!(time.is_some());
 }
 
-/// Fails when a join that is cancelled, at whatever stage, fails otherwise or leaves something.
+/// Fails when a join that is cancelled, at whatever stage, reports another error or leaves
+/// something.
 #[test]
 fn cancelled_at_each_stage() {
     let stages = [
@@ -210,7 +211,7 @@ fn cancelled_at_each_stage() {
         let error = pair.world.ours(joining).join_error();
         assert_eq!(error, Some(&JoinError::Cancelled), "{stage:?}");
         pair.assert_quiet();
-        // Once more, there is nothing to cancel.
+        // A second time there is nothing to cancel.
         pair.world.with(joining, |ours, _| ours.link.cancel_join());
         let failed = |event: &&(_, LinkEvent)| matches!(event.1, LinkEvent::JoinFailed(_));
         assert_eq!(
@@ -225,7 +226,7 @@ fn cancelled_at_each_stage() {
     }
 }
 
-/// Fails when a join without a server, or without a way, ends later than asked for.
+/// Fails when a join without a server or without a path ends later than its time-out.
 #[test]
 fn timed_out() {
     for connected in [false, true] {
@@ -252,7 +253,7 @@ fn a_time_out_without_end() {
     assert!(pair.world.entered(pair.joining).is_some());
 }
 
-/// Fails when a connection that ends while the server is asked is not told as that.
+/// Fails when a connection that ends during a request is not reported as the reason.
 #[test]
 fn server_silent() {
     for error in [ConnectError::Disconnected, ConnectError::TimedOut(SECOND)] {
@@ -271,7 +272,7 @@ fn server_silent() {
     }
 }
 
-/// Fails when the host's address, known already, is not tried on after the connection has ended.
+/// Fails when the host's known address is no longer tried after the connection has ended.
 #[test]
 fn the_connection_ends_after_the_announcement() {
     let mut pair = pair(Kind::Ours, Home::Router, Home::Router);
@@ -293,7 +294,7 @@ fn the_connection_ends_after_the_announcement() {
     assert!(pair.world.entered(joining).is_some());
 }
 
-/// Fails when a second join does not end the first, or does not get through itself.
+/// Fails when a second join does not cancel the first one, or fails itself.
 #[test]
 fn a_second_join_replaces_the_first() {
     let mut pair = pair(Kind::Ours, Home::Router, Home::Router);
@@ -304,8 +305,8 @@ fn a_second_join_replaces_the_first() {
     assert_eq!(error, Some(&JoinError::Cancelled));
 }
 
-/// Fails when a player who left is kept, or does not get in again from the same address; at once or
-/// later.
+/// Fails when a player that left is kept, or is not admitted again from the same address, at once
+/// or later.
 #[test]
 fn left_and_joined_again() {
     for pause in [Duration::ZERO, SECOND / 2, SECOND * 5] {

@@ -8,12 +8,12 @@ use noray_protocol::{
     wire::check::PathKind,
 };
 
-use crate::{home::Home, pair::Pair, server::Kind, world::Internet};
+use crate::{home::Home, pair::Pair, server::Kind, simulation::Internet};
 
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
-/// Fails when a host's router forgets it while nobody plays; routers here do after 30 s, and give
-/// another port then.
+/// Fails when a host's router forgets its mapping while nobody plays. Routers here do so after 30
+/// s, and then give another port.
 #[test]
 fn an_idle_host_stays_joinable() {
     for kind in Kind::ALL {
@@ -29,7 +29,7 @@ fn an_idle_host_stays_joinable() {
     }
 }
 
-/// Fails when the routers of the test above do not forget.
+/// Fails when the routers of the test above do not forget mappings.
 #[test]
 fn a_host_without_keepalives_is_lost() {
     let mut pair = Pair::new(Kind::Generation1, [Home::Router; 2], Internet::GOOD, 1);
@@ -39,7 +39,7 @@ fn a_host_without_keepalives_is_lost() {
     assert_eq!(pair.meet().path_kind, None);
 }
 
-/// Fails when two players who say nothing lose their way, or the relay that they have.
+/// Fails when two silent players lose their path, or their relay.
 #[test]
 fn a_silent_game_keeps_its_way() {
     for homes in [[Home::Router; 2], [Home::Router, Home::ServerOnly]] {
@@ -48,7 +48,7 @@ fn a_silent_game_keeps_its_way() {
         let (host, joining) = (pair.host, pair.joining);
         let end = pair.world.now + FIVE_MINUTES;
         while pair.world.now < end {
-            // The game is in use, but both are silent on the way.
+            // The game is in use, but neither player sends anything.
             for player in [host, joining] {
                 pair.world.with(player, |ours, now| {
                     let ids: Vec<_> = ours.games.keys().copied().collect();
@@ -62,8 +62,8 @@ fn a_silent_game_keeps_its_way() {
     }
 }
 
-/// Fails when a registrar that falls silent is not noticed in time, or its coming back; or when it
-/// is asked more often than said.
+/// Fails when a registrar that falls silent or comes back is not noticed in time, or when it is
+/// sent more keepalives than documented.
 #[test]
 fn a_silent_registrar_is_told() {
     let mut pair = Pair::new(Kind::Ours, [Home::Router; 2], Internet::GOOD, 1);

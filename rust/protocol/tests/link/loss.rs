@@ -6,7 +6,7 @@ use crate::{
     home::Home,
     pair::{Clients, Pair},
     server::Kind,
-    world::Internet,
+    simulation::Internet,
 };
 
 const SEEDS: u64 = 1000;
@@ -49,8 +49,9 @@ fn measure(clients: Clients, kind: Kind, homes: [Home; 2]) -> Shares {
     shares
 }
 
-/// Fails when checks, their pace or their windows do not bear the loss. What opens and is not in the
-/// game in time waits for ENet, which repeats what begins a connection after 0.5 s, 1 s, 2 s.
+/// Fails when checks, their pace or their windows do not cope with the loss. A pair whose path
+/// opened and whose game is late waits for ENet, which repeats the beginning of a connection after
+/// 0.5 s, 1 s and 2 s.
 #[test]
 fn two_of_ours_meet_directly() {
     let shares = measure(Clients::Ours, Kind::Ours, [Home::Router; 2]);
@@ -58,7 +59,7 @@ fn two_of_ours_meet_directly() {
     assert!(shares.ever >= 999);
 }
 
-/// Fails as above, where each datagram has to survive twice.
+/// Fails as above; here each datagram can be lost twice.
 #[test]
 fn two_of_ours_meet_by_relay() {
     let shares = measure(Clients::Ours, Kind::Ours, [Home::Router, Home::Symmetric]);
@@ -66,7 +67,8 @@ fn two_of_ours_meet_by_relay() {
     assert!(shares.ever >= 980);
 }
 
-/// Fails when ours finds an old host less often than an old player does, beyond chance.
+/// Fails when ours reaches a netfox.noray host less often than a netfox.noray player does, beyond
+/// chance.
 #[test]
 fn ours_joins_an_old_host() {
     let shares = measure(Clients::OldHost, Kind::Generation1, [Home::Router; 2]);
@@ -74,7 +76,8 @@ fn ours_joins_an_old_host() {
     assert!(shares.in_time + 15 >= old.in_time && shares.ever + 2 >= old.ever);
 }
 
-/// Fails when an old player finds ours less often than an old host, beyond chance.
+/// Fails when a netfox.noray player reaches ours less often than a netfox.noray host, beyond
+/// chance.
 #[test]
 fn an_old_player_joins_ours() {
     let shares = measure(Clients::OldJoining, Kind::Generation1, [Home::Router; 2]);

@@ -1,4 +1,4 @@
-//! Which way opens between whom, on which server, and after what time.
+//! Which path opens between which players, on which server, and how soon.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use crate::{
     home::Home::{self, AddressFilter, ServerOnly, Symmetric},
     pair::Pair,
     server::Kind,
-    world::Internet,
+    simulation::Internet,
 };
 
 const DIRECT: Duration = Duration::from_millis(300);
 const RELAY: Duration = Duration::from_millis(1500);
 const PUBLIC_RELAY: Duration = Duration::from_millis(2500);
 
-/// The best way that routers and server allow.
+/// Returns the best path kind that the routers and the server allow.
 fn possible(kind: Kind, homes: [Home; 2]) -> Option<PathKind> {
     let symmetric = homes.iter().filter(|home| **home == Symmetric).count();
-    // One that lets in another port than the one that it sent to.
+    // A router that lets in another port than the one that it sent to.
     let lenient = homes
         .iter()
         .any(|home| home.is_open() || *home == AddressFilter);
@@ -28,16 +28,16 @@ fn possible(kind: Kind, homes: [Home; 2]) -> Option<PathKind> {
     }
     let relay = match (kind, symmetric) {
         (Kind::Ours | Kind::Takeover, _) | (_, 0) => true,
-        // From the next free port, which is among the neighbours that were opened.
+        // The relay is on the next free port, which is among the opened neighbours.
         (Kind::Generation2, 1) => true,
-        // From a random port.
+        // The relay is on a random port.
         (Kind::Generation1, 1) => lenient,
         _ => false,
     };
     relay.then_some(PathKind::Relay)
 }
 
-/// Fails when a pair of players does not meet by the best way that there is, or later than
+/// Fails when a pair of players does not get the best possible path, or gets it later than
 /// promised.
 #[test]
 fn everybody_meets_where_the_server_allows_it() {
@@ -78,8 +78,8 @@ fn everybody_meets_where_the_server_allows_it() {
     }
 }
 
-/// Fails when a slow internet (300 ms there and back) keeps players from the way that opens on a
-/// fast one, or the seed decides what opens.
+/// Fails when a slow internet (300 ms there and back) keeps players from a path that opens on a
+/// fast one, or when the seed decides what opens.
 #[test]
 fn what_opens_is_no_luck() {
     let slow = Internet {
@@ -94,7 +94,7 @@ fn what_opens_is_no_luck() {
                 for seed in 0..5 {
                     let mut pair = Pair::new(kind, homes, slow, seed);
                     let result = pair.meet();
-                    // With much delay, the relay can be there first.
+                    // On a slow network, the relay can be first.
                     let in_lan = result.path_kind.map(|kind| kind == PathKind::Lan);
                     let expected = possible(kind, homes).map(|_| false);
                     assert_eq!(in_lan, expected, "{kind:?} {homes:?} seed {seed}");
@@ -110,7 +110,7 @@ fn what_opens_is_no_luck() {
     }
 }
 
-/// Fails when players behind one router do not meet.
+/// Fails when players behind one router do not connect.
 #[test]
 fn one_home() {
     let mut pair = Pair::in_one_home(Kind::Ours, true);

@@ -7,21 +7,21 @@ use noray_protocol::wire::check::PathKind;
 use crate::{
     home::Home,
     server::Kind,
-    world::{Internet, World},
+    simulation::{Internet, World},
 };
 
 /// How a join ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct JoinResult {
-    /// The way that carries the game; `None` when it never began.
+    /// The kind of path that carries the game; `None` if it never began.
     pub path_kind: Option<PathKind>,
-    /// When the game began, counted from the join.
+    /// How long after the join the game began.
     pub time: Option<Duration>,
-    /// When the link's way was open.
+    /// How long after the join a path of the link was open.
     pub open: Option<Duration>,
 }
 
-/// Which of the two play with today's client.
+/// Which of the two players use netfox.noray.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Clients {
     Ours,
@@ -53,7 +53,7 @@ impl Pair {
         Self::place(clients, world, [host, joining])
     }
 
-    /// Both behind one router.
+    /// Returns a pair behind one router.
     pub(crate) fn in_one_home(kind: Kind, hairpin: bool) -> Self {
         let mut world = World::new(kind, Internet::GOOD, 1);
         let router = Home::Router.build(&mut world);
@@ -85,7 +85,7 @@ impl Pair {
                 .all(|player| world.server.registered(*player).is_some())
         });
         assert!(registered.is_some(), "the registrar is reached");
-        // The answers arrive as well.
+        // Until the answers have arrived.
         world.run_for(Duration::from_secs(1));
         Self {
             world,
@@ -94,7 +94,7 @@ impl Pair {
         }
     }
 
-    /// Joins; ends when the game has begun or can no more.
+    /// Joins, and returns once the game has begun or no longer can.
     pub(crate) fn meet(&mut self) -> JoinResult {
         self.meet_within(Duration::from_secs(40))
     }

@@ -8,38 +8,39 @@ use std::{
 
 use crate::dice::Dice;
 
-/// How long a router remembers without a datagram going out: what RFC 4787 observed at worst.
+/// How long a router keeps a mapping without outgoing datagrams: the shortest time that RFC 4787
+/// reports.
 pub(crate) const MAPPING_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Which outside port an inside address gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Mapping {
-    /// One for all destinations.
+    /// The same port for all destinations.
     Independent,
-    /// Another one, at random, for each destination.
+    /// A random port for each destination.
     PerDestination,
 }
 
-/// Whose datagrams come in.
+/// Whose datagrams a router lets in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Filter {
     /// Everybody's.
     Independent,
-    /// Those of IP addresses that something was sent to.
+    /// Those from IP addresses that something was sent to.
     Address,
-    /// Those of addresses and ports that something was sent to.
+    /// Those from addresses and ports that something was sent to.
     AddressAndPort,
 }
 
 #[derive(Debug)]
 pub(crate) struct Router {
-    /// Its own address, outside.
+    /// The router's outside IP address.
     pub outside: IpAddr,
-    /// The router that it is behind itself.
+    /// The router that this one is behind.
     pub behind: Option<usize>,
     pub mapping: Mapping,
     pub filter: Filter,
-    /// Whether players behind it reach each other by their outside addresses.
+    /// Whether players behind the router reach each other by their outside addresses.
     pub hairpin: bool,
     /// The only IP address that UDP may go to and come from.
     pub only: Option<IpAddr>,
@@ -72,7 +73,7 @@ impl Router {
         }
     }
 
-    /// The outside address that a datagram leaves from; `None` when it may not leave.
+    /// Returns the outside address from which a datagram leaves, or `None` if it may not leave.
     pub(crate) fn outbound(
         &mut self,
         now: Instant,
@@ -106,7 +107,7 @@ impl Router {
         Some(SocketAddr::new(self.outside, port.number))
     }
 
-    /// The inside address that a datagram goes on to; `None` when it does not come in.
+    /// Returns the inside address to which a datagram goes on, or `None` if it is not let in.
     pub(crate) fn inbound(
         &self,
         now: Instant,
@@ -129,7 +130,7 @@ impl Router {
         passes.then_some(port.inside)
     }
 
-    /// Forgets all that it knows, as one that was started anew.
+    /// Forgets all mappings, as after a restart.
     pub(crate) fn forget(&mut self) {
         self.ports.clear();
     }

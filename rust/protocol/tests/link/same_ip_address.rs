@@ -11,7 +11,7 @@ use noray_protocol::{
     },
 };
 
-use crate::table::at;
+use crate::single_link::at;
 
 fn join(link: &mut Link, now: Instant, oid: &OpenId, session: SessionId) {
     let config = JoinConfig {
@@ -23,8 +23,8 @@ fn join(link: &mut Link, now: Instant, oid: &OpenId, session: SessionId) {
     link.join(now, config);
 }
 
-/// Used to fail by chance, as the order of a hash map decided: a host that was just being joined took
-/// the handshake of another host, which was tried at this very address.
+/// Used to fail by chance, as the order of a hash map decided: a host that was just being joined
+/// took the handshake of another host, which was tried at this very address.
 #[test]
 fn a_handshake_belongs_to_the_peer_that_is_tried_there() {
     let [first, second] = ["first-host", "second-host"].map(|oid| OpenId::new(oid).unwrap());

@@ -11,7 +11,7 @@ use crate::{
     home::Home,
     pair::{Clients, Pair},
     server::Kind,
-    world::Internet,
+    simulation::Internet,
 };
 
 /// All that happened: each datagram and each event, with its player and the time since the start.

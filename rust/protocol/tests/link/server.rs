@@ -1,4 +1,4 @@
-//! A noray server's registrar, announcements and relays, of each kind that players meet.
+//! A noray server's registrar, announcements and relays, for each kind of server.
 
 use std::{
     collections::BTreeMap,
@@ -21,15 +21,15 @@ const RELAY_IDLE: Duration = Duration::from_secs(30);
 /// What a server does with a datagram that comes to a relay from an unregistered address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    /// 1.4: forwards it from a further relay, on a random free port.
+    /// 1.4: forwards the datagram from a further relay, on a random free port.
     Generation1,
-    /// 2.x: forwards it from a further relay, on the next free port.
+    /// 2.x: forwards the datagram from a further relay, on the next free port.
     Generation2,
-    /// A newer 2.x: takes it for the one registered player with that IP address, until that
-    /// player's registered address sends again.
+    /// A newer 2.x: takes the datagram for the one registered player's with that IP address, until
+    /// that player's registered address sends again.
     Takeover,
-    /// Takes it for the player with that IP address that is linked with the relay's, and answers
-    /// there.
+    /// Our server: takes the datagram for that of the player with that IP address that is linked
+    /// with the relay's player, and answers there.
     Ours,
 }
 
@@ -58,7 +58,7 @@ pub(crate) enum Line {
     Refused(ConnectKind, String, ConnectError),
 }
 
-/// A datagram that the server sends: from which port, and where.
+/// A datagram that the server sends.
 pub(crate) struct Forward {
     pub from: u16,
     pub to: SocketAddr,
@@ -73,7 +73,8 @@ struct Account {
 }
 
 struct Relay {
-    /// The player's registered address, or the stranger's that it was opened for.
+    /// The registered address of the player, or the address of the stranger for which it was
+    /// opened.
     registered: SocketAddr,
     /// Where the player is answered.
     answered: SocketAddr,
@@ -85,14 +86,15 @@ pub(crate) struct Server {
     pub ip: IpAddr,
     /// Whether the registrar answers.
     pub answers: bool,
-    /// The most ports that other players take before each relay of ours, at random.
+    /// The most ports that other players randomly take before each of our relays.
     pub crowd: u16,
     /// The most relays that were open at one time.
     pub most_relays: usize,
     accounts: Vec<Account>,
     relays: BTreeMap<u16, Relay>,
     next_port: u16,
-    /// On our own server: from where the player of the second relay sends to the first.
+    /// On our own server: the address from which the second relay's player sends to the first
+    /// relay.
     learned: BTreeMap<(u16, u16), SocketAddr>,
     linked: Vec<[u16; 2]>,
 }
@@ -122,7 +124,7 @@ impl Server {
         });
     }
 
-    /// The ports of all relays that are open.
+    /// Returns the ports of all open relays.
     pub(crate) fn relay_ports(&self) -> Vec<u16> {
         self.relays.keys().copied().collect()
     }
@@ -137,7 +139,7 @@ impl Server {
             .find(|account| account.player == player)
     }
 
-    /// A player asks for a host; what is told to whom.
+    /// Takes a player's request for a host. Returns which player is told what.
     pub(crate) fn ask(
         &mut self,
         now: Instant,
@@ -222,7 +224,7 @@ impl Server {
         self.learned.retain(|(one, other), _| open(&[*one, *other]));
     }
 
-    /// Takes a datagram; what leaves for it.
+    /// Takes a datagram. Returns the one that the server sends for it.
     pub(crate) fn receive(
         &mut self,
         now: Instant,
@@ -250,7 +252,7 @@ impl Server {
         })
     }
 
-    /// The relay port of whoever sent this.
+    /// Returns the relay port of the sender.
     fn sender(&mut self, now: Instant, dice: &mut Dice, from: SocketAddr, to: u16) -> Option<u16> {
         let known = (self.relays.iter_mut()).find(|(_, relay)| relay.registered == from);
         if let Some((port, relay)) = known {

@@ -26,16 +26,16 @@
 //! server announced within the last [`CHECK_WINDOW`](crate::defaults::CHECK_WINDOW). The port may
 //! differ from the announced one: behind a symmetric NAT, and on a public server's relay, it does.
 //! Nothing else is answered or passed on. Each datagram of a stranger is answered by at most one of
-//! the same size or less, so that nobody can be flooded through us. The answer to a check contains a
-//! question that depends on the address. Only when the answer to that comes back is the address
+//! the same size or less, so that nobody can be flooded through us. The answer to a check contains
+//! a question that depends on the address. Only when the answer to that comes back is the address
 //! remembered, sent anything else, or its game let in.
 //!
 //! # Which path carries the game
 //!
 //! All known addresses are checked side by side. Of those that answer, the best kind carries the
-//! game, and of two equals the older one. A path whose answers stay away is closed, and the next best
-//! takes over; so a path in reserve is checked now and then as well. Each side chooses for what it
-//! sends, and accepts the game's datagrams from every address that has proven itself.
+//! game, and of two equals the older one. A path whose answers stay away is closed, and the next
+//! best takes over; so a path in reserve is checked now and then as well. Each side chooses for
+//! what it sends, and accepts the game's datagrams from every address that has proven itself.
 //!
 //! A player that knows the plain handshake alone stays at its address: its ENet would take another
 //! address for another player.

@@ -58,7 +58,8 @@ pub(super) struct Path {
     heard: bool,
     /// Whether a check was answered, and the path has not closed since.
     answered: bool,
-    /// Whether the peer said that the path is open for it too, so that it takes the game's datagrams.
+    /// Whether the peer said that the path is open for it too, so that it takes the game's
+    /// datagrams.
     confirmed: bool,
     /// The handshake for a peer that speaks nothing else; checks set its pace.
     plain: PlainHandshake,

@@ -209,7 +209,8 @@ impl Peer {
             .map(Path::kind)
     }
 
-    /// Tries an address, or tries it again. A plain peer stays at the address that carries its game.
+    /// Tries an address, or tries it again. A plain peer stays at the address that carries its
+    /// game.
     pub(super) fn try_address(&mut self, now: Instant, kind: PathKind, address: SocketAddr) {
         if self.is_settled() {
             return;

@@ -20,8 +20,8 @@ impl PeerId {
     }
 }
 
-/// All peers, in the order in which they came. Ordered maps: strangers choose ports and sessions, so
-/// a plain hash could be flooded, and the order must not depend on chance.
+/// All peers, in the order in which they came. Ordered maps: strangers choose ports and sessions,
+/// so a plain hash could be flooded, and the order must not depend on chance.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     by_id: BTreeMap<PeerId, Peer>,

@@ -59,8 +59,8 @@ impl Registration {
         }
     }
 
-    /// Takes over an address that was registered from the same port before. The mapping is refreshed
-    /// at once.
+    /// Takes over an address that was registered from the same port before. The mapping is
+    /// refreshed at once.
     pub(super) fn adopt(now: Instant, registrar: SocketAddr, pid: PrivateId) -> Self {
         Self {
             registrar,

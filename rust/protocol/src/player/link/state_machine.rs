@@ -166,7 +166,8 @@ impl Link {
         }
     }
 
-    /// Notes that the host that is being joined, or was joined last, was found in the local network.
+    /// Notes that the host that is being joined, or was joined last, was found in the local
+    /// network.
     pub fn found_in_lan(&mut self, now: Instant, address: SocketAddr) {
         let (id, force_relay) = match (&self.join, self.requested) {
             (Some(join), _) => (join.peer(), join.force_relay()),
@@ -184,8 +185,8 @@ impl Link {
         self.try_address(now, id, PathKind::Lan, address);
     }
 
-    /// Takes a datagram from outside. Returns the peer whose game the datagram belongs to, or `None`
-    /// if it was for the link itself or came from a stranger.
+    /// Takes a datagram from outside. Returns the peer whose game the datagram belongs to, or
+    /// `None` if it was for the link itself or came from a stranger.
     pub fn receive(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> Option<PeerId> {
         if let Some(registration) = &mut self.registration
             && from == registration.registrar()

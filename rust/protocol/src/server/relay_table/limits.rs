@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// What a packet counts in addition to its payload, in bytes: its IPv4 and UDP headers. Otherwise tiny
-/// packets would cost their sender nothing and the server a lot.
+/// What a packet counts in addition to its payload, in bytes: its IPv4 and UDP headers. Otherwise
+/// tiny packets would cost their sender nothing and the server a lot.
 pub const PACKET_OVERHEAD: u64 = 28;
 
 /// How long and how much players may relay. `noray-server` has the defaults.

@@ -7,9 +7,9 @@ use std::{
 
 /// A rate in bytes a second, and how much may pass at once.
 ///
-/// Bytes that passed are paid for with the time that they take at this rate. A sender may owe up to one
-/// slice of time. A sender that owes nothing may send a packet of any size: otherwise a short slice
-/// would shut out large packets for good.
+/// Bytes that passed are paid for with the time that they take at this rate. A sender may owe up to
+/// one slice of time. A sender that owes nothing may send a packet of any size: otherwise a short
+/// slice would shut out large packets for good.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
     bytes_per_second: u64,
@@ -24,8 +24,8 @@ impl Rate {
         }
     }
 
-    /// Returns until when everything is paid for with `length` bytes more, or `None` if they must not
-    /// pass. All times are in nanoseconds since the same moment.
+    /// Returns until when everything is paid for with `length` bytes more, or `None` if they must
+    /// not pass. All times are in nanoseconds since the same moment.
     fn take(self, paid_at: u64, length: u64, now: u64) -> Option<u64> {
         let cost = u128::from(length) * 1_000_000_000 / u128::from(self.bytes_per_second.max(1));
         let cost = u64::try_from(cost).unwrap_or(u64::MAX);
@@ -36,7 +36,8 @@ impl Rate {
 
 /// What one sender still has to pay for.
 ///
-/// A caller may have looked at the clock a while ago, and others since then: the latest time counts.
+/// A caller may have looked at the clock a while ago, and others since then: the latest time
+/// counts.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     paid_at: u64,

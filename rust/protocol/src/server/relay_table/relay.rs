@@ -47,15 +47,15 @@ pub enum Dropped {
 
 /// An open relay: the port that stands for one player, and the `S` that is bound to it.
 ///
-/// It is shared by the task that receives on its port and the relays that it is linked with. Each relay
-/// has its own lock, held for look-ups only, one at a time.
+/// It is shared by the task that receives on its port and the relays that it is linked with. Each
+/// relay has its own lock, held for look-ups only, one at a time.
 #[derive(Debug)]
 pub struct Relay<S> {
     port: u16,
     socket: S,
     common: Arc<Common>,
-    /// When the relay last carried a packet, in either direction, or was requested: in nanoseconds since
-    /// the table began.
+    /// When the relay last carried a packet, in either direction, or was requested: in nanoseconds
+    /// since the table began.
     used: AtomicU64,
     state: Mutex<State<S>>,
 }
@@ -76,8 +76,8 @@ pub(super) struct Common {
     individual: Rate,
     global: Rate,
     sent: SharedMeter,
-    /// The addresses that players proved, and how many players proved each. Read only for packets from
-    /// unknown addresses.
+    /// The addresses that players proved, and how many players proved each. Read only for packets
+    /// from unknown addresses.
     registered: RwLock<BTreeMap<SocketAddrV4, usize>>,
 }
 
@@ -149,9 +149,9 @@ impl<S> Relay<S> {
 
     /// Returns where a packet with `payload` bytes goes that came to this relay's port.
     ///
-    /// A forwarded packet counts for its sender, headers included; a copy of it counts for the player
-    /// who gets the copies. The first packet of a sender that owes nothing passes whatever its size,
-    /// and later ones pay for it.
+    /// A forwarded packet counts for its sender, headers included; a copy of it counts for the
+    /// player who gets the copies. The first packet of a sender that owes nothing passes whatever
+    /// its size, and later ones pay for it.
     ///
     /// # Errors
     /// The reason to drop the packet; a dropped packet does not keep the relays open.
@@ -166,8 +166,8 @@ impl<S> Relay<S> {
     }
 
     /// Returns where several packets go that came from one address, one after the other: `count` of
-    /// them, each with `payload` bytes except the `last`. Also returns how many are forwarded, from the
-    /// first on; the others are dropped.
+    /// them, each with `payload` bytes except the `last`. Also returns how many are forwarded, from
+    /// the first on; the others are dropped.
     ///
     /// # Errors
     /// As for [`Self::receive`], if none is forwarded.
@@ -202,8 +202,8 @@ impl<S> Relay<S> {
         Ok((Forward { from: sender, to }, passed))
     }
 
-    /// Counts as many packets as may pass of those that this relay's player sends to another relay's
-    /// player. Returns where that player is answered from here, and how many packets pass.
+    /// Counts as many packets as may pass of those that this relay's player sends to another
+    /// relay's player. Returns where that player is answered from here, and how many packets pass.
     fn send(
         &self,
         to: u16,

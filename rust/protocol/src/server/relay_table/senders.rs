@@ -8,8 +8,8 @@ use std::{
 
 use super::limits::RelayLimits;
 
-/// The players that are linked with the player behind one relay port, each with the addresses from which
-/// its packets to this port come.
+/// The players that are linked with the player behind one relay port, each with the addresses from
+/// which its packets to this port come.
 ///
 /// `R` is a player's own relay.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ struct Learned {
     heard: Instant,
 }
 
-/// Where a player is answered: at one address, and at up to two more while it is not clear which one is
-/// right.
+/// Where a player is answered: at one address, and at up to two more while it is not clear which
+/// one is right.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Destinations {
     /// The first address.
@@ -80,7 +80,8 @@ impl<R> Senders<R> {
         self.by_port.contains_key(&port)
     }
 
-    /// Allows the player with the relay on `port` to send here, or notes that it was asked for again.
+    /// Allows the player with the relay on `port` to send here, or notes that it was asked for
+    /// again.
     pub(super) fn allow(&mut self, port: u16, relay: R, registered: SocketAddrV4, now: Instant) {
         match self.by_port.entry(port) {
             Entry::Occupied(mut entry) => entry.get_mut().asked = now,
@@ -97,8 +98,8 @@ impl<R> Senders<R> {
         }
     }
 
-    /// Gives a player its registered address, which another player may have had before: the one that
-    /// proved it last counts, unless the other one is using it right now.
+    /// Gives a player its registered address, which another player may have had before: the one
+    /// that proved it last counts, unless the other one is using it right now.
     pub(super) fn claim(&mut self, port: u16, now: Instant, hold: Duration) {
         let Some(address) = self.by_port.get(&port).map(|sender| sender.registered) else {
             return;
@@ -115,8 +116,8 @@ impl<R> Senders<R> {
         self.by_address.insert(address, port);
     }
 
-    /// Notes a player's new registered address. Packets from the old address still belong to the player
-    /// if they come from the same router.
+    /// Notes a player's new registered address. Packets from the old address still belong to the
+    /// player if they come from the same router.
     pub(super) fn relocate(
         &mut self,
         port: u16,
@@ -189,8 +190,8 @@ impl<R> Senders<R> {
         (!is_within(used(idlest), idle, now)).then_some(&idlest.relay)
     }
 
-    /// Returns the player whose packet came from this address, and learns the address. An unknown address
-    /// belongs to somebody only if it `may_be_learned`.
+    /// Returns the player whose packet came from this address, and learns the address. An unknown
+    /// address belongs to somebody only if it `may_be_learned`.
     pub(super) fn sender_of(
         &mut self,
         from: SocketAddrV4,
@@ -308,8 +309,8 @@ impl<R> Senders<R> {
 enum Guess {
     /// The player was just asked for, and nothing has come from it since.
     Expected,
-    /// The player stopped sending this long ago: its router gave it another port. The player that stopped
-    /// last is the likeliest.
+    /// The player stopped sending this long ago: its router gave it another port. The player that
+    /// stopped last is the likeliest.
     Moved(Duration),
     /// The player was asked for long ago, and nothing ever came from it.
     Forgotten,
@@ -349,8 +350,8 @@ impl<R> Sender<R> {
             .map_or(self.registered, |last| last.address)
     }
 
-    /// Adds an address, and returns the one that it replaces: one that is silent, or the newer one, so
-    /// that a later address never displaces an earlier one.
+    /// Adds an address, and returns the one that it replaces: one that is silent, or the newer one,
+    /// so that a later address never displaces an earlier one.
     fn learn(
         &mut self,
         address: SocketAddrV4,

@@ -18,8 +18,9 @@ use crate::server::host_table::PlayerId;
 pub enum Reservation<S> {
     /// The relay is already open.
     Open(Arc<Relay<S>>),
-    /// The relay can be opened on this port, which must now be bound. Then call [`RelayTable::insert`],
-    /// or, if it cannot be bound, [`RelayTable::set_aside`] or [`RelayTable::give_back`].
+    /// The relay can be opened on this port, which must now be bound. Then call
+    /// [`RelayTable::insert`], or, if it cannot be bound, [`RelayTable::set_aside`] or
+    /// [`RelayTable::give_back`].
     Bind(u16),
 }
 
@@ -36,17 +37,17 @@ pub enum OpenError {
 
 /// The open relays of a server, and the ports for more. `S` is what is bound to a port.
 ///
-/// A port is free, open, set aside because another program has it, or taken: to be bound, or closed and
-/// not yet unbound. [`Self::give_back`] frees a taken port. The port that became free longest ago is
-/// used first, so that stray packets to a closed relay seldom reach the next one.
+/// A port is free, open, set aside because another program has it, or taken: to be bound, or closed
+/// and not yet unbound. [`Self::give_back`] frees a taken port. The port that became free longest
+/// ago is used first, so that stray packets to a closed relay seldom reach the next one.
 #[derive(Debug)]
 pub struct RelayTable<S> {
     common: Arc<Common>,
     open: BTreeMap<u16, Entry<S>>,
     players: BTreeMap<PlayerId, SocketAddrV4>,
     by_owner: BTreeMap<PlayerId, u16>,
-    /// Relays whose player has left the server, by registered address: its game may go on, and it may
-    /// come back under a new id.
+    /// Relays whose player has left the server, by registered address: its game may go on, and it
+    /// may come back under a new id.
     orphans: BTreeMap<SocketAddrV4, u16>,
     /// The port that became free longest ago comes first.
     free: VecDeque<u16>,
@@ -66,8 +67,8 @@ struct Entry<S> {
 }
 
 impl<S> RelayTable<S> {
-    /// Returns a table without relays that may use `ports`, each once. A port that another program has is
-    /// tried again after `aside_time`.
+    /// Returns a table without relays that may use `ports`, each once. A port that another program
+    /// has is tried again after `aside_time`.
     #[must_use]
     pub fn new(ports: &[u16], limits: RelayLimits, aside_time: Duration, now: Instant) -> Self {
         let mut seen = BTreeSet::new();
@@ -85,7 +86,8 @@ impl<S> RelayTable<S> {
         }
     }
 
-    /// Notes the address that a player proved, its first or a new one. Its relay stays open and linked.
+    /// Notes the address that a player proved, its first or a new one. Its relay stays open and
+    /// linked.
     pub fn register(&mut self, player: PlayerId, registered: SocketAddrV4, now: Instant) {
         let before = self.players.insert(player, registered);
         if before == Some(registered) {
@@ -104,8 +106,8 @@ impl<S> RelayTable<S> {
         }
     }
 
-    /// Returns the relay of a player, or a port for one. A relay that was left behind at the player's
-    /// registered address becomes the player's.
+    /// Returns the relay of a player, or a port for one. A relay that was left behind at the
+    /// player's registered address becomes the player's.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -128,8 +130,8 @@ impl<S> RelayTable<S> {
         Ok(Reservation::Bind(port))
     }
 
-    /// Opens a player's relay on a port that was reserved and is now bound. Returns `None` if the port
-    /// was not reserved, or the player already has a relay, or has left.
+    /// Opens a player's relay on a port that was reserved and is now bound. Returns `None` if the
+    /// port was not reserved, or the player already has a relay, or has left.
     pub fn insert(
         &mut self,
         port: u16,
@@ -154,8 +156,8 @@ impl<S> RelayTable<S> {
         Some(relay)
     }
 
-    /// Gives up a reserved port that another program has: it is left alone for a while. Has no effect on
-    /// other ports.
+    /// Gives up a reserved port that another program has: it is left alone for a while. Has no
+    /// effect on other ports.
     pub fn set_aside(&mut self, port: u16, now: Instant) {
         if self.taken.remove(&port)
             && let Some(due) = now.checked_add(self.aside_time)
@@ -175,8 +177,8 @@ impl<S> RelayTable<S> {
     /// Lets the players of two relays send to each other, because one asked for the other.
     ///
     /// # Errors
-    /// [`OpenError::Full`] if one of the relays is not open, or is linked with too many others that are all
-    /// in use.
+    /// [`OpenError::Full`] if one of the relays is not open, or is linked with too many others that
+    /// are all in use.
     pub fn link(&mut self, ports: [u16; 2], now: Instant) -> Result<(), OpenError> {
         let [one, other] = ports.map(|port| {
             let entry = self.open.get(&port).ok_or(OpenError::Full)?;
@@ -196,8 +198,8 @@ impl<S> RelayTable<S> {
         Ok(())
     }
 
-    /// Notes that a player has left the server. Its relay stays open as long as it is in use: a game goes
-    /// on without the server's other services.
+    /// Notes that a player has left the server. Its relay stays open as long as it is in use: a
+    /// game goes on without the server's other services.
     pub fn disown(&mut self, player: PlayerId) {
         if let Some(registered) = self.players.remove(&player) {
             self.common.remove_registered(registered);
@@ -210,7 +212,8 @@ impl<S> RelayTable<S> {
         }
     }
 
-    /// Closes and returns the relay on `port`, if there is one. [`Self::give_back`] then frees the port.
+    /// Closes and returns the relay on `port`, if there is one. [`Self::give_back`] then frees the
+    /// port.
     pub fn close(&mut self, port: u16) -> Option<Arc<Relay<S>>> {
         let entry = self.open.remove(&port)?;
         match entry.owner {

@@ -9,7 +9,7 @@ use noray_protocol::player::handshake::Outcome;
 use crate::network::Player;
 
 /// Both kinds of today's client.
-pub(crate) struct OldClient {
+pub(crate) struct NetfoxClient {
     /// Cannot read, since ENet has the socket.
     blind: bool,
     time_left: f64,
@@ -22,7 +22,7 @@ pub(crate) struct OldClient {
     outcome: Option<Outcome>,
 }
 
-impl OldClient {
+impl NetfoxClient {
     pub(crate) fn new(begin: Instant, time_out: f64) -> Self {
         Self {
             blind: false,
@@ -68,13 +68,13 @@ impl OldClient {
 }
 
 /// Between two looks the packets wait in the socket.
-pub(crate) struct OldPlayer {
-    client: OldClient,
+pub(crate) struct NetfoxHandshake {
+    client: NetfoxClient,
     waiting: Vec<Vec<u8>>,
 }
 
-impl OldPlayer {
-    pub(crate) fn new(client: OldClient) -> Self {
+impl NetfoxHandshake {
+    pub(crate) fn new(client: NetfoxClient) -> Self {
         Self {
             client,
             waiting: Vec::new(),
@@ -82,7 +82,7 @@ impl OldPlayer {
     }
 }
 
-impl Player for OldPlayer {
+impl Player for NetfoxHandshake {
     fn frame(&mut self, now: Instant, packets: Vec<Vec<u8>>, _: bool) -> Vec<Vec<u8>> {
         let client = &mut self.client;
         self.waiting.extend(packets);

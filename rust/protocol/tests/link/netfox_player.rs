@@ -1,5 +1,5 @@
-//! Today's players (netfox.noray), with the flow that its users copy: direct for 8 s, then the
-//! relay, and ENet where the handshake did not fail for good.
+//! A player of netfox.noray, with the flow that its users copy: direct for 8 s, then the relay, and
+//! ENet where the handshake did not fail.
 
 use std::{
     collections::BTreeMap,
@@ -14,15 +14,15 @@ use noray_protocol::{
 
 use crate::{
     game::Game,
+    netfox_client::{NetfoxClient, NetfoxHandshake},
     network::{FRAME, Player},
-    old_client::{OldClient, OldPlayer},
-    ours::{Cause, Out},
+    our_player::{Cause, Out},
     server::Line,
 };
 
-/// How long it shakes hands, in seconds.
+/// How long the handshake tries, in seconds.
 const HANDSHAKE: f64 = 8.0;
-/// How long it lets ENet try.
+/// How long ENet may try.
 const ENET: Duration = Duration::from_secs(8);
 const REGISTER_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -34,7 +34,7 @@ enum Stage {
     Shaking {
         to: SocketAddr,
         kind: PathKind,
-        client: OldPlayer,
+        client: NetfoxHandshake,
         waiting: Vec<Vec<u8>>,
     },
     Entering {
@@ -45,23 +45,23 @@ enum Stage {
     Lost,
 }
 
-pub(crate) struct Old {
+pub(crate) struct NetfoxPlayer {
     pub registered: bool,
     pub path_kind: Option<PathKind>,
-    /// By address, as ENet knows its peers.
+    /// By address, as ENet distinguishes its peers.
     pub games: BTreeMap<SocketAddr, Game>,
     pub streaming: bool,
-    /// Whom it joins; `None` when it hosts.
+    /// The host that it joins; `None` when it hosts itself.
     joins: Option<String>,
     pid: String,
     registrar: SocketAddr,
     stage: Stage,
     /// A host's handshakes, which cannot read.
-    blind: Vec<(SocketAddr, OldPlayer)>,
+    blind: Vec<(SocketAddr, NetfoxHandshake)>,
     next_frame: Instant,
 }
 
-impl Old {
+impl NetfoxPlayer {
     pub(crate) fn new(now: Instant, pid: &str, registrar: SocketAddr) -> Self {
         Self {
             registered: false,
@@ -105,7 +105,7 @@ impl Old {
             waiting.push(bytes.to_vec());
             return;
         }
-        // ENet takes nothing for its own that begins like a handshake.
+        // ENet ignores what begins like a handshake.
         if bytes.first() == Some(&b'$') {
             return;
         }
@@ -133,7 +133,7 @@ impl Old {
             Line::Refused(..) => return,
         };
         if self.joins.is_some() {
-            let client = OldPlayer::new(OldClient::new(now, HANDSHAKE));
+            let client = NetfoxHandshake::new(NetfoxClient::new(now, HANDSHAKE));
             let waiting = Vec::new();
             self.stage = Stage::Shaking {
                 to,
@@ -142,7 +142,7 @@ impl Old {
                 waiting,
             };
         } else {
-            let client = OldPlayer::new(OldClient::blind(now, HANDSHAKE));
+            let client = NetfoxHandshake::new(NetfoxClient::blind(now, HANDSHAKE));
             self.blind.push((to, client));
         }
         self.tick(now, out);

@@ -1,10 +1,10 @@
-//! What it gains to open one's router for the ports behind an announced relay's.
+//! What is gained by opening the router for the ports behind an announced relay.
 
 use std::time::Duration;
 
 use noray_protocol::defaults::NEIGHBOUR_PORTS;
 
-use crate::{home::Home, pair::Pair, server::Kind, world::Internet};
+use crate::{home::Home, pair::Pair, server::Kind, simulation::Internet};
 
 const SEEDS: u64 = 20;
 const HOMES: [[Home; 2]; 2] = [
@@ -12,7 +12,7 @@ const HOMES: [[Home; 2]; 2] = [
     [Home::Symmetric, Home::Router],
 ];
 
-/// Percent of the pairs that meet, and the most relays that one pair took.
+/// Returns the percentage of pairs that connect, and the most relays that one pair took.
 fn share(kind: Kind, ports: u16, crowd: u16, loss: u32) -> (u64, usize) {
     let (mut met, mut relays) = (0, 0);
     for seed in 0..SEEDS {
@@ -27,7 +27,7 @@ fn share(kind: Kind, ports: u16, crowd: u16, loss: u32) -> (u64, usize) {
     (100 * met / (2 * SEEDS), relays)
 }
 
-/// Fails when the neighbours are not worth their datagrams on generation 2, or would be on
+/// Fails when the neighbour ports are not worth their datagrams on generation 2, or would be on
 /// generation 1, where a port is random: there, N of them hit once in 2,049 / N.
 #[test]
 fn neighbours_gain_generation_2() {

@@ -1,4 +1,4 @@
-//! Players, their routers and a server, on an internet in simulated time.
+//! Players, their routers and a server, on a simulated internet in simulated time.
 
 use std::{
     collections::BTreeMap,
@@ -13,20 +13,20 @@ use noray_protocol::{
 
 use crate::{
     dice::Dice,
-    old::Old,
-    ours::{Cause, Ours, Out},
+    netfox_player::NetfoxPlayer,
+    our_player::{Cause, OurPlayer, Out},
     router::{Filter, Mapping, Router},
     server::{Kind, Line, Server},
 };
 
-/// What happens to what is under way between two routers, or a router and the server.
+/// What happens to datagrams between two routers, or a router and the server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Internet {
-    /// Percent of the datagrams that never arrive.
+    /// The percentage of datagrams that never arrive.
     pub loss: u32,
-    /// Percent of the datagrams that arrive twice.
+    /// The percentage of datagrams that arrive twice.
     pub doubled: u32,
-    /// The shortest and the longest way; datagrams overtake each other in between.
+    /// The shortest and the longest delay; in between, datagrams overtake each other.
     pub delay: (Duration, Duration),
 }
 
@@ -46,26 +46,26 @@ impl Internet {
     }
 }
 
-/// How long a datagram needs within a local network.
+/// How long a datagram takes within a local network.
 const LAN_DELAY: Duration = Duration::from_millis(1);
-/// How long TCP waits before it repeats what was lost, the first time.
+/// How long TCP waits before it first repeats what was lost.
 const TCP_REPEAT: Duration = Duration::from_millis(200);
 const PLAYER_PORT: u16 = 40_000;
 
 pub(crate) enum Who {
-    Ours(Box<Ours>),
-    Old(Box<Old>),
+    Ours(Box<OurPlayer>),
+    Old(Box<NetfoxPlayer>),
 }
 
 struct Node {
     who: Who,
     address: SocketAddr,
-    /// The router that it is behind.
+    /// The router that the player is behind.
     behind: Option<usize>,
     wake: Option<Instant>,
-    /// The relay port that was announced to it.
+    /// The relay port that was announced to the player.
     relay: Option<u16>,
-    /// When the last line to the server, and the last one from it, arrives.
+    /// When the last line to the server arrives, and the last one from it.
     lines: [Instant; 2],
 }
 
@@ -96,9 +96,9 @@ pub(crate) struct World {
     pub internet: Internet,
     pub routers: Vec<Router>,
     pub server: Server,
-    /// How many ports behind an announced relay's are let through.
+    /// How many ports behind an announced relay may be sent to.
     pub neighbours: u16,
-    /// What players sent, when it is to be kept.
+    /// What the players sent, if it is recorded.
     pub sent: Option<Vec<Sent>>,
     nodes: Vec<Node>,
     happenings: BTreeMap<(Instant, u64), Happening>,
@@ -137,7 +137,7 @@ impl World {
     pub(crate) fn add_ours(&mut self, behind: Option<usize>) -> usize {
         let index = self.nodes.len();
         let (oid, pid) = (format!("open-{index}"), format!("private-{index}"));
-        let ours = Ours::new(
+        let ours = OurPlayer::new(
             self.now,
             &oid,
             &pid,
@@ -151,7 +151,7 @@ impl World {
     pub(crate) fn add_old(&mut self, behind: Option<usize>) -> usize {
         let index = self.nodes.len();
         let (oid, pid) = (format!("open-{index}"), format!("private-{index}"));
-        let old = Old::new(self.now, &pid, self.registrar());
+        let old = NetfoxPlayer::new(self.now, &pid, self.registrar());
         self.add(Who::Old(Box::new(old)), behind, &oid, &pid)
     }
 
@@ -188,19 +188,19 @@ impl World {
         self.nodes[player].address
     }
 
-    /// The relay port that was announced to a player.
+    /// Returns the relay port that was announced to a player.
     pub(crate) fn relay(&self, player: usize) -> Option<u16> {
         self.nodes[player].relay
     }
 
-    pub(crate) fn ours(&self, player: usize) -> &Ours {
+    pub(crate) fn ours(&self, player: usize) -> &OurPlayer {
         match &self.nodes[player].who {
             Who::Ours(ours) => ours,
             Who::Old(_) => panic!("an old player"),
         }
     }
 
-    pub(crate) fn old(&self, player: usize) -> &Old {
+    pub(crate) fn old(&self, player: usize) -> &NetfoxPlayer {
         match &self.nodes[player].who {
             Who::Old(old) => old,
             Who::Ours(_) => panic!("one of ours"),
@@ -211,11 +211,11 @@ impl World {
         matches!(self.nodes[player].who, Who::Old(_))
     }
 
-    /// Does something with a player of ours, and what follows from it.
+    /// Does something with a player of ours, and what follows from that.
     pub(crate) fn with<T>(
         &mut self,
         player: usize,
-        act: impl FnOnce(&mut Ours, Instant) -> T,
+        act: impl FnOnce(&mut OurPlayer, Instant) -> T,
     ) -> T {
         let now = self.now;
         let mut out = Vec::new();
@@ -247,7 +247,7 @@ impl World {
         self.with(player, |ours, now| ours.join(now, &oid, session));
     }
 
-    /// Sends numbered datagrams, or no more.
+    /// Starts or stops a player's numbered datagrams.
     pub(crate) fn stream(&mut self, player: usize, streaming: bool) {
         match &mut self.nodes[player].who {
             Who::Ours(ours) => ours.streaming = streaming,
@@ -267,7 +267,8 @@ impl World {
         self.run_until(time, |_| false);
     }
 
-    /// Runs until something is so; how long it took, or `None` when it never was within `limit`.
+    /// Runs until something is so. Returns how long that took, or `None` if it took longer than
+    /// `limit`.
     pub(crate) fn run_until(
         &mut self,
         limit: Duration,
@@ -355,7 +356,7 @@ impl World {
         self.wake(player);
     }
 
-    /// Whether it would open the router for a neighbour of the relay that may not be tried.
+    /// Whether a datagram would open the router for a neighbour of the relay that may not be tried.
     fn is_closed_neighbour(&self, node: &Node, to: SocketAddr, bytes: &[u8]) -> bool {
         let Some(relay) = node.relay.filter(|_| to.ip() == self.server.ip) else {
             return false;
@@ -377,7 +378,8 @@ impl World {
         }
     }
 
-    /// Lines are lost like datagrams, repeated, and never overtake each other.
+    /// Returns when a line arrives. Lines are lost like datagrams, repeated, and never overtake
+    /// each other.
     fn line_time(&mut self, player: usize, direction: usize) -> Instant {
         let (least, most) = self.internet.delay;
         let mut at = self.now + self.dice.between(least, most);
@@ -391,7 +393,7 @@ impl World {
         *line
     }
 
-    /// A datagram on its way outwards from behind a router.
+    /// Sends a datagram outwards from behind a router.
     fn leave(
         &mut self,
         mut behind: Option<usize>,
@@ -421,7 +423,7 @@ impl World {
         }
     }
 
-    /// The router that an IP address is behind, `None` for the internet itself.
+    /// Returns the router that an IP address is behind, `None` for the internet itself.
     fn place(&self, ip: IpAddr) -> Option<Option<usize>> {
         if ip == self.server.ip {
             return Some(None);

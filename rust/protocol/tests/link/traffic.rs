@@ -1,4 +1,4 @@
-//! How much goes out, and to whom.
+//! How much a link sends, and to whom.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,13 +13,13 @@ use noray_protocol::{
 
 use crate::{
     home::Home,
-    ours::Cause,
+    our_player::Cause,
     pair::Pair,
     server::Kind,
-    world::{Internet, Sent, World},
+    simulation::{Internet, Sent, World},
 };
 
-/// All pairs of homes, with what each player sent.
+/// Calls `look` for all pairs of homes, with what each player sent.
 fn scenes(mut look: impl FnMut(&Pair, &[Sent])) {
     for kind in Kind::ALL {
         for host in Home::ALL {
@@ -37,7 +37,7 @@ fn scenes(mut look: impl FnMut(&Pair, &[Sent])) {
     }
 }
 
-/// Fails when checks go out faster than RFC 8445 allows; answers are as many as what is answered.
+/// Fails when checks go out faster than RFC 8445 allows. Answers do not count.
 #[test]
 fn checks_keep_their_pace() {
     scenes(|pair, sent| {
@@ -46,14 +46,14 @@ fn checks_keep_their_pace() {
         for sent in sent.iter().filter(|sent| sent.cause == Cause::Own) {
             let is_check = sent.bytes.len() == CHECK_LENGTH;
             let is_handshake = sent.bytes.len() == 4;
-            // What opens a router for neighbours of a relay is no check.
+            // A datagram that opens the router for a neighbour of a relay is no check.
             let hint = is_handshake
                 && sent.to.ip() == pair.world.server.ip
                 && pair.world.relay(sent.player) != Some(sent.to.port());
             if !is_check && !is_handshake || hint {
                 continue;
             }
-            // A host's handshakes with announced players are of no session.
+            // A host's handshakes with candidates belong to no session.
             let to_guest = sent.player == pair.host && is_handshake;
             let least_to = if to_guest {
                 HANDSHAKE_INTERVAL
@@ -76,8 +76,8 @@ fn checks_keep_their_pace() {
     });
 }
 
-/// Fails when anything goes to an address that was neither announced, nor the registrar's, nor a
-/// neighbour of an announced relay, nor heard of before.
+/// Fails when anything goes to an address that is neither announced, nor the registrar's, nor a
+/// neighbour of an announced relay, nor one that was heard before.
 #[test]
 fn nothing_goes_to_strangers() {
     scenes(|pair, sent| {
@@ -99,13 +99,13 @@ fn nothing_goes_to_strangers() {
     });
 }
 
-/// Whether a port is a relay's, or one of its neighbours.
+/// Whether a port is a relay's, or a neighbour of one.
 fn is_relay(world: &World, port: u16) -> bool {
     let relays = world.server.relay_ports();
     (relays.iter()).any(|relay| (*relay..=relay + NEIGHBOUR_PORTS).contains(&port))
 }
 
-/// Fails when an address that is announced again and again is sent more than its pace.
+/// Fails when an address that is announced repeatedly is sent more than its pace allows.
 #[test]
 fn announcing_again_makes_nobody_faster() {
     let mut pair = Pair::new(

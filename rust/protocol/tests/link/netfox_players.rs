@@ -1,4 +1,4 @@
-//! Today's players on either side.
+//! netfox.noray's players on either side.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::{
     home::Home,
     pair::{Clients, Pair},
     server::Kind,
-    world::Internet,
+    simulation::Internet,
 };
 
-/// Fails when a player of ours on one side reaches less than two of today's players reach, or
+/// Fails when a player of ours on one side reaches less than two players of netfox.noray do, or
 /// later.
 #[test]
 fn at_least_what_two_of_todays_reach() {
@@ -28,8 +28,9 @@ fn at_least_what_two_of_todays_reach() {
                     let cell = format!("{kind:?} {host:?} {joining:?} {clients:?}");
                     if old.time.is_some() {
                         assert!(new.time.is_some(), "{cell}: two old ones: {old:?}");
-                        // Ours says what it knows, where an old host claims that all is well: today's
-                        // client then shakes hands for all of its time before it takes the relay.
+                        // Ours says what it knows, where a netfox.noray host claims that all is
+                        // well: then netfox.noray tries the handshake for all of its time before it
+                        // takes the relay.
                         let more = match new.path_kind {
                             Some(PathKind::Relay) => Duration::from_millis(8200),
                             _ => Duration::from_millis(200),

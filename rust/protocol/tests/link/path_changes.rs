@@ -1,4 +1,4 @@
-//! From one way to another in the middle of a game.
+//! Path changes in the middle of a game.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -7,7 +7,7 @@ use noray_protocol::{
     wire::check::PathKind,
 };
 
-use crate::{game::STREAM_INTERVAL, home::Home, pair::Pair, server::Kind, world::Internet};
+use crate::{game::STREAM_INTERVAL, home::Home, pair::Pair, server::Kind, simulation::Internet};
 
 const MOMENT: Duration = Duration::from_millis(700);
 
@@ -23,7 +23,7 @@ fn playing(kind: Kind, homes: [Home; 2], internet: Internet, seed: u64) -> (Pair
 }
 
 impl Pair {
-    /// Numbered datagrams that the two sent and that never came.
+    /// Returns how many numbered datagrams of the two players never arrived.
     fn lost(&mut self) -> usize {
         for player in [self.host, self.joining] {
             self.world.stream(player, false);
@@ -48,8 +48,8 @@ impl Pair {
     }
 }
 
-/// Fails when a direct way that opens is not found or not taken by both, when the relay does not
-/// take over again, or when more is lost than the time until that is noticed costs.
+/// Fails when both players do not move to a direct path that opens, when the relay does not take
+/// over again, or when more is lost than in the time until the closed path is noticed.
 #[test]
 fn relay_to_direct_and_back() {
     for kind in Kind::ALL {
@@ -57,7 +57,7 @@ fn relay_to_direct_and_back() {
         let (mut pair, router) = playing(kind, homes, Internet::GOOD, 1);
         let server = pair.world.server.ip;
         assert_eq!(pair.path_kind(), Some(PathKind::Relay));
-        // Until the direct way is tried no more, so that it takes a new request to find it.
+        // Until the direct path is no longer tried, so that only a new request finds it.
         pair.world.run_for(CHECK_WINDOW * 3);
         pair.world.routers[router].only = None;
         let opened = pair.goes(PathKind::Direct, REASK_INTERVAL * 4 + MOMENT);
@@ -79,7 +79,7 @@ fn relay_to_direct_and_back() {
     }
 }
 
-/// Fails when nothing is lost in the move to a better way but something is.
+/// Fails when a change to a better path loses anything.
 #[test]
 fn nothing_is_lost_on_the_way_to_a_better_one() {
     let homes = [Home::Router, Home::ServerOnly];
@@ -93,7 +93,7 @@ fn nothing_is_lost_on_the_way_to_a_better_one() {
     assert_eq!(pair.lost(), 0);
 }
 
-/// Fails when a game without a relay in reserve does not get one after its direct way shuts.
+/// Fails when a game without a relay in reserve gets none after its direct path closes.
 #[test]
 fn direct_to_a_relay_that_nobody_asked_for_yet() {
     for kind in Kind::ALL {
@@ -106,7 +106,7 @@ fn direct_to_a_relay_that_nobody_asked_for_yet() {
     }
 }
 
-/// Fails when a host that is found in the local network late is not taken there.
+/// Fails when a game does not move to the local network once the host is found there.
 #[test]
 fn lan_found_late_takes_over() {
     let mut pair = Pair::in_one_home(Kind::Ours, true);
@@ -140,7 +140,7 @@ fn the_joining_players_port_changes() {
     }
 }
 
-/// Fails when lost checks alone make the game go to and fro.
+/// Fails when lost checks alone make the game switch back and forth.
 #[test]
 fn no_flapping_with_a_fifth_lost() {
     let mut moves = 0;
@@ -152,7 +152,7 @@ fn no_flapping_with_a_fifth_lost() {
             seed,
         );
         pair.world.routers[router].only = None;
-        // Both the relay and a direct way are open from here on.
+        // From here on both the relay and a direct path are open.
         assert!(
             pair.goes(PathKind::Direct, Duration::from_secs(120))
                 .is_some()

@@ -1,4 +1,4 @@
-//! One link on a table: what goes in is made by hand.
+//! A single link: each test makes what goes in.
 
 use std::{
     net::SocketAddr,
@@ -16,7 +16,7 @@ use noray_protocol::{
 
 pub(crate) const MAX_CLIENTS: usize = 4;
 
-/// An address in the internet.
+/// Returns an address in the internet.
 pub(crate) fn at(number: u32, port: u16) -> SocketAddr {
     let [_, a, b, c] = number.to_be_bytes();
     SocketAddr::from(([45, a, b, c], port))
@@ -27,15 +27,15 @@ pub(crate) fn key() -> Key {
 }
 
 /// A host's link.
-pub(crate) struct Table {
+pub(crate) struct SingleLink {
     pub link: Link,
     pub now: Instant,
     pub events: Vec<LinkEvent>,
-    /// What it sent on its own.
+    /// What the link sent without being asked.
     pub own: Vec<Transmit>,
 }
 
-impl Table {
+impl SingleLink {
     pub(crate) fn hosting() -> Self {
         let mut link = Link::new([7; 16]);
         link.host(Self::hosting_config());
@@ -55,7 +55,7 @@ impl Table {
         }
     }
 
-    /// The hosts that it joined.
+    /// Returns the hosts that the link joined.
     pub(crate) fn joined(&self) -> Vec<PeerId> {
         let open = self.events.iter().filter_map(|event| match event {
             LinkEvent::Joined(id) => Some(*id),
@@ -64,7 +64,7 @@ impl Table {
         open.collect()
     }
 
-    /// Gives it a datagram: what it answers, and whose game it was.
+    /// Passes a datagram to the link. Returns the answers, and whose game the datagram belonged to.
     pub(crate) fn give(
         &mut self,
         from: SocketAddr,
@@ -100,7 +100,7 @@ impl Table {
         self.tick();
     }
 
-    /// Players whose way opened and who are not gone.
+    /// Returns how many players came in and have not left.
     pub(crate) fn players(&self) -> usize {
         let count =
             |what: fn(&LinkEvent) -> bool| self.events.iter().filter(|event| what(event)).count();
@@ -109,7 +109,7 @@ impl Table {
     }
 }
 
-/// A joining player's check.
+/// Returns a joining player's check.
 pub(crate) fn check(session: u64, question: u32, answer: u32) -> Check {
     Check {
         status: Status {
@@ -128,16 +128,16 @@ pub(crate) fn joining(datagram: &Check) -> Vec<u8> {
     datagram.encode(&key(), Side::Joining).to_vec()
 }
 
-/// What the host says in one of its datagrams.
+/// Reads a check of the host.
 pub(crate) fn read(bytes: &[u8]) -> Option<Check> {
     UnprovenCheck::parse(bytes)?.prove(&key(), Side::Hosting)
 }
 
-/// Comes in as a player does, from one address.
-pub(crate) fn come_in(table: &mut Table, from: SocketAddr, session: u64) -> Option<PeerId> {
-    let (answers, _) = table.give(from, &joining(&check(session, 1, 0)));
+/// Lets a player come in from an address.
+pub(crate) fn come_in(single: &mut SingleLink, from: SocketAddr, session: u64) -> Option<PeerId> {
+    let (answers, _) = single.give(from, &joining(&check(session, 1, 0)));
     let question = read(&answers.first()?.bytes)?.question;
-    table.give(from, &joining(&check(session, 2, question)));
-    let (_, owner) = table.give(from, b"\x8f\xffgame");
+    single.give(from, &joining(&check(session, 2, question)));
+    let (_, owner) = single.give(from, b"\x8f\xffgame");
     owner
 }

@@ -1,4 +1,4 @@
-//! A player with a link, driven as the client drives it.
+//! A player of ours: a link, driven as the client drives it.
 
 use std::{
     collections::BTreeMap,
@@ -23,15 +23,15 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// Why a player sent a datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Cause {
-    /// To answer one that came in.
+    /// It answers a datagram.
     Answer,
     /// Its time had come.
     Own,
-    /// The game's.
+    /// The game sent it.
     Game,
 }
 
-/// What a player lets out.
+/// What a player sends.
 pub(crate) enum Out {
     Check {
         to: SocketAddr,
@@ -41,17 +41,17 @@ pub(crate) enum Out {
     Ask(ConnectKind, String),
 }
 
-pub(crate) struct Ours {
+pub(crate) struct OurPlayer {
     pub link: Link,
     pub oid: OpenId,
     pub events: Vec<(Instant, LinkEvent)>,
     pub games: BTreeMap<PeerId, Game>,
-    /// Whether numbered datagrams go out.
+    /// Whether the game sends numbered datagrams.
     pub streaming: bool,
     server: ServerKind,
 }
 
-impl Ours {
+impl OurPlayer {
     pub(crate) fn new(
         now: Instant,
         oid: &str,
@@ -135,7 +135,7 @@ impl Ours {
         self.decide(now, out);
     }
 
-    /// Does all that is due.
+    /// Does everything that is due.
     pub(crate) fn decide(&mut self, now: Instant, out: &mut Vec<Out>) {
         self.link.tick(now);
         self.let_out(Cause::Own, out);
@@ -152,7 +152,7 @@ impl Ours {
         while let Some((kind, oid)) = self.link.next_request() {
             out.push(Out::Ask(kind, oid.as_str().to_owned()));
         }
-        // Else the client would spin.
+        // Otherwise the client would spin.
         if let Some(due) = self.link.next_deadline(now) {
             assert!(due > now, "due at once again: {:?}", self.link);
         }
@@ -169,19 +169,19 @@ impl Ours {
         self.games.values().filter_map(|game| game.entered).min()
     }
 
-    /// The way to the one player whose game this is.
+    /// Returns the kind of path to the peer that joined last.
     pub(crate) fn path_kind(&self) -> Option<PathKind> {
         let (id, _) = self.games.last_key_value()?;
         self.link.active_path(*id).map(|report| report.kind)
     }
 
-    /// How often a game's datagrams went another way, after the first.
+    /// Returns how often a game's path changed.
     pub(crate) fn moves(&self) -> usize {
         let moved = |(_, event): &&(Instant, LinkEvent)| matches!(event, LinkEvent::PathChanged(_));
         self.events.iter().filter(moved).count()
     }
 
-    /// When the way to the host was open.
+    /// Returns when the host was joined.
     pub(crate) fn opened(&self) -> Option<Instant> {
         let open = |event: &LinkEvent| matches!(event, LinkEvent::Joined(_));
         (self.events.iter().rev()).find_map(|(at, event)| open(event).then_some(*at))
