@@ -1,5 +1,5 @@
-//! `connect` is strictly an address with a port, `connect-relay` strictly a port;
-//! everything else is an error whose message is that text.
+//! `connect` is strictly followed by an address with a port, `connect-relay` by a port. Any other
+//! text is an error message.
 
 use noray_protocol::wire::{
     command::{ConnectKind, ServerCommand, ServerLine},
@@ -11,8 +11,8 @@ fn read(line: &str) -> ServerCommand {
     ServerLine::parse(line, Framing::Plain).expect(line).command
 }
 
-/// Fails when a near-miss is taken for an address: a game would then shake hands
-/// with nobody, or with everybody.
+/// Fails when a near-miss is taken for an address: a game would then try to reach nobody, or
+/// everybody.
 #[test]
 fn near_misses_of_an_address_are_errors() {
     let near_misses = [
@@ -86,7 +86,7 @@ fn near_misses_of_an_address_are_errors() {
     assert_eq!(read("connect"), nothing);
 }
 
-/// Fails when an address that servers write is refused, or changed.
+/// Fails when an address that servers write is rejected or changed.
 #[test]
 fn addresses_are_read() {
     for (text, address) in [
@@ -141,8 +141,8 @@ fn near_misses_of_a_port_are_errors() {
 }
 
 proptest! {
-    /// Fails when any text of digits, dots and colons gives an address or port that
-    /// is not, character by character, what a server would have written.
+    /// Fails when any text of digits, dots and colons gives an address or port that a server would
+    /// have written differently.
     #[test]
     fn only_what_a_server_writes_is_read(text in r"[0-9.:+\[\] a-f]{0,16}") {
         if let ServerCommand::ConnectRelay(port) = read(&format!("connect-relay {text}")) {

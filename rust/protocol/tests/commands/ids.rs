@@ -33,8 +33,7 @@ fn open_ids_of_servers_are_accepted() {
     }
 }
 
-/// Fails when a text goes out that breaks the command's line, or the reader of a
-/// server.
+/// Fails when a text is accepted that breaks the command's line or a server's reader.
 #[test]
 fn what_is_no_open_id() {
     let too_long = "x".repeat(MAX_OPEN_ID + 1);
@@ -63,7 +62,7 @@ fn what_is_no_open_id() {
     }
 }
 
-/// Fails when a PrivateID is cut, or one is taken that fits no datagram.
+/// Fails when a PrivateID is cut, or one is accepted that does not fit into a datagram.
 #[test]
 fn private_ids() {
     for text in [
@@ -80,8 +79,8 @@ fn private_ids() {
 }
 
 proptest! {
-    /// Fails when an OpenID that was accepted can make more or less than one line
-    /// with one space, or is not read back by a server.
+    /// Fails when an accepted OpenID does not make exactly one line with one space, or is not read
+    /// back by a server.
     #[test]
     fn an_open_id_makes_one_line(text in r#"[a-c "\\\r\n\t\u{85}\u{feff}é]{0,6}"#) {
         let Ok(oid) = OpenId::new(&text) else {

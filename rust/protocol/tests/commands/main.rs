@@ -1,4 +1,4 @@
-//! Lines to commands, and back.
+//! Commands: from lines, and back.
 
 mod addresses;
 mod ids;

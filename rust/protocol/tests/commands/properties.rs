@@ -1,4 +1,4 @@
-//! What one side writes, the other reads; and no PrivateID is ever printed.
+//! What one side writes, the other reads. No PrivateID is ever printed.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -30,7 +30,7 @@ fn reasons() -> impl Strategy<Value = RefusalReason> {
     ])
 }
 
-/// Texts that neither framing changes.
+/// Returns texts that neither framing changes.
 fn texts() -> impl Strategy<Value = String> {
     r"[!#-\[\]-~é🦀][ !#-\[\]-~é🦀]{0,30}"
 }
@@ -99,8 +99,8 @@ proptest! {
         prop_assert_eq!(parsed.command, refusal);
     }
 
-    /// Fails when old clients could take a refusal for a `connect`: they look at the
-    /// first word alone.
+    /// Fails when old clients could take a refusal for a `connect`: they look only at the first
+    /// word.
     #[test]
     fn refusals_are_no_connects(kind in kinds(), reason in reasons()) {
         let line = ServerCommand::refusal(kind, None, reason).to_line();
@@ -108,8 +108,8 @@ proptest! {
         prop_assert!(!line.contains(['\n', '"', '\\']));
     }
 
-    /// Fails when an IPv4 address in IPv6 form goes out as it is: today's client
-    /// cuts it at its first colon.
+    /// Fails when an IPv4 address in IPv6 form is sent as it is: netfox.noray cuts it at its first
+    /// colon.
     #[test]
     fn mapped_addresses_go_out_as_ipv4(bits in any::<u32>(), port in 1..=u16::MAX) {
         let ip = Ipv4Addr::from_bits(bits);
@@ -131,8 +131,8 @@ proptest! {
         }
     }
 
-    /// Fails when any bytes from a player make parsing panic, or an OpenID that is
-    /// none reaches the server's tables.
+    /// Fails when any bytes from a player make parsing panic, or when an invalid OpenID reaches the
+    /// server's tables.
     #[test]
     fn player_lines_are_checked(line in r"(connect|connect-relay|echo|[a-z]{1,3})? ?\PC{0,10}") {
         if let PlayerCommand::Connect(_, Ok(oid)) = PlayerCommand::parse(&line) {
@@ -142,8 +142,7 @@ proptest! {
         }
     }
 
-    /// Fails when a log line with `{:?}` shows a PrivateID, at any place that a
-    /// PrivateID passes.
+    /// Fails when `{:?}` shows a PrivateID, in any type that a PrivateID passes through.
     #[test]
     fn no_debug_output_shows_a_private_id(secret in "[A-Z0-9_-]{8,128}", framing in framings()) {
         let mut decoder = LineDecoder::new(framing, 1000);
@@ -158,7 +157,7 @@ proptest! {
         }
         let quoted = format!("set-pid \"{secret} x\"");
         shown += &format!("{:?}", ServerLine::parse(&quoted, framing));
-        // One that is no PrivateID is no less a secret.
+        // A text that is not a PrivateID is no less a secret.
         let too_long = format!("set-pid {}", secret.repeat(200));
         shown += &format!("{:?}", ServerLine::parse(&too_long, framing));
         let pid = PrivateId::new(secret.clone()).unwrap();

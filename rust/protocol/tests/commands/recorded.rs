@@ -1,4 +1,4 @@
-//! Lines as the servers write them, and what they mean.
+//! Lines as servers write them, and what they mean.
 
 use noray_protocol::{
     defaults::MAX_LINE,

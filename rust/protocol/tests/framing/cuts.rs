@@ -1,4 +1,4 @@
-//! The stream may be cut anywhere; the lines stay the same.
+//! Wherever the stream is cut, the lines stay the same.
 
 use noray_protocol::wire::framing::{
     Framing::{Plain, Quoted},
@@ -9,7 +9,7 @@ use crate::pieces::{check_every_cut, lines};
 
 const LIMIT: usize = 200;
 
-/// Fails when a line is given before its LF came, or is lost at a cut.
+/// Fails when a line is returned before its LF arrived, or is lost at a cut.
 #[test]
 fn plain_lines() {
     let stream = b"set-oid PbEzHoOOXM\nset-pid 1x2y3z\nconnect 203.0.113.7:54321\n";
@@ -22,7 +22,7 @@ fn plain_lines() {
     check_every_cut(Quoted, LIMIT, stream, &expected);
 }
 
-/// Fails when text is decoded before the line is whole.
+/// Fails when text is decoded before the line is complete.
 #[test]
 fn multi_byte_characters() {
     let stream = "set-oid größe-žlutý-🦀\necho 日本語\n".as_bytes();
@@ -31,13 +31,13 @@ fn multi_byte_characters() {
     check_every_cut(Quoted, LIMIT, stream, &expected);
 }
 
-/// Fails when CR and LF are only seen as one when they come together.
+/// Fails when CR and LF end one line only if they arrive together.
 #[test]
 fn crlf_and_empty_lines() {
     let stream = b"\n\r\necho a\r\n\n\necho b\rc\r\n\r\r\n ";
     let plain = ["", "", "echo a", "", "", "echo b\rc", "\r"];
     check_every_cut(Plain, LIMIT, stream, &lines(&plain));
-    // The last one announces a raw frame without a length, and is left out.
+    // The last line announces a raw frame without a length, and is skipped.
     check_every_cut(Quoted, LIMIT, stream, &lines(&plain[..6]));
 }
 
@@ -64,7 +64,7 @@ fn quotes_and_escapes() {
     check_every_cut(Plain, LIMIT, stream, &lines(&plain));
 }
 
-/// Fails when a line's length depends on how much of it came at once.
+/// Fails when a line's length depends on how much of it arrived at once.
 #[test]
 fn lines_around_the_limit() {
     let too_long = || Err(LineError::TooLong(4));
@@ -85,7 +85,7 @@ fn lines_around_the_limit() {
     check_every_cut(Quoted, 4, stream, &expected);
 }
 
-/// Fails when bytes that are no UTF-8 stop the decoder or spill into other lines.
+/// Fails when bytes that are not UTF-8 stop the decoder or spill into other lines.
 #[test]
 fn bytes_that_are_no_text() {
     let stream = b"a\xff\xfeb\n\xf0\x9f\n\x80\nok\n";

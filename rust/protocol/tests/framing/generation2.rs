@@ -1,4 +1,4 @@
-//! What only generation 2's framing has: raw frames, and quotes that never close.
+//! What only generation 2's framing has: raw frames, and quotes that may never close.
 
 use noray_protocol::wire::{
     command::ServerLine,
@@ -12,7 +12,7 @@ use crate::pieces::{check_every_cut, lines};
 
 const LIMIT: usize = 40;
 
-/// Fails when a frame's bytes are read as lines: they hold LFs and quotes.
+/// Fails when a frame's bytes, which contain LFs and quotes, are read as lines.
 #[test]
 fn raw_frames_are_skipped() {
     let stream =
@@ -32,7 +32,7 @@ fn plain_framing_has_no_raw_frames() {
     check_every_cut(Plain, LIMIT, stream, &lines(&["\rblob 3", "abc", "echo b"]));
 }
 
-/// Fails when a length that is none swallows the lines behind it.
+/// Fails when an invalid length swallows the lines after it.
 #[test]
 fn lengths_that_are_none() {
     for length in ["", "x", "-1", "4x", "41", "99999999999999999999", "1.5"] {
@@ -42,18 +42,18 @@ fn lengths_that_are_none() {
     }
 }
 
-/// Fails when the decoder is out of step for good, or gives the rest of a frame
-/// that is longer than announced as if it were a command.
+/// Fails when the decoder stays out of step, or returns the rest of a frame that is longer than
+/// announced as a command.
 #[test]
 fn lying_lengths() {
     let too_short = b"\rblob 3\nabcset-pid x\necho a\necho b\n";
     check_every_cut(Quoted, LIMIT, too_short, &lines(&["echo a", "echo b"]));
-    // It ends inside `echo a`, the rest of which is no command.
+    // The frame ends inside `echo a`, the rest of which is no command.
     let too_long = b"\rblob 6\nabc\necho a\necho b\n";
     check_every_cut(Quoted, LIMIT, too_long, &lines(&["echo b"]));
 }
 
-/// Fails when an unbalanced quote swallows all that follows, or more than itself.
+/// Fails when an unbalanced quote swallows everything that follows.
 #[test]
 fn unbalanced_quotes_recover() {
     let mut stream = b"echo \"a\n".to_vec();
@@ -65,8 +65,8 @@ fn unbalanced_quotes_recover() {
     check_every_cut(Quoted, LIMIT, &stream, &expected);
 }
 
-/// Fails when a long quoted line, whose quote closes beyond the limit, gives
-/// different lines for different cuts.
+/// Fails when a long quoted line, whose quote closes beyond the limit, gives different lines for
+/// different cuts.
 #[test]
 fn quotes_that_close_too_late() {
     let stream = b"x \"aaaaaaaaaaaaaaaaaaaa\nbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\ncc\"\necho a\n";
@@ -78,7 +78,7 @@ fn quotes_that_close_too_late() {
     check_every_cut(Quoted, LIMIT, stream, &expected);
 }
 
-/// Fails when what came with the greeting is read in the framing before it.
+/// Fails when lines that arrived with the greeting are read in the earlier framing.
 #[test]
 fn framing_changes_with_the_greeting() {
     let stream = b"hi \"noray v2\"\nconnect \"Error: a\nb\"\necho c\n";
@@ -99,7 +99,7 @@ fn framing_changes_with_the_greeting() {
     }
 }
 
-/// Fails when a change of framing keeps what was searched in the old one.
+/// Fails when a change of framing keeps what was searched in the earlier one.
 #[test]
 fn framing_can_change_inside_a_line() {
     let mut decoder = LineDecoder::new(Plain, LIMIT);

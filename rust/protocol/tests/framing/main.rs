@@ -1,4 +1,4 @@
-//! Bytes to lines, wherever the stream is cut.
+//! Framing: bytes to lines, wherever the stream is cut.
 
 mod cuts;
 mod generation2;

@@ -2,11 +2,10 @@
 
 use noray_protocol::wire::framing::{Framing, LineDecoder, LineError};
 
-/// A line that came out, or the error in its place.
+/// A decoded line, or the error in its place.
 pub(crate) type Line = Result<String, LineError>;
 
-/// Everything that comes out of `stream` when it arrives in the pieces that `cuts`
-/// (ascending positions) make.
+/// Decodes `stream` as it arrives in the pieces that `cuts` (ascending positions) make.
 pub(crate) fn decode(framing: Framing, limit: usize, stream: &[u8], cuts: &[usize]) -> Vec<Line> {
     let mut decoder = LineDecoder::new(framing, limit);
     let mut lines = Vec::new();
@@ -21,8 +20,8 @@ pub(crate) fn decode(framing: Framing, limit: usize, stream: &[u8], cuts: &[usiz
     lines
 }
 
-/// Checks that `stream` gives `expected` in one piece, byte by byte, and for every
-/// cut and pair of cuts.
+/// Asserts that `stream` gives `expected` in one piece, byte by byte, and for every cut and pair of
+/// cuts.
 #[track_caller]
 pub(crate) fn check_every_cut(framing: Framing, limit: usize, stream: &[u8], expected: &[Line]) {
     let check = |cuts: &[usize]| {
@@ -40,7 +39,7 @@ pub(crate) fn check_every_cut(framing: Framing, limit: usize, stream: &[u8], exp
     }
 }
 
-/// Lines without errors.
+/// Returns lines without errors.
 pub(crate) fn lines(texts: &[&str]) -> Vec<Line> {
     texts.iter().map(|text| Ok((*text).to_owned())).collect()
 }

@@ -12,7 +12,7 @@ fn framings() -> impl Strategy<Value = Framing> {
     prop_oneof![Just(Framing::Plain), Just(Framing::Quoted)]
 }
 
-/// Streams made mostly of what the framing looks at.
+/// Returns streams that consist mostly of the bytes that matter to the framing.
 fn streams() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         8 => prop::sample::select(vec!["\n", "\r", "\"", "\\", " ", "\\\"", "\r\n"])
@@ -30,7 +30,7 @@ fn cut_positions(cuts: &[Index], stream: &[u8]) -> Vec<usize> {
     positions
 }
 
-/// What plain framing has to give, worked out on the whole stream.
+/// Returns what plain framing has to give, computed from the whole stream.
 fn split_plainly(stream: &[u8], limit: usize) -> Vec<Line> {
     let Some(end) = stream.iter().rposition(|&byte| byte == b'\n') else {
         let unfinished = stream.strip_suffix(b"\r").unwrap_or(stream);
@@ -52,7 +52,7 @@ fn split_plainly(stream: &[u8], limit: usize) -> Vec<Line> {
     lines
 }
 
-/// How generation 2 writes a text inside quotes: quotes escaped, all else raw.
+/// Returns how generation 2 writes a text inside quotes: quotes escaped, everything else raw.
 fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\\\""))
 }
@@ -86,9 +86,8 @@ proptest! {
         }
     }
 
-    /// Fails when what generation 2 writes in quotes, line breaks and quotes
-    /// included, is not read as it was. (Backslashes it does not escape: they
-    /// cannot be told from escapes.)
+    /// Fails when text that generation 2 writes in quotes, with line breaks and quotes, is not read
+    /// back. (It does not escape backslashes, so they cannot be told from escapes.)
     #[test]
     fn quoted_texts_are_read_as_written(
         texts in vec(r#"[a-z "\r\né🦀?:.]{0,30}"#, 1..8),
@@ -106,8 +105,8 @@ proptest! {
         prop_assert_eq!(data, texts);
     }
 
-    /// Fails when garbage of any kind silences the decoder for good: after a
-    /// limit's worth of short lines, whatever was open is closed.
+    /// Fails when any garbage silences the decoder for good: short lines of the limit's length
+    /// together close whatever was open.
     #[test]
     fn the_decoder_recovers(framing in framings(), stream in streams()) {
         let mut stream = stream;

@@ -1,4 +1,4 @@
-//! Odd times, odd packets, and looks at the wrong moment.
+//! Odd times, odd datagrams, and steps at the wrong moment.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ fn step(packet: &str, copies: u32, outcome: Option<Outcome>) -> Step {
     }
 }
 
-/// Fails when a status is read or written otherwise than today's client does it.
+/// Fails when a status is read or written differently than by netfox.noray.
 #[test]
 fn statuses() {
     for (packet, read, duplex) in [
@@ -54,7 +54,7 @@ fn statuses() {
     }
 }
 
-/// Fails when a time-out of nothing sends nothing, or ignores what has come.
+/// Fails when a time-out of zero sends nothing, or ignores what has arrived.
 #[test]
 fn no_time_at_all() {
     let now = Instant::now();
@@ -75,7 +75,7 @@ fn no_time_at_all() {
     );
 }
 
-/// Fails when an interval of nothing sends more than one packet a look.
+/// Fails when an interval of zero sends more than one datagram a step.
 #[test]
 fn no_interval_at_all() {
     let now = Instant::now();
@@ -88,7 +88,7 @@ fn no_interval_at_all() {
     }
 }
 
-/// Fails when times beyond what an `Instant` can name make anything panic.
+/// Fails when times that no `Instant` can name make anything panic.
 #[test]
 fn all_the_time() {
     let now = Instant::now();
@@ -100,8 +100,8 @@ fn all_the_time() {
     assert_eq!(blind.step(now + 9999 * HOUR, false).outcome, None);
 }
 
-/// Fails when the machine slept for an hour and the handshake sends what it missed,
-/// goes on, or forgets that it was through.
+/// Fails when, after the machine slept for an hour, the handshake sends what it missed, goes on, or
+/// forgets that it had finished.
 #[test]
 fn an_hour_later() {
     let (now, mut handshake) = begin();
@@ -129,7 +129,7 @@ fn an_hour_later() {
     );
 }
 
-/// Fails when a clock that steps back makes it panic or end.
+/// Fails when a clock that steps back makes the handshake panic or end.
 #[test]
 fn a_clock_that_steps_back() {
     let later = Instant::now() + HOUR;
@@ -137,8 +137,8 @@ fn a_clock_that_steps_back() {
     assert_eq!(handshake.step(later - HOUR).outcome, None);
 }
 
-/// Fails when repeats come more or less often than the interval says, or the blind
-/// side does not hurry at first.
+/// Fails when repeats come more or less often than every interval, or when the blind side does not
+/// repeat faster at first.
 #[test]
 fn the_interval_paces_repeats() {
     let (now, mut handshake) = begin();
@@ -157,7 +157,7 @@ fn the_interval_paces_repeats() {
     assert_eq!(sent_blindly, [0, 1, 2, 3, 4, 5, 6, 12, 18, 24, 30]);
 }
 
-/// Fails when hurrying makes the blind side faster than its interval asks for.
+/// Fails when an interval that is shorter than the pause between early repeats becomes longer.
 #[test]
 fn a_short_interval_stays_short() {
     let now = Instant::now();
@@ -170,7 +170,7 @@ fn a_short_interval_stays_short() {
     }
 }
 
-/// Fails when news waits for the interval, or what is no news is answered.
+/// Fails when news waits for the interval, or when a datagram without news is answered.
 #[test]
 fn news_is_answered_at_once_and_once() {
     let (now, mut handshake) = begin();
@@ -187,7 +187,7 @@ fn news_is_answered_at_once_and_once() {
     assert_eq!(handshake.step(now), last);
 }
 
-/// Fails when a packet that comes with the interval's is answered twice.
+/// Fails when a datagram that arrives with the interval's end is answered twice.
 #[test]
 fn news_and_the_interval_make_one_packet() {
     let (now, mut handshake) = begin();
@@ -196,8 +196,8 @@ fn news_and_the_interval_make_one_packet() {
     assert_eq!(handshake.step(now).copies, 0);
 }
 
-/// Fails when a packet that was overtaken takes back what a newer one said: it
-/// used to leave this side waiting for a packet that nobody sent any more.
+/// Used to fail: a datagram that was overtaken took back what a newer one had said, and this side
+/// waited for a datagram that nobody sent any more.
 #[test]
 fn overtaken_packets_take_nothing_back() {
     let (now, mut handshake) = begin();
@@ -206,7 +206,7 @@ fn overtaken_packets_take_nothing_back() {
     assert_eq!(handshake.step(now).outcome, Some(Outcome::Connected));
 }
 
-/// Fails when the blind side goes on once ENet is connected, or ends before.
+/// Fails when the blind side goes on after ENet is connected, or ends before.
 #[test]
 fn the_blind_side_ends_with_enet() {
     let now = Instant::now();
@@ -221,8 +221,8 @@ fn the_blind_side_ends_with_enet() {
 }
 
 proptest! {
-    /// Fails when anything but a handshake packet does more than open the way in,
-    /// or is answered more than once.
+    /// Fails when anything but a handshake datagram proves more than that datagrams come in, or is
+    /// answered more than once.
     #[test]
     fn garbage_only_sets_read(packets in vec(vec(any::<u8>(), 0..8), 1..20)) {
         let (now, mut handshake) = begin();
@@ -237,7 +237,7 @@ proptest! {
         prop_assert!(answers <= 1);
     }
 
-    /// Fails when garbage undoes what was reached.
+    /// Fails when garbage undoes progress.
     #[test]
     fn garbage_undoes_nothing(garbage in "[a-q]{0,6}") {
         let (now, mut handshake) = begin();
@@ -250,8 +250,8 @@ proptest! {
         prop_assert_eq!(handshake.step(now).outcome, Some(Outcome::Connected));
     }
 
-    /// Fails when any packets at any times make it panic, or send more than one
-    /// packet a look before its end.
+    /// Fails when any datagrams at any times make the handshake panic, or send more than one
+    /// datagram a step before its end.
     #[test]
     fn any_course_is_bounded(
         course in vec(("[$rwx-]{0,5}", 0..2000_u64), 0..40),

@@ -13,7 +13,7 @@ use crate::{
 
 const RUNS: u64 = 1000;
 
-/// Share of the runs in percent.
+/// Returns a share of the runs, in percent.
 fn share(all: &[Ends], what: impl Fn(&Ends) -> bool) -> f64 {
     100.0 * all.iter().filter(|ends| what(ends)).count() as f64 / all.len() as f64
 }
@@ -22,9 +22,9 @@ fn stranded(loss: u32, kinds: [Kind; 2]) -> f64 {
     share(&shake_often(loss, RUNS, kinds), Ends::stranded)
 }
 
-/// Fails when the finishing side's last packets are fewer, or a side forgets what
-/// it heard. With a fifth of all packets lost, today's clients strand one another
-/// 17 times in 100, ours each other about once in 600.
+/// Fails when the finishing side sends fewer last datagrams, or when a side forgets what it heard.
+/// With a fifth of all datagrams lost, netfox.noray's players strand one another 17 times in 100,
+/// ours about once in 600.
 #[test]
 fn ours_hardly_ever_strand_each_other() {
     let old = stranded(20, [Old, Old]);
@@ -36,8 +36,8 @@ fn ours_hardly_ever_strand_each_other() {
     assert!(new <= 0.5, "{new} %");
 }
 
-/// Fails when ours strands today's client: of the 7 in 100 that remain, today's
-/// client strands ours with its single last packet.
+/// Fails when ours strands netfox.noray. In the 7 of 100 runs that remain, netfox.noray strands
+/// ours with its single last datagram.
 #[test]
 fn ours_hardly_ever_strands_todays() {
     let all = shake_often(20, RUNS, [New, Old]);
@@ -49,8 +49,8 @@ fn ours_hardly_ever_strands_todays() {
     assert!(todays <= 0.5, "{todays} %");
 }
 
-/// Fails when the joining side of a game, today's or ours, misses a host that
-/// cannot read, today's or ours, even with two fifths of all packets lost.
+/// Fails when the joining side, netfox.noray's or ours, misses a host that cannot read,
+/// netfox.noray's or ours, even with two fifths of all datagrams lost.
 #[test]
 fn nobody_misses_a_blind_host() {
     for seeing in [New, Old] {
@@ -67,8 +67,8 @@ fn nobody_misses_a_blind_host() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
-    /// Fails when a handshake ends before its time without a result, or both sides
-    /// give up although packets come through.
+    /// Fails when a handshake ends early without a result, or when both sides give up although
+    /// datagrams come through.
     #[test]
     fn somebody_gets_through(loss in 0..=40_u32, new_only in any::<bool>()) {
         let kinds = if new_only { [New, New] } else { [New, Old] };

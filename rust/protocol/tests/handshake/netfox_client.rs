@@ -1,6 +1,5 @@
-//! How today's clients behave, written from the facts: they look and send once per
-//! `frequency`, take any text for flags, send their last packet once, and their
-//! ENet side runs for the whole time.
+//! How netfox.noray's players behave, as observed: they look and send once per `frequency`, accept
+//! any text as flags, send their last datagram once, and their ENet side runs for the whole time.
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +7,9 @@ use noray_protocol::player::handshake::Outcome;
 
 use crate::network::Player;
 
-/// Both kinds of today's client.
+/// Both kinds of netfox.noray's handshake.
 pub(crate) struct NetfoxClient {
-    /// Cannot read, since ENet has the socket.
+    /// Cannot read, because ENet has the socket.
     blind: bool,
     time_left: f64,
     frequency: f64,
@@ -67,7 +66,7 @@ impl NetfoxClient {
     }
 }
 
-/// Between two looks the packets wait in the socket.
+/// Between two looks, datagrams wait in the socket.
 pub(crate) struct NetfoxHandshake {
     client: NetfoxClient,
     waiting: Vec<Vec<u8>>,

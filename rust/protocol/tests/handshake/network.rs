@@ -1,5 +1,5 @@
-//! A network between two players that loses, delays, swaps and doubles packets, as
-//! a seed says; and the frames in which the two look at it.
+//! A network between two players that loses, delays, swaps and doubles datagrams as a seed decides,
+//! and the frames in which the two look at it.
 
 use std::time::{Duration, Instant};
 
@@ -29,35 +29,35 @@ impl Dice {
     }
 }
 
-/// What happens to a packet under way.
+/// What happens to a datagram on the network.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Network {
-    /// Percent of the packets that never arrive.
+    /// The percentage of datagrams that never arrive.
     pub loss: u32,
-    /// Percent of the packets that arrive twice.
+    /// The percentage of datagrams that arrive twice.
     pub doubled: u32,
-    /// The shortest and longest way; packets overtake each other in between.
+    /// The shortest and the longest delay; in between, datagrams overtake each other.
     pub delay: (Duration, Duration),
-    /// To this side nothing comes through.
+    /// The side that nothing reaches.
     pub deaf: Option<usize>,
 }
 
 /// One side, as the simulation drives it: once a frame.
 pub(crate) trait Player {
-    /// Takes what came since the last frame, and gives what it sends. `connected`
-    /// says that the game's own connection stands, which ENet alone knows.
+    /// Takes what came since the last frame, and returns what the side sends. `connected` tells
+    /// that the game's own connection stands, which only ENet knows.
     fn frame(&mut self, now: Instant, packets: Vec<Vec<u8>>, connected: bool) -> Vec<Vec<u8>>;
     fn outcome(&self) -> Option<Outcome>;
 }
 
-/// Makes a player at its begin.
+/// Makes a player at the time when it begins.
 pub(crate) type Begin = Box<dyn FnOnce(Instant) -> Box<dyn Player>>;
 
-/// How it ended for the two.
+/// How the handshake ended for both sides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
     pub outcomes: [Outcome; 2],
-    /// When each ended, counted from the later one's begin.
+    /// When each side ended, counted from when the later one began.
     pub times: [Duration; 2],
 }
 
@@ -66,7 +66,7 @@ impl Ends {
         self.outcomes == [Outcome::Connected; 2]
     }
 
-    /// One believes to be connected, and the other does not.
+    /// Whether one side believes to be connected, and the other does not.
     pub(crate) fn stranded(&self) -> bool {
         let connected = self.outcomes.map(|outcome| outcome == Outcome::Connected);
         connected[0] != connected[1]
@@ -83,9 +83,8 @@ struct Packet {
     bytes: Vec<u8>,
 }
 
-/// Lets both play until both have ended. The second one begins `lag` after the
-/// first; what reaches a player before its begin or behind its end is lost, as on
-/// a closed port.
+/// Runs until both sides have ended. The second one begins `lag` after the first. What reaches a
+/// side before it begins or after it ends is lost, as on a closed port.
 pub(crate) fn play(network: Network, seed: u64, lag: Duration, players: [Begin; 2]) -> Ends {
     let mut dice = Dice(seed);
     let origin = Instant::now();
@@ -111,7 +110,7 @@ pub(crate) fn play(network: Network, seed: u64, lag: Duration, players: [Begin; 
         });
         inbox.sort_by_key(|packet| packet.arrival);
         let inbox = inbox.into_iter().map(|packet| packet.bytes).collect();
-        // ENet needs about a round trip once the other side is through.
+        // ENet needs about a round trip once the other side has finished.
         let round_trip = 2 * network.delay.1;
         let connected = ends[1 - side].is_some_and(|end: Instant| {
             players[1 - side].outcome() == Some(Outcome::Connected) && now >= end + round_trip

@@ -1,5 +1,4 @@
-//! With no packet lost, everybody finishes, and soon. Frames are counted from the
-//! begin of the later side.
+//! Without loss, every handshake finishes soon. Frames are counted from when the later side begins.
 
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::{
     },
 };
 
-/// A repeat falls into the first frame behind the interval.
+/// A repeat falls into the first frame after the interval.
 fn interval() -> f64 {
     (HANDSHAKE_INTERVAL.as_secs_f64() / FRAME.as_secs_f64()).ceil() + 1.0
 }
@@ -23,7 +22,7 @@ fn frames(time: Duration) -> f64 {
     time.as_secs_f64() / FRAME.as_secs_f64()
 }
 
-/// Delays in milliseconds, lag in milliseconds, who is first.
+/// Returns delays and lags, in milliseconds, and which side is first.
 fn courses() -> impl Strategy<Value = (u64, u64, u64, u64, bool)> {
     (
         0..80_u64,
@@ -55,8 +54,8 @@ fn run(course: (u64, u64, u64, u64, bool), mut kinds: [Kind; 2]) -> (Ends, f64) 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
-    /// Fails when a side waits for anything but news: four packets, each answered
-    /// at the next look.
+    /// Fails when a side waits for anything but news: four datagrams, each answered in the next
+    /// frame.
     #[test]
     fn ours_with_ours(course in courses()) {
         let (ends, delay) = run(course, [New, New]);
@@ -66,8 +65,8 @@ proptest! {
         }
     }
 
-    /// Fails when ours does not finish with today's client, which looks once per
-    /// interval, or waits longer than for its looks.
+    /// Fails when ours does not finish with netfox.noray, which looks once per interval, or waits
+    /// for more than those looks.
     #[test]
     fn ours_with_todays(course in courses()) {
         let (ends, delay) = run(course, [New, Old]);
@@ -76,8 +75,8 @@ proptest! {
         prop_assert!(ends.frames(1) <= 4.0 * delay + 4.0 * interval() + 2.0, "{:?}", ends);
     }
 
-    /// Fails when the joining side is not through with the first packet that
-    /// reaches it, or the blind side goes on behind ENet's word.
+    /// Fails when the joining side does not finish with the first datagram that reaches it, or when
+    /// the blind side goes on after ENet is connected.
     #[test]
     fn ours_with_a_blind_host(course in courses(), todays in any::<bool>()) {
         let blind = if todays { OldBlind } else { NewBlind };
@@ -89,7 +88,7 @@ proptest! {
         }
     }
 
-    /// Fails when our blind host does not serve today's joining client.
+    /// Fails when our blind host does not serve netfox.noray's joining player.
     #[test]
     fn todays_with_our_blind_host(course in courses()) {
         let (ends, delay) = run(course, [Old, NewBlind]);
@@ -97,8 +96,7 @@ proptest! {
         prop_assert!(ends.frames(0) <= delay + 3.0 * interval() + 1.0, "{:?}", ends);
     }
 
-    /// Fails when the simulated old client is not what it stands for: it finishes
-    /// with itself.
+    /// Fails when the simulated netfox.noray does not finish with itself.
     #[test]
     fn todays_with_todays(course in courses()) {
         let (ends, _) = run(course, [Old, Old]);
@@ -115,8 +113,8 @@ fn on_loopback() {
             ends.both_connected() && ends.frames(0).max(ends.frames(1)) <= 4.0,
             "{ends:?}"
         );
-        // Our host is heard with its first packet when it begins second, and with
-        // one of its early repeats when it was up to 80 ms too soon.
+        // Our host is heard with its first datagram when it begins second, and with one of its
+        // early repeats when it was up to 80 ms too early.
         for host_first in [false, true] {
             let (ends, _) = run((0, 0, seed % 80, seed, host_first), [New, NewBlind]);
             assert!(ends.frames(0) <= 2.0, "{ends:?}");

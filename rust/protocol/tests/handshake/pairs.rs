@@ -1,4 +1,4 @@
-//! Who plays with whom.
+//! The kinds of players, and handshakes between them.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ enum Machine {
     Blind(BlindHandshake),
 }
 
-/// Our handshake, looked at each frame.
+/// Our handshake, stepped once a frame.
 struct NewPlayer {
     machine: Machine,
     outcome: Option<Outcome>,
@@ -83,12 +83,12 @@ impl Kind {
     }
 }
 
-/// One handshake; the second player begins `lag` after the first.
+/// Runs one handshake; the second player begins `lag` after the first.
 pub(crate) fn shake(network: Network, seed: u64, lag: Duration, kinds: [Kind; 2]) -> Ends {
     play(network, seed, lag, kinds.map(Kind::player))
 }
 
-/// A bad network: 10 to 60 ms each way, so that packets overtake each other.
+/// A bad network: 10 to 60 ms in each direction, so that datagrams overtake each other.
 pub(crate) fn bad_network(loss: u32) -> Network {
     Network {
         loss,
@@ -98,8 +98,8 @@ pub(crate) fn bad_network(loss: u32) -> Network {
     }
 }
 
-/// Many handshakes on a bad network, each with its own lag; the first of `kinds`
-/// begins first in every other one.
+/// Runs many handshakes on a bad network, each with its own lag. The first of `kinds` begins first
+/// in every other one.
 pub(crate) fn shake_often(loss: u32, runs: u64, kinds: [Kind; 2]) -> Vec<Ends> {
     let run = |seed: u64| {
         let lag = Dice(seed ^ 0xABCD).between(Duration::ZERO, Duration::from_millis(200));

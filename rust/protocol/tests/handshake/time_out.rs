@@ -1,4 +1,4 @@
-//! When it does not work out, the result is the same as today's client's.
+//! A handshake that fails has the same result as netfox.noray's.
 
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,8 @@ use crate::{
     },
 };
 
-/// Fails when a way that is open in one direction only is told as another result
-/// than today's client tells, or earlier or later than the time-out.
+/// Fails when a path that is open in one direction only has another result than with netfox.noray,
+/// or ends earlier or later than the time-out.
 #[test]
 fn one_way_only() {
     for (kinds, expected) in [
@@ -29,7 +29,7 @@ fn one_way_only() {
         ([New, New], [TimedOut, Unconfirmed]),
         ([New, Old], [TimedOut, Unconfirmed]),
         ([Old, New], [TimedOut, Unconfirmed]),
-        // To a blind host all is well; ENet will tell.
+        // A blind host claims that all is well; ENet will tell.
         ([New, OldBlind], [TimedOut, Outcome::Connected]),
         ([New, NewBlind], [TimedOut, Unconfirmed]),
     ] {
@@ -48,7 +48,7 @@ fn one_way_only() {
     }
 }
 
-/// Fails when nobody at the other end is told as anything but a time-out.
+/// Fails when a missing peer is reported as anything but a time-out.
 #[test]
 fn nobody_there() {
     let begin = Instant::now();
@@ -62,8 +62,8 @@ fn nobody_there() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
-    /// Fails when any course of packets, garbage among them, ends otherwise than
-    /// with today's client.
+    /// Fails when any sequence of datagrams, garbage included, ends differently than with
+    /// netfox.noray.
     #[test]
     fn any_packets_end_as_with_todays_client(
         packets in vec((0..7700_u64, select(vec!["$-w-", "$rw-", "$rwx", "hello", ""])), 0..6)

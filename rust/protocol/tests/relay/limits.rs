@@ -1,11 +1,11 @@
-//! How much may pass.
+//! How much a relay forwards.
 
 use std::time::{Duration, Instant};
 
 use noray_protocol::server::relay_table::{Dropped, PACKET_OVERHEAD, RelayLimits};
 use proptest::prelude::*;
 
-use crate::world::{IDLE, KIB, SLICE, World, at, home, limits};
+use crate::table::{IDLE, KIB, SLICE, World, at, home, limits};
 
 #[test]
 fn a_player_over_its_bandwidth_is_cut_to_it_and_others_are_not() {

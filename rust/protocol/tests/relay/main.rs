@@ -1,7 +1,7 @@
 //! The relay table in simulated time, without sockets.
 //!
 //! ```text
-//! world    a table with players
+//! table    a relay table with players
 //! ports    which relay is where, and when it ends
 //! limits   how much may pass
 //! nat      whose packet it is: symmetric routers, moves, strangers
@@ -17,4 +17,4 @@ mod limits;
 mod model;
 mod nat;
 mod ports;
-mod world;
+mod table;

@@ -1,4 +1,4 @@
-//! Random steps against rules that are simple to say.
+//! Random steps against a simple model.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,7 @@ use std::{
 use noray_protocol::server::{host_table::PlayerId, relay_table::OpenError};
 use proptest::prelude::*;
 
-use crate::world::{ASIDE, HOLD, IDLE, World, at, limits};
+use crate::table::{ASIDE, HOLD, IDLE, World, at, limits};
 
 const PORTS: [u16; 5] = [1, 2, 3, 4, 5];
 

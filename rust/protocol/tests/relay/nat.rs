@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use noray_protocol::server::relay_table::Dropped;
 
-use crate::world::{HOLD, IDLE, SLICE, World, at, home, limits};
+use crate::table::{HOLD, IDLE, SLICE, World, at, home, limits};
 
-const DROPPED: crate::world::Sent = Err(Dropped::UnknownSender);
+const DROPPED: crate::table::Sent = Err(Dropped::UnknownSender);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn symmetric_and_symmetric() {
     let world = World::pair(limits());
-    // Nothing came from player 2 yet: its registered address is all there is.
+    // Nothing has come from player 2: only its registered address is known.
     assert_eq!(world.send(at(1, 6001), 2), Ok((1, vec![home(2)])));
     assert_eq!(world.send(at(2, 7001), 1), Ok((2, vec![at(1, 6001)])));
     assert_eq!(world.send(at(1, 6001), 2), Ok((1, vec![at(2, 7001)])));
@@ -53,14 +53,14 @@ fn two_symmetric_players_behind_one_router() {
     let first = world.send(at(9, 7001), 1).unwrap().0;
     let second = world.send(at(9, 7002), 1).unwrap().0;
     assert_eq!([first, second], [2, 3], "in the order of requests");
-    // It stays so, whoever sends how often, and both are answered.
+    // It stays so, whoever sends and how often, and both are answered.
     for _ in 0..3 {
         assert_eq!(world.send(at(9, 7002), 1), Ok((3, vec![home(1)])));
         assert_eq!(world.send(at(9, 7001), 1), Ok((2, vec![home(1)])));
         assert_eq!(world.send(home(1), 2), Ok((1, vec![at(9, 7001)])));
         assert_eq!(world.send(home(1), 3), Ok((1, vec![at(9, 7002)])));
     }
-    // Both have their address: a third one is nobody's.
+    // Both players have their address: a third one is nobody's.
     assert_eq!(world.send(at(9, 7003), 1), DROPPED);
 }
 
@@ -110,7 +110,7 @@ fn another_ip_address_is_a_stranger() {
 #[test]
 fn who_did_not_ask_is_a_stranger_relayed_or_not() {
     let mut world = World::pair(limits());
-    // Both have player 1's IP address, which would do for a guess.
+    // Both have player 1's IP address, which would be enough for a guess.
     world.register(3, at(1, 6003));
     assert_eq!(world.open(3), Ok(3));
     world.register(4, at(1, 6004));
@@ -118,7 +118,7 @@ fn who_did_not_ask_is_a_stranger_relayed_or_not() {
         assert_eq!(world.send(at(1, port), 2), DROPPED);
     }
     assert_eq!(world.send(home(1), 3), DROPPED);
-    // Its address is unknown again when it is gone.
+    // Once it has left, its address is unknown again.
     world
         .table
         .disown(noray_protocol::server::host_table::PlayerId(4));
@@ -135,7 +135,7 @@ fn a_player_heard_from_its_registered_address_cannot_be_imitated() {
         assert_eq!(world.send(home(2), 1), Ok((2, vec![home(1)])));
         assert!(world.send(home(1), 2).is_ok());
     }
-    // Silent for a while, it may have been given another port, or not.
+    // After a silence, its router may have given it another port, or not.
     world.wait(HOLD);
     assert!(world.send(at(1, 6001), 2).is_ok());
     assert_eq!(world.send(home(2), 1), Ok((2, vec![home(1), at(1, 6001)])));

@@ -7,7 +7,7 @@ use noray_protocol::server::{
     relay_table::{Dropped, OpenError, Reservation},
 };
 
-use crate::world::{ASIDE, HOLD, IDLE, SLICE, World, at, home, limits};
+use crate::table::{ASIDE, HOLD, IDLE, SLICE, World, at, home, limits};
 
 #[test]
 fn a_packet_leaves_from_its_senders_own_port() {
@@ -49,7 +49,7 @@ fn a_relay_idles_out_when_neither_side_uses_it() {
     let mut world = World::pair(limits());
     assert_eq!(world.open(3), Ok(3));
     world.wait(IDLE / 2);
-    // One way only: it keeps both players' relays.
+    // In one direction only: this keeps both players' relays open.
     assert!(world.send(home(1), 2).is_ok());
     world.wait(IDLE / 2 - SLICE);
     assert_eq!(world.expire(), []);
@@ -156,7 +156,7 @@ fn a_relay_outlives_its_players_connection_and_waits_for_it() {
     // The same socket under a new id.
     world.register(7, home(1));
     assert_eq!(world.meet(7, 2), Ok([1, 2]));
-    // It is a player's again, and moves with it.
+    // The relay belongs to a player again, and moves with it.
     world.register(7, home(8));
     assert_eq!(world.send(home(2), 1), Ok((2, vec![home(8)])));
     world.wait(IDLE);
@@ -183,7 +183,7 @@ fn one_address_proven_twice_is_the_newer_ones_unless_it_is_in_use() {
     world.wait(HOLD);
     assert_eq!(world.meet(3, 2), Ok([3, 2]));
     assert_eq!(world.send(home(1), 2), Ok((3, vec![home(2)])));
-    // When the newer one leaves the address, it is the other one's again.
+    // When the newer player leaves the address, it is the other one's again.
     world.register(3, at(3, 1));
     assert_eq!(world.send(home(1), 2), Ok((1, vec![home(2)])));
 }

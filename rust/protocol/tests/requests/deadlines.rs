@@ -1,5 +1,4 @@
-//! Requests to a server that answers nothing, in simulated time; and what bounds
-//! them.
+//! Requests to a server that does not answer, in simulated time, and their limits.
 
 use std::time::{Duration, Instant};
 
@@ -16,11 +15,11 @@ use noray_protocol::{
 };
 use proptest::{collection::vec, prelude::*};
 
-use crate::world::{Fate, Line, Server, World};
+use crate::simulation::{Fate, Line, Server, World};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Neither echoes nor refuses; answers what it can.
+/// A server that neither echoes nor refuses, and answers what it can.
 struct Silent;
 
 impl Server for Silent {
@@ -55,7 +54,7 @@ fn address() -> ServerCommand {
     ServerCommand::ConnectNat("203.0.113.7:54321".parse().unwrap())
 }
 
-/// Fails when silence is waited for too long, too short, or told twice.
+/// Fails when a request waits too long or too short for a silent server, or fails twice.
 #[test]
 fn silence_ends_with_the_time_out() {
     for kind in [Nat, Relay] {
@@ -77,7 +76,7 @@ fn silence_ends_with_the_time_out() {
     }
 }
 
-/// Fails when a server without `echo` makes a failure of what it answered.
+/// Fails when a request fails that a server without `echo` answered.
 #[test]
 fn a_server_without_echo_is_believed() {
     for kind in [Nat, Relay] {
@@ -90,8 +89,8 @@ fn a_server_without_echo_is_believed() {
     }
 }
 
-/// Fails when a relay request that waits for another one never goes out on a
-/// silent server, or those after it wait too.
+/// Fails when a relay request that waits for another one is never sent to a silent server, or those
+/// after it wait too.
 #[test]
 fn a_silent_server_holds_up_nobody_for_good() {
     let mut world = world();
@@ -110,8 +109,7 @@ fn a_silent_server_holds_up_nobody_for_good() {
     assert_eq!(world.requests.next_deadline(), None);
 }
 
-/// Fails when what went out late is lost because nobody asked for it: the next
-/// line from the server brings it.
+/// Fails when a late request that nobody fetched is lost: the next line from the server returns it.
 #[test]
 fn unsent_requests_are_not_lost() {
     let now = Instant::now();
@@ -125,7 +123,7 @@ fn unsent_requests_are_not_lost() {
     assert_eq!(requests.receive(&ServerCommand::Unknown).send, None);
 }
 
-/// Fails when a time-out of nothing, or of all time, overflows or never ends.
+/// Fails when a time-out of zero, or of all time, overflows or never ends.
 #[test]
 fn extreme_time_outs() {
     let now = Instant::now();
@@ -142,8 +140,7 @@ fn extreme_time_outs() {
     assert_eq!(requests.abandon().len(), 1);
 }
 
-/// Fails when more requests are kept than the bound, or when what was answered
-/// counts against it for good.
+/// Fails when more requests are kept than the limit allows, or when answered ones count for good.
 #[test]
 fn requests_are_bounded() {
     let now = Instant::now();
@@ -163,8 +160,8 @@ fn requests_are_bounded() {
     }
 }
 
-/// Fails when a lost connection leaves somebody waiting, tells who was answered,
-/// or tells twice.
+/// Fails when a lost connection leaves a request waiting, fails an answered one, or fails one
+/// twice.
 #[test]
 fn a_lost_connection_ends_all() {
     let now = Instant::now();
@@ -189,7 +186,7 @@ fn a_lost_connection_ends_all() {
     assert_eq!((requests.unsent(), requests.next_deadline()), (None, None));
 }
 
-/// Fails when the game sees our fences, or we swallow what the game echoes.
+/// Fails when the game sees our fences, or does not see its own echoes.
 #[test]
 fn only_fences_are_internal() {
     let mut requests = Requests::new(ANSWER_TIMEOUT);
@@ -204,7 +201,7 @@ fn only_fences_are_internal() {
     }
 }
 
-/// Any line that a server can send.
+/// Returns any line that a server can send.
 fn server_commands() -> impl Strategy<Value = ServerCommand> {
     let kinds = || prop_oneof![Just(Nat), Just(Relay)];
     prop_oneof![
@@ -231,8 +228,8 @@ enum Step {
 }
 
 proptest! {
-    /// Fails when a server that lies in any way keeps a request open for more than
-    /// a few time-outs, makes it fail twice, or makes anything panic.
+    /// Fails when a lying server keeps a request open for more than a few time-outs, makes it fail
+    /// twice, or makes anything panic.
     #[test]
     fn liars_cannot_keep_requests_open(
         steps in vec(prop_oneof![

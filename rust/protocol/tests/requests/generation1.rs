@@ -12,13 +12,13 @@ use noray_protocol::{
 };
 use proptest::prelude::*;
 
-use crate::world::{
+use crate::simulation::{
     Action::{Ask, Read, Unasked},
     Fate, Line, Server, World, courses,
 };
 
-/// Answers `echo` and `connect` while it reads, and `connect-relay` once all that
-/// it read in this turn is handled.
+/// A server that answers `echo` and `connect` while it reads, and `connect-relay` once it has
+/// handled everything that it read in this turn.
 struct Generation1;
 
 impl Server for Generation1 {
@@ -50,7 +50,7 @@ fn world() -> World<Generation1> {
     World::new(Generation1, ANSWER_TIMEOUT)
 }
 
-/// Nothing is left to be told, not even after a long time.
+/// Asserts that nothing is left, not even after a long time.
 fn check_nothing_is_left(world: &mut World<Generation1>) {
     let failures =
         |world: &World<_>| -> usize { world.asked.iter().map(|asked| asked.failures.len()).sum() };
@@ -63,8 +63,8 @@ fn check_nothing_is_left(world: &mut World<Generation1>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
-    /// Fails when an unknown OpenID is not reported, or reported twice, or one that
-    /// was answered is reported, with any number of requests in flight.
+    /// Fails when an unknown OpenID is not reported, or twice, or when an answered request is
+    /// reported, with any number of requests in flight.
     #[test]
     fn each_failure_is_told_once(course in courses(false)) {
         let mut world = world();
@@ -76,9 +76,8 @@ proptest! {
         check_nothing_is_left(&mut world);
     }
 
-    /// Fails when another player's connect makes a failure of a request that was
-    /// answered, ever; or hides a failure although it came before the first fence
-    /// or behind the last one.
+    /// Fails when another player's connect ever fails an answered request, or hides a failure
+    /// although it came before the first fence or after the last one.
     #[test]
     fn unasked_connects_make_no_failures(course in courses(true)) {
         let mut world = world();
@@ -96,8 +95,8 @@ proptest! {
         check_nothing_is_left(&mut world);
     }
 
-    /// Fails when a `connect` can be disturbed although its write arrived in one
-    /// piece: nothing comes between its fences then.
+    /// Fails when a `connect` can be disturbed although its write arrived in one piece: then
+    /// nothing comes between its fences.
     #[test]
     fn whole_writes_of_connect_are_exact(
         fates in prop::collection::vec((any::<bool>(), any::<bool>()), 1..10),
@@ -119,7 +118,7 @@ proptest! {
     }
 }
 
-/// Fails when it takes more round trips than it must: one for `connect`, two for
+/// Fails when a failure takes more round trips than it must: one for `connect`, two for
 /// `connect-relay`.
 #[test]
 fn a_failure_takes_one_or_two_round_trips() {
@@ -135,8 +134,8 @@ fn a_failure_takes_one_or_two_round_trips() {
     }
 }
 
-/// Fails when the answers of two `connect-relay` in one write are mixed up: the
-/// server answers both behind the fences of both.
+/// Fails when the answers to two `connect-relay` in one write are mixed up: the server answers both
+/// behind the fences of both.
 #[test]
 fn of_two_relays_only_the_unknown_one_fails() {
     for fates in [
@@ -158,7 +157,7 @@ fn of_two_relays_only_the_unknown_one_fails() {
     }
 }
 
-/// Fails when requests wait longer for each other than one round trip each.
+/// Fails when requests wait for each other for more than one round trip each.
 #[test]
 fn several_relays_take_a_round_trip_each() {
     let mut world = world();
@@ -177,8 +176,8 @@ fn several_relays_take_a_round_trip_each() {
     }
 }
 
-/// Fails when a connect that came before the first fence is taken for the answer,
-/// before it is known that the server echoes.
+/// Fails when a connect that came before the first fence is taken for the answer before it is known
+/// that the server echoes.
 #[test]
 fn a_connect_before_the_first_fence_is_no_answer() {
     for kind in [Nat, Relay] {
@@ -188,15 +187,14 @@ fn a_connect_before_the_first_fence_is_no_answer() {
     }
 }
 
-/// The one case that cannot be told: another player's connect between the fences
-/// of a request that fails. Fails when it makes more than that one failure unsaid,
-/// or leaves the request open.
+/// The one ambiguous case: another player's connect between the fences of a request that fails.
+/// Fails when this hides more than that one failure, or leaves the request open.
 #[test]
 fn a_connect_between_the_fences_hides_one_failure() {
     let between: fn(&mut World<Generation1>, ConnectKind) = |world, kind| {
         world.ask(kind, Fate::Unknown);
         match kind {
-            // Only if the network cuts the write: here behind the first fence.
+            // Only if the network cuts the write: here after the first fence.
             Nat => world.serve("echo noray-godot-1\n".len()),
             // Within the round trip of the third fence.
             Relay => world.serve(usize::MAX),
@@ -215,7 +213,7 @@ fn a_connect_between_the_fences_hides_one_failure() {
     }
 }
 
-/// Fails when the line that comes twice answers the next request too.
+/// Fails when a line that comes twice also answers the next request.
 #[test]
 fn own_open_id() {
     for kind in [Nat, Relay] {

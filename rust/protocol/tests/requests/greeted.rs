@@ -1,5 +1,5 @@
-//! Requests to servers that greet and say no by themselves: generation 2, which
-//! does not tell to whom, and our own.
+//! Requests to servers that greet and refuse in words: generation 2, which does not tell which
+//! request it refuses, and our own.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use noray_protocol::{
 };
 use proptest::prelude::*;
 
-use crate::world::{
+use crate::simulation::{
     Action::{Ask, Read, Serve, Unasked},
     Fate, Line, Server, World, courses,
 };
@@ -24,8 +24,8 @@ fn named(oid: &str) -> String {
     format!("Error: Unknown host oid: {oid}")
 }
 
-/// Answers while it reads, and refuses once all that it read in this turn is
-/// handled; does not know `echo`.
+/// A server that answers while it reads, refuses once it has handled everything that it read in
+/// this turn, and does not know `echo`.
 struct Generation2;
 
 impl Server for Generation2 {
@@ -53,7 +53,7 @@ impl Server for Generation2 {
     }
 }
 
-/// Greets, echoes, and answers and refuses in order.
+/// A server that greets, echoes, and answers and refuses in order.
 struct OurServer;
 
 impl Server for OurServer {
@@ -81,14 +81,14 @@ impl Server for OurServer {
     }
 }
 
-/// A world whose greeting was read.
+/// Returns a simulation in which the greeting was read.
 fn greeted<S: Server>(server: S) -> World<S> {
     let mut world = World::new(server, ANSWER_TIMEOUT);
     world.settle();
     world
 }
 
-/// Nothing is left to be told, not even after a long time.
+/// Asserts that nothing is left, not even after a long time.
 fn check_nothing_is_left<S: Server>(world: &mut World<S>) {
     let failures =
         |world: &World<S>| -> usize { world.asked.iter().map(|asked| asked.failures.len()).sum() };
@@ -110,8 +110,8 @@ fn expected(oid: &str, fate: Fate) -> Vec<ConnectError> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
-    /// Fails when a refusal of generation 2 is told of the wrong request, with any
-    /// number of them in flight.
+    /// Fails when a refusal of generation 2 fails the wrong request, with any number of them in
+    /// flight.
     #[test]
     fn generation_2_refusals_are_told_apart(course in courses(true)) {
         let mut world = greeted(Generation2);
@@ -125,21 +125,21 @@ proptest! {
         for asked in &world.asked {
             told += asked.failures.len();
             prop_assert!(asked.failures.len() <= 1);
-            // Only a stray line and a refusal that names nobody together can mix up
-            // those of one kind.
+            // Requests of one kind can be mixed up only by a stray line together with a refusal
+            // that names nobody.
             if !mixed_up(asked.kind) {
                 let expected = expected(&asked.oid, asked.fate);
                 prop_assert_eq!(&asked.failures, &expected, "{:?}", asked);
             }
         }
-        // None is lost, and none is told twice.
+        // No failure is lost or reported twice.
         let failing = world.asked.iter().filter(|asked| asked.fate.fails()).count();
         prop_assert_eq!(told, failing);
         check_nothing_is_left(&mut world);
     }
 
-    /// Fails when a refusal of our own server is told of the wrong request, ever,
-    /// or its fences, sent before the greeting was read, come to anything.
+    /// Fails when a refusal of our own server ever fails the wrong request, or when fences that
+    /// were sent before the greeting was read have an effect.
     #[test]
     fn our_servers_refusals_are_exact(course in courses(true), early in any::<bool>()) {
         let mut world = World::new(OurServer, ANSWER_TIMEOUT);
@@ -159,7 +159,7 @@ proptest! {
     }
 }
 
-/// Fails when fences go to a server that has greeted.
+/// Fails when fences are sent to a server that has greeted.
 #[test]
 fn no_fences_after_the_greeting() {
     let mut world = greeted(Generation2);
@@ -180,8 +180,8 @@ fn a_failure_takes_one_round_trip() {
     }
 }
 
-/// Fails when a request that went out before the greeting was read is forgotten,
-/// or holds up those behind it.
+/// Fails when a request that was sent before the greeting was read is forgotten, or delays those
+/// after it.
 #[test]
 fn requests_before_the_greeting_was_read() {
     for kind in [Nat, Relay] {
@@ -201,8 +201,8 @@ fn requests_before_the_greeting_was_read() {
     }
 }
 
-/// Fails when other players' connects during a request hide its failure, or put it
-/// down to nobody, or to one that was answered before.
+/// Fails when other players' connects during a request hide its failure, or attribute it to nobody,
+/// or to a request that was answered before.
 #[test]
 fn a_single_request_fails_despite_unasked_connects() {
     for kind in [Nat, Relay] {
@@ -220,9 +220,9 @@ fn a_single_request_fails_despite_unasked_connects() {
     }
 }
 
-/// The one case that cannot be told on generation 2: another player's connect, then
-/// a refusal that names nobody, while a second request waits behind the first.
-/// Fails when it makes more than one failure, or when the name does not help.
+/// The one ambiguous case on generation 2: another player's connect, then a refusal that names
+/// nobody, while a second request waits behind the first. Fails when this makes more than one
+/// failure, or when a name does not help.
 #[test]
 fn an_unnamed_refusal_can_be_put_down_to_the_wrong_one() {
     let course = |fate| [Ask(Nat, fate), Ask(Nat, Fate::Connected), Unasked(Nat)];
@@ -247,8 +247,8 @@ fn an_unnamed_refusal_can_be_put_down_to_the_wrong_one() {
     check_nothing_is_left(&mut world);
 }
 
-/// Fails when two of one kind are out at a time: generation 2 tells the refusal of
-/// the first behind the answer to the second.
+/// Fails when two requests of one kind are out at a time: generation 2 sends the refusal of the
+/// first behind the answer to the second.
 #[test]
 fn one_request_of_a_kind_at_a_time() {
     let mut world = greeted(Generation2);
@@ -269,8 +269,8 @@ fn one_request_of_a_kind_at_a_time() {
     }
 }
 
-/// Fails when our own server's refusal of an OpenID that it writes as `-` leaves
-/// the request open, or when a refusal that nobody asked for is swallowed.
+/// Fails when our own server's refusal of an OpenID that it writes as `-` leaves the request open,
+/// or when a refusal without a request is swallowed.
 #[test]
 fn refusals_without_an_open_request() {
     let mut world = greeted(OurServer);

@@ -8,4 +8,4 @@
 mod deadlines;
 mod generation1;
 mod greeted;
-mod world;
+mod simulation;

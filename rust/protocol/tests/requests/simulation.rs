@@ -1,5 +1,5 @@
-//! A player's requests, a simulated server, and the bytes between them, which
-//! arrive in pieces and when the test says so.
+//! A player's requests, a simulated server, and the bytes between them, which arrive in pieces and
+//! when the test decides.
 
 use std::{
     collections::VecDeque,
@@ -39,9 +39,9 @@ impl Fate {
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     Ask(ConnectKind, Fate),
-    /// So many bytes reach the server, at once.
+    /// This many bytes reach the server at once.
     Serve(usize),
-    /// So many lines reach the player.
+    /// This many lines reach the player.
     Read(usize),
     /// Another player connects to this one.
     Unasked(ConnectKind),
@@ -51,8 +51,8 @@ fn kinds() -> impl Strategy<Value = ConnectKind> {
     prop_oneof![Just(ConnectKind::Nat), Just(ConnectKind::Relay)]
 }
 
-/// Courses of events: several requests in flight, the network cutting anywhere,
-/// other players' connects in between (if `unasked`).
+/// Returns sequences of events: several requests in flight, a network that cuts anywhere, and other
+/// players' connects in between (if `unasked`).
 pub(crate) fn courses(unasked: bool) -> impl Strategy<Value = Vec<Action>> {
     let fates = prop_oneof![
         Just(Fate::Connected),
@@ -74,8 +74,8 @@ pub(crate) fn courses(unasked: bool) -> impl Strategy<Value = Vec<Action>> {
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub text: String,
-    /// It looks like the answer to a request, but is none: another player's
-    /// connect, or the second line to one that asked for itself.
+    /// The line looks like the answer to a request, but is none: another player's connect, or the
+    /// second line to a player that asked for itself.
     pub stray: bool,
 }
 
@@ -84,7 +84,7 @@ impl Line {
         Self { text, stray: false }
     }
 
-    /// The lines with which a server connects two players, or one with itself.
+    /// Returns the lines with which a server connects two players, or one with itself.
     pub(crate) fn connect(kind: ConnectKind, fate: Fate) -> Vec<Self> {
         let text = match kind {
             ConnectKind::Nat => "connect 203.0.113.7:54321",
@@ -104,9 +104,9 @@ impl Line {
 
 /// How a server answers the commands that it reads in one turn.
 pub(crate) trait Server {
-    /// What it says when a player connects.
+    /// Returns what the server says when a player connects.
     fn greeting(&self) -> Option<ServerCommand>;
-    /// The answers, in the order in which they are sent.
+    /// Returns the answers, in the order in which they are sent.
     fn turn(&self, commands: &[(PlayerCommand, Option<Fate>)]) -> Vec<Line>;
 }
 
@@ -159,7 +159,7 @@ impl<S: Server> World<S> {
         }
     }
 
-    /// Plays the whole course, and then until all is read.
+    /// Plays all events, and then goes on until everything is read.
     pub(crate) fn play(&mut self, course: &[Action]) {
         for action in course {
             match *action {
@@ -172,7 +172,7 @@ impl<S: Server> World<S> {
         self.settle();
     }
 
-    /// Everything that is under way arrives.
+    /// Lets everything arrive that was sent.
     pub(crate) fn settle(&mut self) {
         while !self.to_server.is_empty() || !self.to_player.is_empty() {
             self.serve(usize::MAX);
@@ -212,7 +212,7 @@ impl<S: Server> World<S> {
         self.to_player.extend(strays);
     }
 
-    /// The server reads up to `bytes` bytes in one turn.
+    /// Lets the server read up to `bytes` bytes in one turn.
     pub(crate) fn serve(&mut self, bytes: usize) {
         let bytes = bytes.min(self.to_server.len());
         let chunk: Vec<u8> = self.to_server.drain(..bytes).collect();
@@ -239,7 +239,7 @@ impl<S: Server> World<S> {
         self.to_player.extend(self.server.turn(&commands));
     }
 
-    /// The player reads up to `lines` lines.
+    /// Lets the player read up to `lines` lines.
     pub(crate) fn read(&mut self, lines: usize) {
         for _ in 0..lines.min(self.to_player.len()) {
             let Some(line) = self.to_player.pop_front() else {
@@ -268,7 +268,7 @@ impl<S: Server> World<S> {
         }
     }
 
-    /// Time passes.
+    /// Lets time pass.
     pub(crate) fn pass(&mut self, time: Duration) {
         self.now += time;
         for failure in self.requests.expire(self.now) {
@@ -286,7 +286,7 @@ impl<S: Server> World<S> {
         asked.failures.push(failure.error);
     }
 
-    /// Sends what the requests gave, and notes which fences stand around whom.
+    /// Sends what the requests returned, and notes which fences enclose which request.
     fn write(&mut self, text: &str) {
         self.to_server.extend(text.bytes());
         for line in text.lines() {
@@ -305,7 +305,7 @@ impl<S: Server> World<S> {
                     asked.last = fence;
                 }
             } else if let Some(read) = self.read.strip_prefix("echo ") {
-                // A third fence is written when the second one was read.
+                // A third fence is sent when the second one was read.
                 for asked in &mut self.asked {
                     if asked.last.is_none() && asked.after.as_deref() == Some(read) {
                         asked.last.clone_from(&fence);
@@ -316,7 +316,7 @@ impl<S: Server> World<S> {
         }
     }
 
-    /// The request that a line of the player's asks for.
+    /// Returns the request that a line of the player makes.
     fn asked_in(&mut self, line: &str) -> Option<&mut Asked> {
         let (name, oid) = line.split_once(' ')?;
         self.asked

@@ -16,7 +16,7 @@ pub(crate) const IDLE: Duration = Duration::from_secs(30);
 pub(crate) const HOLD: Duration = Duration::from_secs(2);
 pub(crate) const SLICE: Duration = Duration::from_millis(100);
 
-/// What the public server allows by default.
+/// Returns what the public server allows by default.
 pub(crate) fn limits() -> RelayLimits {
     RelayLimits {
         idle_timeout: IDLE,
@@ -30,20 +30,20 @@ pub(crate) fn limits() -> RelayLimits {
     }
 }
 
-/// An address behind the router with this number.
+/// Returns an address behind the router with this number.
 pub(crate) fn at(router: u8, port: u16) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, router), port)
 }
 
-/// Player `number`'s registered address, if nothing else is said: a router of its own.
+/// Returns the default registered address of player `number`, who has a router of its own.
 pub(crate) fn home(number: u8) -> SocketAddrV4 {
     at(number, 5000)
 }
 
-/// What became of a packet: the relay port that it leaves from, and where it goes.
+/// What happened to a packet: the relay port that it leaves from, and where it goes.
 pub(crate) type Sent = Result<(u16, Vec<SocketAddrV4>), Dropped>;
 
-/// A table whose time passes when we say so.
+/// A relay table whose time passes when the test says so.
 pub(crate) struct World {
     pub table: RelayTable<()>,
     pub now: Instant,
@@ -66,8 +66,7 @@ impl World {
         }
     }
 
-    /// Players 1 and 2 behind routers of their own, relayed to each other by ports 1
-    /// and 2.
+    /// Returns players 1 and 2 behind routers of their own, relayed to each other by ports 1 and 2.
     pub(crate) fn pair(limits: RelayLimits) -> Self {
         let mut world = Self::new(limits);
         assert_eq!(world.meet(1, 2), Ok([1, 2]));
@@ -100,14 +99,14 @@ impl World {
         }
     }
 
-    /// Relays two players to each other, as one of them asked for.
+    /// Relays two players to each other, because one asked for the other.
     pub(crate) fn meet(&mut self, one: u8, other: u8) -> Result<[u16; 2], OpenError> {
         let ports = [self.open(one)?, self.open(other)?];
         self.table.link(ports, self.now)?;
         Ok(ports)
     }
 
-    /// A packet of 100 bytes from an address to a relay port.
+    /// Sends a packet of 100 bytes from an address to a relay port.
     pub(crate) fn send(&self, from: SocketAddrV4, port: u16) -> Sent {
         self.send_bytes(from, port, 100)
     }
