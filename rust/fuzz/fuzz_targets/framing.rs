@@ -1,4 +1,4 @@
-//! Gives libFuzzer's inputs to [`noray_fuzz::framing::check`].
+//! Passes libFuzzer's inputs to [`noray_fuzz::framing::check`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| noray_fuzz::framing::check(data));

@@ -1,9 +1,9 @@
-//! What several connections get from a real server, against what each of them must be told.
+//! What a real server tells several connections, against what each of them must be told.
 //!
 //! The server runs in this process, behind real sockets on the loopback address. An input is a
-//! script: what it holds is sent as it is, but for the marks below, which choose the sender and
-//! stand for what cannot be known before. After each sender's turn the server has answered
-//! everything, so that the same input always gives the same.
+//! script: it is sent as it is, except for the marks below, which choose the sender and stand for
+//! what cannot be known in advance. The server answers everything before the next sender's turn, so
+//! that an input always has the same result.
 
 use std::{
     collections::VecDeque,
@@ -24,48 +24,48 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::framing::expected_lines;
 
-/// The next sender: three of these.
+/// Marks the next sender; there are three such marks.
 pub const SENDERS: [u8; 3] = [1, 2, 3];
-/// The sender's OpenID.
+/// Stands for the sender's OpenID.
 pub const OWN_OPEN_ID: u8 = 4;
-/// The sender's PrivateID.
+/// Stands for the sender's PrivateID.
 pub const OWN_PRIVATE_ID: u8 = 5;
-/// The next sender's OpenID.
+/// Stands for the next sender's OpenID.
 pub const NEXT_OPEN_ID: u8 = 6;
-/// The next sender's PrivateID.
+/// Stands for the next sender's PrivateID.
 pub const NEXT_PRIVATE_ID: u8 = 7;
-/// The sender registers its address for all its identities.
+/// Lets the sender register its address for all its identities.
 pub const REGISTER: u8 = 8;
-/// What follows is one datagram to the registrar.
+/// Begins a datagram to the registrar.
 pub const DATAGRAM: u8 = 11;
-/// The sender leaves, and comes anew with its next turn.
+/// Lets the sender leave; it connects again in its next turn.
 pub const LEAVE: u8 = 12;
-/// The sender sends to every relay port that it was told.
+/// Lets the sender send to every relay port that it was told.
 pub const PLAY: u8 = 14;
 
-/// Longer than any answer takes, on a busy machine too.
+/// Longer than any answer takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Longest turn that is sent, what stands for marks included: all of it and all its answers fit the
-/// system's buffers, so that nobody waits for the other.
+/// Longest turn that is sent, with the marks replaced: the turn and its answers fit into the
+/// system's buffers, so that neither side waits for the other.
 const LONGEST_TURN: usize = 16 * 1024;
-/// Has a mark in it, so that no input can say the same.
+/// Contains a mark, so that no input can contain it.
 const END_OF_TURN: &str = "end of turn \u{1}";
 const MAX_HOSTS: usize = 3;
 const RELAY_TIMEOUT: Duration = Duration::from_secs(10);
-/// A relay that was asked for so long ago at the most is still there.
+/// A relay that was requested at most this long ago is still open.
 const SOON: Duration = Duration::from_secs(5);
-/// What games send each other.
+/// What the players send each other by relay.
 const GAME: &[u8] = b"\x8f\xffgame";
 
-/// Feeds the input.
+/// Checks an input.
 ///
 /// # Panics
-/// When somebody is told anything else than the protocol says, or nothing within half a minute,
-/// or the server does not forget who has left.
+/// If a connection is told anything but what the protocol says, or nothing within half a minute, or
+/// if the server does not forget players that have left.
 pub fn check(data: &[u8]) {
     static STAGE: OnceLock<Mutex<Stage>> = OnceLock::new();
     let stage = STAGE.get_or_init(|| Mutex::new(Stage::build()));
-    // One input at a time; a failed one left a stage that is as good as new.
+    // One input at a time; the stage is still usable after a failed one.
     let mut stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
     stage.wait_for_nobody();
     Play::new(&mut stage).run(data);
@@ -77,7 +77,7 @@ struct Stage {
     server: Server,
     udp: [UdpSocket; 3],
     relay_ports: Vec<u16>,
-    /// What the server runs on.
+    /// The runtime that the server runs on.
     _runtime: Runtime,
 }
 
@@ -89,7 +89,7 @@ impl Stage {
             .build()
             .expect("a runtime");
         let udp = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        // More than the players can use before the idle ones are closed; free a moment ago.
+        // More ports than the players can use before idle relays are closed; free a moment ago.
         let ports: Vec<_> = (0..64).map(|_| udp()).collect();
         let port = |socket: &UdpSocket| socket.local_addr().expect("it is bound").port();
         let relay_ports: Vec<_> = ports.iter().map(port).collect();
@@ -103,7 +103,7 @@ impl Stage {
             relay_timeout: RELAY_TIMEOUT.into(),
             max_individual_traffic: ByteSize(u64::from(u32::MAX)),
             max_hosts_per_connection: MAX_HOSTS,
-            // How long something takes must not change what is said.
+            // How long something takes must not change the answers.
             max_lines_per_second: u32::MAX,
             max_lines_per_second_per_address: u32::MAX,
             max_connects_per_second: u32::MAX,
@@ -124,7 +124,7 @@ impl Stage {
         }
     }
 
-    /// The server notices in a moment that connections are closed; nothing of them may stay.
+    /// Asserts that nothing of closed connections stays, once the server has noticed.
     fn wait_for_nobody(&self) {
         self.wait_until("the server forgets who has left", |stage| {
             let stats = stage.server.stats();
@@ -141,25 +141,25 @@ impl Stage {
     }
 }
 
-/// An identity that was given.
+/// An identity that the server gave.
 struct Identity {
     oid: String,
     pid: String,
-    /// Whose connection it belongs to; `None` when it is gone.
+    /// The sender to whose connection it belongs; `None` when it has left.
     sender: Option<usize>,
-    /// Who had it last.
+    /// The sender that had it last.
     last: usize,
     registered: Option<SocketAddr>,
     relay: Option<Relay>,
 }
 
-/// A relay port that stands for somebody.
+/// A relay port that stands for a player.
 struct Relay {
     port: u16,
     when: Instant,
 }
 
-/// A relay port that a sender was told, and for which of its identities.
+/// A relay port that a sender was told, and the identity for which it was told.
 struct Told {
     port: u16,
     asker: String,
@@ -169,10 +169,10 @@ struct Told {
 struct Sender {
     tcp: TcpStream,
     unread: Vec<u8>,
-    /// What others' requests must have brought.
+    /// The lines that others' requests must have brought.
     announced: VecDeque<String>,
     resumed: bool,
-    /// The relay ports that it was told.
+    /// The relay ports that the sender was told.
     told: Vec<Told>,
 }
 
@@ -233,7 +233,8 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// The identity that a sender asks with, its first; when it has none, the last that it had.
+    /// Returns the identity with which a sender makes requests: its first one, or the last that it
+    /// had.
     fn own(&self, who: usize) -> Option<&Identity> {
         let mut all = self.identities.iter();
         let has = all.find(|identity| identity.sender == Some(who));
@@ -255,7 +256,7 @@ impl<'a> Play<'a> {
         tcp.set_nodelay(true).expect("no delay");
         tcp.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         tcp.set_write_timeout(Some(PATIENCE)).expect("a time-out");
-        // Closed with a reset, so that no port of this machine's stays in use for a minute.
+        // Closed with a reset, so that no port of this machine stays in use for a minute.
         SockRef::from(&tcp)
             .set_linger(Some(Duration::ZERO))
             .expect("no linger");
@@ -278,7 +279,7 @@ impl<'a> Play<'a> {
         self.senders[who].as_mut().expect("it is connected")
     }
 
-    /// Sends bytes and checks everything that is told until they are answered.
+    /// Sends bytes, and checks everything that is told until they are answered.
     fn say(&mut self, who: usize, bytes: &[u8]) {
         let sender = self.sender(who);
         let end = PlayerCommand::Echo(END_OF_TURN.to_owned()).to_string();
@@ -384,7 +385,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Where the player who asks and the host stand in the list.
+    /// Returns the indexes of the player that asks and the host.
     fn introduce(&self, who: usize, host: &OpenId) -> Result<[usize; 2], RefusalReason> {
         let find = |is_meant: &dyn Fn(&Identity) -> bool| {
             let is_meant = |identity: &Identity| identity.sender.is_some() && is_meant(identity);
@@ -424,14 +425,14 @@ impl<'a> Play<'a> {
             ConnectKind::Relay => {
                 let full = ServerCommand::refusal(kind, Some(oid), RefusalReason::RelaysFull);
                 if answer == full.to_line() {
-                    // Relays of players who have left are kept for a while.
+                    // Relays of players that have left stay open for a while.
                     return;
                 }
                 let port = answer.strip_prefix("connect-relay ").expect("a relay");
                 let port = port.parse().expect("a port");
                 self.note_relay(host, port);
                 self.tell(who, player, port);
-                // The host's line brings the port of the player's.
+                // The host is told the port of the player's relay.
                 let waiting = self.sender(host_sender);
                 if host_sender != who {
                     for announced in std::mem::take(&mut waiting.announced) {
@@ -454,7 +455,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// A player keeps its port, and no two have the same.
+    /// Asserts that a player keeps its port, and that no two players have the same.
     fn note_relay(&mut self, at: usize, port: u16) {
         assert!(
             self.stage.relay_ports.contains(&port),
@@ -517,7 +518,7 @@ impl<'a> Play<'a> {
         let udp = &self.stage.udp[who];
         let registrar = self.stage.server.registrar_address();
         let address = udp.local_addr().expect("it is bound");
-        // Refusals that nobody waited for would fill it up.
+        // Unread refusals would fill the socket's buffer.
         while receive_now(udp).is_some() {}
         udp.send_to(datagram, registrar).expect("it goes out");
         let text = std::str::from_utf8(datagram).ok();
@@ -530,7 +531,7 @@ impl<'a> Play<'a> {
             expect_ok(udp, registrar);
             return;
         }
-        // Whether it is refused or passed over: it is over when a later one is answered.
+        // Whether it is refused or ignored, it is done when a later one is answered.
         let is_own = |identity: &&Identity| {
             identity.sender.is_some() && identity.registered == Some(address)
         };
@@ -556,7 +557,7 @@ impl<'a> Play<'a> {
         });
     }
 
-    /// What a player sends to a relay port that it was told comes out of its own relay.
+    /// Asserts that what a player sends to a relay port that it was told leaves from its own relay.
     fn play(&mut self, who: usize) {
         let Some(sender) = &self.senders[who] else {
             return;
@@ -564,7 +565,7 @@ impl<'a> Play<'a> {
         let udp = &self.stage.udp;
         let own_address = udp[who].local_addr().ok();
         for told in &sender.told {
-            // By an identity that is gone or registered elsewhere it would be a stranger's.
+            // From an identity that has left or is registered elsewhere, it would be a stranger's.
             let is_asker = |own: &&Identity| {
                 own.pid == told.asker && own.sender == Some(who) && own.registered == own_address
             };
@@ -595,7 +596,7 @@ impl<'a> Play<'a> {
     }
 }
 
-/// Reads until the registrar accepts; refusals of what was sent before may come first.
+/// Reads until the registrar accepts; refusals of earlier datagrams may come first.
 fn expect_ok(udp: &UdpSocket, registrar: SocketAddr) {
     loop {
         let (answer, from) = receive(udp, PATIENCE).expect("an answer");
@@ -611,7 +612,7 @@ fn expect_ok(udp: &UdpSocket, registrar: SocketAddr) {
 }
 
 impl Sender {
-    /// The next line.
+    /// Returns the next line.
     fn line(&mut self) -> String {
         loop {
             if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
@@ -630,13 +631,13 @@ impl Sender {
     }
 }
 
-/// The next datagram.
+/// Returns the next datagram.
 fn receive(udp: &UdpSocket, time: Duration) -> Option<(Vec<u8>, SocketAddr)> {
     udp.set_read_timeout(Some(time)).expect("a time-out");
     receive_by(udp)
 }
 
-/// A datagram that is there already.
+/// Returns a datagram that has already arrived.
 fn receive_now(udp: &UdpSocket) -> Option<(Vec<u8>, SocketAddr)> {
     udp.set_nonblocking(true).expect("a socket");
     let received = receive_by(udp);

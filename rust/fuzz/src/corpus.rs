@@ -1,4 +1,4 @@
-//! The kept inputs, and inputs made of them.
+//! The inputs in the corpus, and inputs made from them.
 
 use std::{
     fs, io,
@@ -7,19 +7,19 @@ use std::{
 
 use crate::input::Noise;
 
-/// Longest input that is made: what `cargo xtask fuzz` allows too.
+/// Longest input that is made, in bytes, as in `cargo xtask fuzz`.
 pub const MAX_INPUT: usize = 4096;
 
-/// A kept input.
+/// An input in the corpus.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct CorpusInput {
     /// The file's name.
     pub name: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
 }
 
-/// The folder of a target's kept inputs.
+/// Returns the folder of a target's inputs.
 #[must_use]
 pub fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,29 +27,30 @@ pub fn folder(target: &str) -> PathBuf {
         .join(target)
 }
 
-/// A target's kept inputs, in the order of their names.
+/// Returns a target's inputs, in the order of their names.
 ///
 /// # Errors
-/// The folder or a file in it cannot be read.
-pub fn kept(target: &str) -> io::Result<Vec<Kept>> {
-    let mut kept = Vec::new();
+/// If the folder or a file in it cannot be read.
+pub fn inputs(target: &str) -> io::Result<Vec<CorpusInput>> {
+    let mut inputs = Vec::new();
     for entry in fs::read_dir(folder(target))? {
         let entry = entry?;
-        kept.push(Kept {
+        inputs.push(CorpusInput {
             name: entry.file_name().to_string_lossy().into_owned(),
             bytes: fs::read(entry.path())?,
         });
     }
-    kept.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    Ok(kept)
+    inputs.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    Ok(inputs)
 }
 
-/// An input made of kept ones; the same `number` always gives the same.
+/// Returns an input made from those in the corpus; the same `number` always gives the same input.
 #[must_use]
-pub fn mutated(kept: &[Kept], number: usize) -> Vec<u8> {
+pub fn mutated(inputs: &[CorpusInput], number: usize) -> Vec<u8> {
     let mut noise = Noise::of(&number.to_le_bytes());
     let pick = |noise: &mut Noise| {
-        kept.get(noise.below(kept.len()))
+        inputs
+            .get(noise.below(inputs.len()))
             .map_or(&[][..], |one| &one.bytes)
     };
     let mut bytes = pick(&mut noise).to_vec();

@@ -1,6 +1,6 @@
-//! The bytes of one UDP datagram, as everybody reads them whom one can reach.
+//! The bytes of one UDP datagram, as everything reads them that can receive one.
 //!
-//! An input is what was sent, and nothing else: the kept ones can be sent to any port.
+//! An input is what is sent, and nothing else: those in the corpus can be sent to any port.
 
 use std::{
     hash::{BuildHasherDefault, DefaultHasher},
@@ -28,11 +28,11 @@ const LINK_SECRET: [u8; 16] = [7; 16];
 const HOST: &str = "the-host";
 const GAME: &[u8] = b"\x8f\xffgame";
 
-/// Feeds the input.
+/// Checks an input.
 ///
 /// # Panics
-/// When a registrar takes it for a PrivateID, a link answers a stranger with more than came, or
-/// remembers one who proved nothing, or a datagram is written otherwise than it is read.
+/// If a registrar takes it for a PrivateID, if a link answers a stranger with more bytes than came
+/// or remembers one that proved nothing, or if a check is not written as it was read.
 pub fn check(data: &[u8]) {
     registrar(data);
     handshake(data);
@@ -52,7 +52,7 @@ fn key() -> Key {
     Key::new(&OpenId::new(HOST).expect("an OpenID"))
 }
 
-/// Only a PrivateID registers.
+/// Asserts that only a PrivateID registers.
 fn registrar(data: &[u8]) {
     let mut table = HostTable::new(1, BuildHasherDefault::<DefaultHasher>::new());
     let private = PrivateId::new(SECRET).expect("a PrivateID");
@@ -70,7 +70,8 @@ fn registrar(data: &[u8]) {
     );
 }
 
-/// A plain handshake ends in time whatever comes in, well only by a handshake's datagrams.
+/// Asserts that a plain handshake ends in time whatever comes in, and succeeds only with a
+/// handshake's datagrams.
 fn handshake(data: &[u8]) {
     let status = Status::parse(data);
     if let Some(status) = status {
@@ -100,7 +101,8 @@ fn handshake(data: &[u8]) {
     assert_eq!(outcome, Some(expected));
 }
 
-/// A player who registers is told by the registrar alone, and tells its PrivateID nobody else.
+/// Asserts that a player that registers listens only to the registrar, and tells its PrivateID to
+/// nobody else.
 fn registering_player(data: &[u8]) {
     let (registrar, other) = (at(1), at(2));
     let mut now = Instant::now();
@@ -133,7 +135,8 @@ fn registering_player(data: &[u8]) {
     );
 }
 
-/// Somebody who does not know the host's OpenID: nobody, or a player whom the server announced.
+/// Checks what a sender gets that does not know the host's OpenID: a stranger, or a player that the
+/// server announced.
 fn stranger(data: &[u8], is_announced: bool) {
     let mut host = Host::new();
     let from = at(3);
@@ -161,7 +164,7 @@ fn stranger(data: &[u8], is_announced: bool) {
     );
 }
 
-/// A datagram made of the input, by somebody who knows the key.
+/// Returns a check made from the input by somebody who knows the key.
 fn written(data: &[u8]) -> Option<Check> {
     let mut input = Input::new(data);
     let mut number = || u32::from_be_bytes(*input.bytes(4).first_chunk().unwrap_or(&[0; 4]));
@@ -180,7 +183,8 @@ fn written(data: &[u8]) -> Option<Check> {
     })
 }
 
-/// Who knows the key is answered by one for one, and let in once its address is proven.
+/// Asserts that whoever knows the key is answered one for one, and admitted once its address is
+/// proven.
 fn knowing_player(datagram: &Check) {
     let bytes = datagram.encode(&key(), Side::Joining);
     let unproven = UnprovenCheck::parse(&bytes).expect("a check");
@@ -228,11 +232,11 @@ fn knowing_player(datagram: &Check) {
     );
 }
 
-/// A link that takes players in.
+/// A link that admits players.
 struct Host {
     link: Link,
     now: Instant,
-    /// Datagrams that it sent on its own.
+    /// Datagrams that the link sent without being asked.
     sent: usize,
 }
 
@@ -251,7 +255,7 @@ impl Host {
         }
     }
 
-    /// What it answers to a datagram, and whose game it was.
+    /// Returns the link's answers to a datagram, and whose game the datagram belonged to.
     fn give(&mut self, from: SocketAddr, bytes: &[u8]) -> (Vec<Transmit>, Option<PeerId>) {
         let owner = self.link.receive(self.now, from, bytes);
         let answers: Vec<_> = self.link.transmits().collect();

@@ -1,6 +1,6 @@
 //! The bytes of one TCP connection, as a server and as a player read them.
 //!
-//! An input is what was sent, and nothing else: the kept ones can be sent to any server.
+//! An input is what is sent, and nothing else: those in the corpus can be sent to any server.
 
 use noray_protocol::{
     defaults::MAX_LINE,
@@ -13,18 +13,18 @@ use noray_server::defaults::MAX_LINE_LENGTH;
 
 use crate::input::Noise;
 
-/// What a decoder gives for one line.
+/// What a decoder returns for one line.
 pub type Line = Result<String, LineError>;
 
-/// A line that every limit here leaves room for.
+/// A line that is shorter than every limit here.
 const SENSIBLE: &str = "echo on";
 
-/// Feeds the input.
+/// Checks an input.
 ///
 /// # Panics
-/// When a line depends on where the stream was cut, differs from what the rules say, costs more
-/// memory than allowed or puts the reader out of step, or a command is written otherwise than it
-/// is read.
+/// If a line depends on where the stream was cut, differs from what the rules say, costs more
+/// memory than allowed or puts the reader out of step, or if a command is not written as it was
+/// read.
 pub fn check(data: &[u8]) {
     let short = SENSIBLE.len() + Noise::of(data).below(40);
     for framing in [Framing::Plain, Framing::Quoted] {
@@ -50,7 +50,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// How a stream comes in.
+/// How a stream arrives.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
     Nowhere,
@@ -60,7 +60,7 @@ enum Cut {
 
 const CUTS: [Cut; 3] = [Cut::Nowhere, Cut::Everywhere, Cut::Somewhere];
 
-/// Gives the input piece by piece.
+/// Decodes the input as it arrives in pieces.
 fn pieces(data: &[u8], cut: Cut, mut each: impl FnMut(&[u8])) {
     let mut noise = Noise::of(data);
     let mut rest = data;
@@ -94,7 +94,7 @@ fn decode(framing: Framing, limit: usize, data: &[u8], cut: Cut) -> Vec<Line> {
     lines
 }
 
-/// The lines of a whole stream, by the rules.
+/// Returns the lines of a whole stream, by the rules.
 #[must_use]
 pub fn expected_lines(framing: Framing, limit: usize, mut rest: &[u8]) -> Vec<Line> {
     let mut lines = Vec::new();
@@ -127,7 +127,7 @@ pub fn expected_lines(framing: Framing, limit: usize, mut rest: &[u8]) -> Vec<Li
     lines
 }
 
-/// Where the LF of the first line stands; when it is not there, whether a quote is open.
+/// Returns where the LF of the first line is, or else whether a quote is open.
 fn end_of_line(framing: Framing, stream: &[u8]) -> Result<usize, bool> {
     let mut in_quotes = false;
     let mut escaped = false;
@@ -142,14 +142,14 @@ fn end_of_line(framing: Framing, stream: &[u8]) -> Result<usize, bool> {
     Err(in_quotes)
 }
 
-/// Whether a line whose end has not come is too long whatever comes.
+/// Whether an incomplete line is too long, whatever follows.
 fn is_surely_too_long(framing: Framing, limit: usize, line: &[u8], in_quotes: bool) -> bool {
     if line.len() != limit + 1 {
         return line.len() > limit;
     }
     match line.last() {
         Some(b'\r') => in_quotes,
-        // The next byte may belong to it, so a decoder waits for that.
+        // The next byte may belong to the line, so a decoder waits for it.
         Some(b'\\') => framing == Framing::Plain,
         _ => true,
     }
@@ -165,11 +165,11 @@ fn raw_length(announcement: &[u8]) -> Option<usize> {
     text.split(' ').next_back()?.parse().ok()
 }
 
-/// Garbage must not swallow what comes once it is over.
+/// Asserts that garbage does not swallow what comes after it.
 fn stays_in_step(framing: Framing, limit: usize, data: &[u8]) {
     let repeats = match framing {
         Framing::Plain => 1,
-        // An open quote or raw frame may swallow a line's worth.
+        // An open quote or raw frame may swallow as much as a line.
         Framing::Quoted => 3 + 2 * limit / SENSIBLE.len(),
     };
     let sensible = format!("{SENSIBLE}\n").repeat(repeats);
@@ -182,12 +182,12 @@ fn stays_in_step(framing: Framing, limit: usize, data: &[u8]) {
     );
 }
 
-/// What a player sends is written as it was read, and what is answered to it reaches it.
+/// Asserts that a player's command is written as it was read, and that its answer can be read.
 fn check_player_command(line: &str) {
     let command = PlayerCommand::parse(line);
     let again = PlayerCommand::parse(&command.to_string());
     match (&command, &again) {
-        // What was no OpenID is written as none.
+        // An invalid OpenID is not written.
         (PlayerCommand::Connect(kind, Err(_)), PlayerCommand::Connect(again, Err(_))) => {
             assert_eq!(kind, again);
         }
@@ -206,7 +206,7 @@ fn check_player_command(line: &str) {
     }
 }
 
-/// What a server sends is written as it was read.
+/// Asserts that a server's command is written as it was read.
 fn check_server_line(line: &str) {
     // Whatever it is, it must be readable in this framing too.
     let _ = ServerLine::parse(line, Framing::Quoted);
@@ -215,7 +215,7 @@ fn check_server_line(line: &str) {
     };
     match &read.command {
         ServerCommand::Unknown => return,
-        // A server greets with a text of its own, which has no quotes.
+        // A server's own greeting contains no quotes.
         ServerCommand::Greeting(text) if text.contains(['"', '\\']) => return,
         _ => {}
     }
@@ -224,7 +224,7 @@ fn check_server_line(line: &str) {
     assert!(is_same, "{:?} is written otherwise than read", read.name);
 }
 
-/// Everything a player's game is told, which depends on whether the server greets.
+/// Checks what a player's game is told, which depends on whether the server greets.
 fn read_as_player(data: &[u8], cut: Cut) -> Vec<Result<ServerLine, LineError>> {
     let mut framing = Framing::Plain;
     let mut decoder = LineDecoder::new(framing, MAX_LINE);

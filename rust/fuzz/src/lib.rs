@@ -1,18 +1,19 @@
-//! What fuzzing feeds to the protocol and the server, and the checks of what comes out.
+//! What fuzzing passes to the protocol and the server, and the checks of the results.
 //!
 //! ```text
 //! framing     bytes of a TCP connection: lines and commands, on both sides
 //! commands    several connections to a real server, against what each must be told
 //! registrar   steps of the host table against simple rules
 //! relay       steps of the relay table against what must always hold
-//! datagrams   bytes of a UDP datagram, to whoever reads one
+//! datagrams   bytes of a UDP datagram, for everything that reads one
 //!
-//! input       bytes as choices; the same bytes always give the same
-//! corpus      the kept inputs, and inputs made of them
+//! input       turns bytes into choices; the same bytes always give the same choices
+//! corpus      the inputs in the corpus, and inputs made from them
 //! ```
 //!
-//! Each target is one plain function that panics when something is wrong. `cargo test` gives it
-//! the kept inputs and a bounded number made of them; `cargo xtask fuzz` searches for new ones.
+//! Each target is a plain function that panics when something is wrong. `cargo test` passes it the
+//! inputs in the corpus and a limited number made from them; `cargo xtask fuzz` searches for new
+//! ones.
 
 pub mod commands;
 pub mod corpus;
@@ -22,18 +23,18 @@ pub mod input;
 pub mod registrar;
 pub mod relay;
 
-/// One target: what is fuzzed.
+/// A target of fuzzing.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// Its name, and that of its folder in `corpus`.
+    /// The name of the target, and of its folder in `corpus`.
     pub name: &'static str,
-    /// Feeds one input and panics when something is wrong.
+    /// Checks an input, and panics if something is wrong.
     pub check: fn(&[u8]),
-    /// Inputs a `cargo test` makes of the kept ones: a few seconds' worth.
+    /// How many inputs `cargo test` makes from the corpus: enough for a few seconds.
     pub mutations: usize,
 }
 
-/// Every target.
+/// All targets.
 pub const TARGETS: [Target; 5] = [
     Target {
         name: "framing",

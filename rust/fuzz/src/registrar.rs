@@ -1,4 +1,4 @@
-//! Steps of the host table: who registers, shows a PrivateID, asks for whom, moves, leaves.
+//! Steps of the host table: players register, show a PrivateID, ask for others, move and leave.
 //!
 //! An input is a script: a byte for each step, and bytes for its choices.
 
@@ -19,16 +19,16 @@ use noray_protocol::{
 
 use crate::input::Input;
 
-/// Few, so that steps meet each other.
+/// Few, so that steps concern each other.
 const CONNECTIONS: u8 = 4;
 const IDS: u8 = 6;
-/// What every PrivateID here has in it.
+/// A text that every PrivateID here contains.
 const SECRET: &str = "tell-nobody";
 
-/// Feeds the input.
+/// Checks an input.
 ///
 /// # Panics
-/// When the table does otherwise than the rules say, or shows a PrivateID.
+/// If the table does not do what the rules say, or shows a PrivateID.
 pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
     let max_per_connection = usize::from(input.below(4));
@@ -76,7 +76,7 @@ pub fn check(data: &[u8]) {
                 let moved = table.move_to(connection, &open_id(open), &private_id(private));
                 assert_eq!(moved, rules.move_to(connection, open, private));
             }
-            // As a server gives an identity back whose old connection may be gone.
+            // As a server gives back an identity whose old connection may be gone.
             _ => {
                 let number = input.below(IDS);
                 let moved = table.move_to(connection, &open_id(number), &private_id(number));
@@ -94,7 +94,7 @@ pub fn check(data: &[u8]) {
         !format!("{table:?}").contains(SECRET),
         "a PrivateID can be printed"
     );
-    // Nobody is left behind: all ids are free again.
+    // Nobody is left: all ids are free again.
     for connection in 0..CONNECTIONS {
         table.disconnect(ConnectionId(connection.into()));
     }
@@ -111,7 +111,7 @@ fn open_id(number: u8) -> OpenId {
 }
 
 fn secret(number: u8) -> String {
-    // One is as long as a datagram allows, and one is no ASCII.
+    // One is as long as a datagram allows, and one is not ASCII.
     match number {
         0 => format!(
             "{SECRET}{}",
@@ -133,7 +133,7 @@ fn address(input: &mut Input<'_>) -> SocketAddrV4 {
     )
 }
 
-/// A PrivateID with something missing, added or changed, or anything else.
+/// Returns a PrivateID with something missing, added or changed, or any other text.
 fn datagram(input: &mut Input<'_>) -> Vec<u8> {
     let mut datagram = secret(input.below(IDS)).into_bytes();
     let kept = usize::from(input.byte().unwrap_or_default());
@@ -153,8 +153,8 @@ struct Player {
     registered: Option<SocketAddrV4>,
 }
 
-/// The table's rules, over a list that is searched from the front: those who came to a connection
-/// first stand before those who came later.
+/// The table's rules, as a list that is searched from the front: players that came to a connection
+/// first stand before those that came later.
 #[derive(Default)]
 struct Rules {
     max_per_connection: usize,
@@ -214,7 +214,7 @@ impl Rules {
         }
     }
 
-    /// The player who asks, then the host.
+    /// Returns the player that asks, then the host.
     fn introduce(
         &self,
         connection: ConnectionId,

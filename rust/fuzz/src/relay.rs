@@ -1,8 +1,8 @@
-//! Steps of the relay table: who opens, links, sends, moves, leaves, and what time does.
+//! Steps of the relay table: relays open, link, send, move and close, and time passes.
 //!
-//! An input is a script: the limits first, then a byte for each step and bytes for its choices.
-//! What must hold is said more loosely than the table decides: whatever it guesses, no packet may
-//! go where nobody asked for it, nor more of them than the limits allow.
+//! An input is a script: the limits first, then a byte for each step and bytes for its choices. The
+//! checks are looser than the table's decisions: whatever it guesses, no packet may go where nobody
+//! asked for it, and no more of them than the limits allow.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -18,17 +18,17 @@ use noray_protocol::server::{
 
 use crate::input::Input;
 
-/// Few, so that steps meet each other.
+/// Few, so that steps concern each other.
 const PLAYERS: u8 = 6;
 const PORTS: [u16; 5] = [1, 2, 3, 4, 5];
 const ROUTERS: u8 = 3;
 const ASIDE: Duration = Duration::from_secs(60);
 const FOR_EVER: Duration = Duration::from_secs(10_000_000);
 
-/// Feeds the input.
+/// Checks an input.
 ///
 /// # Panics
-/// When the table breaks one of its promises.
+/// If the table breaks one of its promises.
 pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
     let mut world = World::new(limits(&mut input));
@@ -64,7 +64,7 @@ fn at(input: &mut Input<'_>) -> SocketAddrV4 {
     )
 }
 
-/// What stands for a socket, to see that none is kept for ever.
+/// Stands for a socket, to see that none is kept for ever.
 type Socket = Arc<u16>;
 
 /// What is known of an open relay.
@@ -74,15 +74,15 @@ struct Open {
     registered: SocketAddrV4,
     opened: Instant,
     used: Duration,
-    /// Ports of the relays that may send here, and whether that is certain: who has too many
-    /// loses one that was idle.
+    /// Ports of the relays that may send here, and whether that is certain: a relay with too many
+    /// links loses an idle one.
     linked: HashMap<u16, bool>,
-    /// Every address that was taken for somebody's here.
+    /// All addresses that were taken for somebody's here.
     heard: HashSet<SocketAddrV4>,
     sent: Sent,
 }
 
-/// What passed in some time, and since when.
+/// How much passed since some time.
 #[derive(Default)]
 struct Sent {
     since: Option<Duration>,
@@ -100,9 +100,9 @@ impl Sent {
         self.bytes = self.bytes.saturating_add(length);
     }
 
-    /// All of it was paid for but one slice or one packet.
+    /// Asserts that everything was paid for except one slice or one packet.
     fn check(&self, slice: Duration, latest: Duration) {
-        // Beyond what the clock of the table counts to, nothing is limited any more.
+        // Beyond what the table's clock can count, nothing is limited any more.
         let most = u128::from(u64::MAX);
         let passed = latest
             .saturating_sub(self.since.unwrap_or_default())
@@ -125,9 +125,9 @@ struct World {
     players: BTreeMap<u8, SocketAddrV4>,
     /// By port.
     open: BTreeMap<u16, Open>,
-    /// Reserved or closed, and not given back.
+    /// Ports that are reserved or closed, and not given back.
     taken: HashSet<u16>,
-    /// Where packets may still come to that arrived before the end.
+    /// Closed relays, to which packets may still come that arrived before.
     closed: Vec<Arc<Relay<Socket>>>,
     sockets: Vec<Weak<u16>>,
     sent: Sent,
@@ -135,7 +135,7 @@ struct World {
 
 impl World {
     fn new(limits: RelayLimits) -> Self {
-        // Not at the very beginning of time, which may also go backwards.
+        // Not at the very beginning of time, as time may also go backwards.
         let began = Instant::now() + FOR_EVER;
         Self {
             table: RelayTable::new(&PORTS, limits.clone(), ASIDE, began),
@@ -198,7 +198,7 @@ impl World {
         assert_eq!(self.table.is_empty(), self.open.is_empty());
     }
 
-    /// Time as the table counts it: it does not go below its beginning.
+    /// Returns the time as the table counts it: it does not go below its beginning.
     fn time(&self) -> Duration {
         self.now.saturating_duration_since(self.began)
     }
@@ -242,7 +242,7 @@ impl World {
         }
     }
 
-    /// The player's relay; on a port that cannot be bound now and then.
+    /// Opens the player's relay, on a port that sometimes cannot be bound.
     fn open(&mut self, player: u8, input: &mut Input<'_>) -> Option<u16> {
         let id = PlayerId(player.into());
         let Ok(reservation) = self.table.reserve(id, self.now) else {
@@ -260,7 +260,7 @@ impl World {
                 };
                 let open = self.open.get_mut(&relay.port()).expect("it is open");
                 assert!(Arc::ptr_eq(&relay, &open.relay));
-                // Its own, or one that was left behind where the player is.
+                // Its own relay, or one that was left behind at the player's address.
                 assert!(open.owner.is_none_or(|owner| owner == player));
                 assert_eq!(open.registered, registered);
                 open.owner = Some(player);
@@ -394,7 +394,7 @@ impl World {
                 return;
             }
             Err(_) => {
-                // Whose it was may have been learned all the same.
+                // The address may have been learned nevertheless.
                 if let Some(receiver) = self.open.get_mut(&to) {
                     receiver.heard.insert(from);
                 }
@@ -415,7 +415,7 @@ impl World {
         };
         let lengths: Vec<_> = (0..passed).map(length_of).collect();
         let copied = lengths.iter().sum();
-        // What is sent twice to reach somebody counts for that one.
+        // A copy counts for the player that it is sent to.
         let copies = (1..destinations).map(|_| (to, copied));
         let sent = lengths.iter().map(|length| (sender, *length)).chain(copies);
         for (payer, length) in sent.collect::<Vec<_>>() {
@@ -438,7 +438,7 @@ impl World {
         }
     }
 
-    /// Who sent was asked for, and nobody sends in another's name.
+    /// Asserts that the sender was asked for, and that nobody sends in another's name.
     fn check_sender(&self, from: SocketAddrV4, to: u16, sender: u16) {
         let receiver = &self.open[&to];
         assert!(
@@ -459,8 +459,8 @@ impl World {
         );
     }
 
-    /// The receiver is reached where it is registered or was heard, in its own network; how many
-    /// addresses that are.
+    /// Asserts that the receiver is reached where it is registered or was heard, in its own
+    /// network. Returns at how many addresses.
     fn check_destinations(&self, forward: &Forward<Socket>, to: u16, sender: u16) -> usize {
         let registered = self.open[&to].registered;
         let heard = &self.open[&sender].heard;
@@ -478,7 +478,7 @@ impl World {
         all.len()
     }
 
-    /// Closes everything: nothing is left behind, and every port comes back.
+    /// Closes everything, and asserts that nothing is left and that every port comes back.
     fn end(mut self) {
         self.check_links();
         for port in PORTS {
@@ -494,7 +494,7 @@ impl World {
         assert_eq!(kept.count(), 0, "sockets of closed relays are kept");
 
         let mut ports = Vec::new();
-        // What was set aside is due long ago.
+        // Ports that were set aside are due long ago.
         let late = self.began + 2 * FOR_EVER;
         for player in 100.. {
             let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, player);
@@ -508,8 +508,8 @@ impl World {
         assert_eq!(ports, PORTS, "a port is lost");
     }
 
-    /// From addresses that are proven and not learned, no relay is reached by more players than it
-    /// may be linked with.
+    /// Asserts that no relay is reached, from proven addresses, by more players than it may be
+    /// linked with.
     fn check_links(&mut self) {
         for to in self.open.values() {
             let others = self.open.values().filter(|from| {

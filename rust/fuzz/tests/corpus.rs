@@ -1,13 +1,13 @@
-//! Every kept input, and a bounded number of inputs made of them, without libFuzzer.
+//! Checks all inputs in the corpus, and a limited number made from them, without libFuzzer.
 
 use std::fmt::Write;
 
 use noray_fuzz::{TARGETS, Target, corpus};
 
-/// Tells the input that fails, to be kept.
-struct Telltale<'a>(&'a str, &'a [u8]);
+/// Prints an input that fails, so that it can be added to the corpus.
+struct ReportOnPanic<'a>(&'a str, &'a [u8]);
 
-impl Drop for Telltale<'_> {
+impl Drop for ReportOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let hex = self.1.iter().fold(String::new(), |mut hex, byte| {
@@ -28,15 +28,19 @@ fn replay(name: &str) {
     let Target {
         check, mutations, ..
     } = target.expect("a target");
-    let kept = corpus::kept(name).expect("the kept inputs");
-    assert!(kept.len() >= 10, "only {} inputs are kept", kept.len());
-    for input in &kept {
-        let _telltale = Telltale(&input.name, &input.bytes);
+    let inputs = corpus::inputs(name).expect("the corpus");
+    assert!(
+        inputs.len() >= 10,
+        "only {} inputs in the corpus",
+        inputs.len()
+    );
+    for input in &inputs {
+        let _report = ReportOnPanic(&input.name, &input.bytes);
         check(&input.bytes);
     }
     for number in 0..*mutations {
-        let input = corpus::mutated(&kept, number);
-        let _telltale = Telltale("made of kept inputs", &input);
+        let input = corpus::mutated(&inputs, number);
+        let _report = ReportOnPanic("made from the corpus", &input);
         check(&input);
     }
 }
