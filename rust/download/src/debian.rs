@@ -171,7 +171,7 @@ fn transport() -> Result<String> {
 fn transport_settings(dump: &str) -> String {
     dump.lines()
         .filter(|line| {
-            // Not which other lists there are: the programs in packages, icons of shops.
+            // Other lists, such as the programs in packages or icons of shops, are not wanted.
             line.starts_with("Acquire::") && !line.starts_with("Acquire::IndexTargets")
         })
         .flat_map(|line| [line, "\n"])

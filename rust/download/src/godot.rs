@@ -50,7 +50,7 @@ struct Source {
 /// When there is none to be had, with everything that was tried.
 pub fn find() -> Result<Godot> {
     if let Some(named) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
-        // Whoever names one wants that one: going on silently would surprise.
+        // A person who names one wants it: going on silently would surprise.
         return Godot::at(Path::new(&named))
             .with_context(|| format!("{VARIABLE} names no usable Godot"));
     }
@@ -141,7 +141,7 @@ fn on_path() -> (Option<Godot>, Vec<String>) {
 /// Returns where a Godot may lie, by name.
 fn candidates(path: &std::ffi::OsStr) -> Vec<PathBuf> {
     let folders: Vec<PathBuf> = env::split_paths(path)
-        // A relative folder means another place with each caller.
+        // A relative folder depends on the caller's own.
         .filter(|folder| folder.is_absolute())
         .collect();
     let mut found: Vec<PathBuf> = NAMES

@@ -58,7 +58,7 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
     swap(&fresh, path)
 }
 
-/// Copies a file in one step, as [`write`] does. An equal file stays untouched, so that an
+/// Copies a file in one step, as [`write()`] does. An equal file stays untouched, so that an
 /// open editor does not load it anew.
 ///
 /// Returns whether anything was written.

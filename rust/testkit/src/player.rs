@@ -71,6 +71,10 @@ impl Player {
         registrar: SocketAddr,
     ) -> Result<Self> {
         let tcp = dial(from, commands).context("cannot connect")?;
+        Ok(Self::new(tcp, from, registrar)?)
+    }
+
+    fn new(tcp: TcpStream, from: Ipv4Addr, registrar: SocketAddr) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
         tcp.set_write_timeout(Some(ANSWER))?;
         Ok(Self {
@@ -169,16 +173,7 @@ impl Player {
 
     /// Returns a player on a connection that nothing was read from.
     pub fn on(tcp: TcpStream, registrar: SocketAddr) -> Self {
-        tcp.set_nodelay(true).unwrap();
-        tcp.set_write_timeout(Some(ANSWER)).unwrap();
-        Self {
-            tcp,
-            udp: UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(),
-            registrar,
-            oid: String::new(),
-            pid: String::new(),
-            unread: Vec::new(),
-        }
+        Self::new(tcp, Ipv4Addr::LOCALHOST, registrar).expect("sockets")
     }
 
     /// Reads the greeting of our server.

@@ -124,7 +124,8 @@ impl CargoFuzz {
             .arg(paths::fuzz())
             .arg("--target-dir")
             .arg(self.output.join("build"))
-            // What makes players' builds small makes these slow to build and hard to read.
+            // The settings that make players' builds small make these slow to build and hard to
+            // read.
             .envs([
                 ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "2"),
                 ("CARGO_PROFILE_RELEASE_LTO", "off"),

@@ -62,7 +62,7 @@ enum Command {
         /// An installed copy of foxssake/noray (with its npm packages), where players then meet
         #[arg(long, value_name = "DIR")]
         noray: Option<PathBuf>,
-        /// How long the soak lasts that goes on beside the other tests: for Linux
+        /// How long the soak beside the other tests lasts: for Linux
         #[arg(long, value_name = "N", default_value_t = defaults::SOAK_MINUTES,
               value_parser = clap::value_parser!(u32).range(1..=1440))]
         soak_minutes: u32,

@@ -48,7 +48,7 @@ pub(crate) enum Part {
 
 /// Runs the tests and prints the sum on the last line. Returns whether all is well.
 ///
-/// The soak goes on beside all that comes after the Rust half's build.
+/// The soak runs beside all that follows the Rust half's build.
 pub(crate) fn run(
     part: Part,
     filter: Option<String>,
@@ -97,18 +97,18 @@ fn rust(report: &mut Report, others: &Others) -> Result<()> {
     Ok(())
 }
 
-/// `cargo test`, whose counts are added to ours.
+/// Runs `cargo test` and adds its counts.
 fn cargo_tests(report: &mut Report, others: &Others) -> Result<()> {
     let mut command = cargo::command("test")?;
     command.args(["--workspace", "--no-fail-fast"]);
     if let Some(folder) = &others.noray {
-        // What is said of the public server is then tested with it; else it counts as skipped.
+        // Facts about the public server are then tested with it; else they count as skipped.
         command.env("PUBLIC_NORAY_DIR", std::path::absolute(folder)?);
     }
     command.arg("--").args(report.filter());
     let mut sum = count_tests(&mut command);
     if is_root() {
-        // Those forge senders.
+        // These tests forge senders.
         let mut command = cargo::command("test")?;
         command
             .args(["--package", "noray-server", "--test", "server"])
@@ -137,7 +137,7 @@ fn count_tests(command: &mut Command) -> Counts {
     if let Err(error) = result
         && sum.failed == 0
     {
-        // Not a test, but what should have run it.
+        // Cargo failed before it ran a test.
         println!("FAILED cargo test: {error:#}");
         sum.failed = 1;
     }

@@ -1,8 +1,8 @@
 //! Garbage for every open port of a process: what strangers, port scanners and old games send.
 //!
 //! A port that is open on loopback alone is none: a sender there runs on the same machine
-//! and can disturb a game more easily. Nor could ENet bear it, whose socket is emptied once a
-//! frame.
+//! and can disturb a game more easily. ENet, which empties its
+//! socket once a frame, could not bear it either.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -124,7 +124,7 @@ const BEGINNINGS: [&[u8]; 8] = [
     b"connect 203.0.113.1:1\n",
 ];
 
-/// Returns a datagram without sense; every other one looks as if it had one.
+/// Returns a meaningless datagram; about half of them begin like a meaningful one.
 fn datagram<'a>(random: &mut fastrand::Rng, block: &'a [u8]) -> &'a [u8] {
     if random.bool() {
         return BEGINNINGS[random.usize(..BEGINNINGS.len())];

@@ -134,8 +134,8 @@ impl Matrix {
             outcome.is_ok_and(|outcome| cell.target().is_reached_by(outcome))
         };
         let mut outcome = self.join(&mut player, &host.oid, limit);
-        // A fifth is lost each way, and dice decide: about one such join in a hundred is late. Two
-        // in a row are no accident.
+        // A fifth of the packets is lost each way, at random: about one such join in a hundred is
+        // late, and two in a row are no accident.
         if cell.lossy && !is_reached(&outcome) {
             if let Ok(first) = &outcome {
                 println!("   {}: {first}, and once more", cell.name());

@@ -25,8 +25,8 @@ const HOME_NETWORK: &str = "192.168.1";
 /// The network between two routers in a row.
 const CARRIER_NETWORK: &str = "100.64.0";
 
-/// Every namespace forwards what is not for itself and knows no wrong side to come from; what
-/// passes a switch does not pass the rules of the router that it is in.
+/// Every namespace forwards packets for others, and accepts them on any interface; what passes a
+/// router's switch does not pass its rules.
 const SETTINGS: &str = "\
     cd /proc/sys/net\n\
     echo 1 > ipv4/ip_forward\n\

@@ -30,7 +30,7 @@ pub(crate) struct Players<'a> {
 /// A running player.
 pub(crate) struct Player {
     process: ChildProcess,
-    /// The lines that answer or tell something, without their mark.
+    /// The lines that answer or report something, without their mark.
     reported: Vec<String>,
     control: PathBuf,
     commands: usize,
