@@ -7,6 +7,6 @@ mod tree;
 mod words;
 
 pub use imports::{Circle, circles};
-pub use layers::{Features, dependencies};
+pub use layers::{Features, dependencies, direct_dependencies};
 pub use tree::{crate_roots, root};
 pub use words::{Glossary, Language};

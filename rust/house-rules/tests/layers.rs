@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use noray_house_rules::{Features, dependencies};
+use noray_house_rules::{Features, dependencies, direct_dependencies};
 
 /// All that the protocol may be made of: thiserror, what its macro is made of, and a keyed hash.
 const PROTOCOL_MAY_USE: [&str; 8] = [
@@ -14,6 +14,15 @@ const PROTOCOL_MAY_USE: [&str; 8] = [
     "quote",
     "syn",
     "unicode-ident",
+];
+
+/// All that the player may name: the plain types of the client are its own.
+const PLAYER_MAY_NAME: [&str; 5] = [
+    "noray-player",
+    "noray-client",
+    "noray-protocol",
+    "thiserror",
+    "tracing",
 ];
 
 /// What players and servers get.
@@ -59,6 +68,13 @@ fn only_the_extension_uses_godot() {
         let uses_godot = all_that_it_uses(package).iter().any(|name| is_godot(name));
         assert_eq!(uses_godot, package == "noray-godot", "{package}");
     }
+}
+
+#[test]
+fn the_player_uses_plain_types_alone() {
+    let mut used = direct_dependencies("noray-player").unwrap();
+    used.retain(|name| !PLAYER_MAY_NAME.contains(&name.as_str()));
+    assert!(used.is_empty(), "noray-player uses {used:?}");
 }
 
 #[test]
