@@ -9,11 +9,10 @@ use godot::{
     obj::Base,
     register::{GodotClass, godot_api, property::PhantomVar},
 };
+use noray_player::readable;
 use noray_server::{Config, RelayPortsError, Server};
 use tokio::time::timeout;
 use tracing::warn;
-
-use noray_player::readable;
 
 use crate::{defaults::RESTART_TIMEOUT, error, runtime};
 

@@ -7,7 +7,6 @@ use godot::{
     meta::{GodotConvert, GodotImmutable},
     obj::EngineEnum,
 };
-
 use noray_player::{
     Options, OptionsError,
     defaults::{MAX_BANDWIDTH, MAX_CHANNELS},

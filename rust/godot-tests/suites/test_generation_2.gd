@@ -80,7 +80,7 @@ func test_many_at_once() -> void:
 	for oid: String in ["nobody", "host-a", "mute", "host-b", "no-one"]:
 		Noray.connect_nat(oid)
 	for oid: String in ["nobody", "mute", "no-one"]:
-		expect_in_log("no direct connection to '%s'" % oid)
+		expect_in_log("no direct connection to '%s': the server refused: Error:" % oid)
 	check(await comes(_failed, 3), "connect_failed came %d times" % _failed.size())
 	check(await comes(_direct, 2), "on_connect_nat came %d times" % _direct.size())
 	var told: Array[String] = []
@@ -106,7 +106,8 @@ func test_what_is_no_address_is_an_error() -> void:
 		_failed.clear()
 		var words := line.split(" ", true, 1)
 		var text := words[1] if words.size() > 1 else ""
-		expect_in_log("the server refused: " + text)
+		var what := "no relay" if words[0] == "connect-relay" else "no direct connection"
+		expect_in_log("%s to '': the server refused: %s" % [what, text])
 		_server.say(line + "\n")
 		if not check(await comes(_failed), "'%s' failed %d times" % [line, _failed.size()]):
 			continue
@@ -116,7 +117,7 @@ func test_what_is_no_address_is_an_error() -> void:
 
 ## Fails when a server's text breaks a line of the log, or floods it.
 func test_texts_are_shown_as_one_short_line() -> void:
-	expect_in_log("no direct connection")
+	expect_in_log("no direct connection to '': the server refused: Error: second third line")
 	_server.say("connect \"Error:\nsecond\\nthird\tline \\\"quoted\\\" %s\"\n" % "x".repeat(5000))
 	check(await comes(_failed), "connect_failed came %d times" % _failed.size())
 	var message: String = _failed[0][2]

@@ -1,6 +1,6 @@
 //! What is to be done outside, and the turns in which it is done.
 
-use std::{collections::VecDeque, net::SocketAddr};
+use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
 use noray_client::{HostOptions, JoinOptions, PeerId, PeerStats, RegisterOptions};
 use noray_protocol::wire::{
@@ -202,7 +202,7 @@ pub(crate) enum Next {
     /// The connection works for the join, unless that failed.
     TellJoin(JoinStage, String),
     /// The game's peers have been looked at, as now and then.
-    Looked(std::time::Instant),
+    Looked(Instant),
 }
 
 #[derive(Debug)]

@@ -7,7 +7,6 @@ use noray_protocol::{
     player::requests::ConnectFailure,
     wire::command::{ServerCommand, ServerLine},
 };
-
 use tracing::info;
 
 use crate::{
