@@ -22,6 +22,7 @@
 
 #![warn(clippy::iter_over_hash_type)]
 
+mod address_key;
 pub mod defaults;
 pub mod player;
 pub mod server;

@@ -8,6 +8,7 @@ use super::{
     transmit::Transmit,
 };
 use crate::{
+    address_key::AddressKey,
     defaults::{
         CHECK_PACE, CHECK_WINDOW, HANDSHAKE_LAST_PACKETS, LINGER, MAX_PATHS, PLAIN_PEER_GRACE,
         RELAY_WINDOW, SILENT_GAME_TIMEOUT, UNUSED_SESSION_TIMEOUT,
@@ -231,6 +232,11 @@ impl Peer {
     /// Whether an address is tried or works.
     pub(super) fn knows(&self, address: SocketAddr) -> bool {
         self.paths.iter().any(|path| path.address() == address)
+    }
+
+    /// Whether an address with this key is tried or works.
+    pub(super) fn knows_key(&self, key: AddressKey) -> bool {
+        (self.paths.iter()).any(|path| AddressKey::from(path.address()) == key)
     }
 
     /// Gives up an address that now belongs to another session. Returns whether no path works any

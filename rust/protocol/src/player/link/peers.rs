@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
 use super::{peer::Peer, transmit::Transmit};
 use crate::{
+    address_key::AddressKey,
     defaults::MAX_CLOSED_SESSIONS,
     wire::check::{PathKind, SessionId},
 };
@@ -26,7 +27,7 @@ impl PeerId {
 pub(super) struct Peers {
     by_id: BTreeMap<PeerId, Peer>,
     /// Whose game comes from an address.
-    by_address: BTreeMap<SocketAddr, PeerId>,
+    by_address: BTreeMap<AddressKey, PeerId>,
     by_session: BTreeMap<SessionId, PeerId>,
     last_id: u32,
 }
@@ -90,7 +91,7 @@ impl Peers {
 
     /// Returns the peer whose game comes from this address.
     pub(super) fn at(&self, address: SocketAddr) -> Option<PeerId> {
-        self.by_address.get(&address).copied()
+        self.by_address.get(&address.into()).copied()
     }
 
     /// Gives an address to the newer of two sessions that are proven there: its player left the
@@ -98,12 +99,12 @@ impl Peers {
     /// end, since two games between the same addresses could not be told apart.
     pub(super) fn claim(&mut self, address: SocketAddr, id: PeerId) -> Option<PeerId> {
         let Some(other) = self.at(address).filter(|other| *other != id) else {
-            self.by_address.insert(address, id);
+            self.by_address.insert(address.into(), id);
             return None;
         };
         let (newer, older) = (id.max(other), id.min(other));
         if self.by_id.contains_key(&newer) {
-            self.by_address.insert(address, newer);
+            self.by_address.insert(address.into(), newer);
         }
         let peer = self.by_id.get_mut(&older)?;
         peer.forget(address).then_some(older)
@@ -113,7 +114,7 @@ impl Peers {
     pub(super) fn forget_old_addresses(&mut self, id: PeerId) {
         if let Some(peer) = self.by_id.get(&id) {
             self.by_address
-                .retain(|address, owner| *owner != id || peer.knows(*address));
+                .retain(|address, owner| *owner != id || peer.knows_key(*address));
         }
     }
 

@@ -15,6 +15,7 @@ use super::{
     meter::{Meter, Rate, SharedMeter, nanos},
     senders::{Destinations, Senders},
 };
+use crate::address_key::AddressKey;
 
 /// Where a packet goes.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ pub(super) struct Common {
     sent: SharedMeter,
     /// The addresses that players proved, and how many players proved each. Read only for packets
     /// from unknown addresses.
-    registered: RwLock<BTreeMap<u64, usize>>,
+    registered: RwLock<BTreeMap<AddressKey, usize>>,
 }
 
 impl Common {
@@ -95,12 +96,12 @@ impl Common {
 
     pub(super) fn add_registered(&self, address: SocketAddrV4) {
         let mut registered = (self.registered.write()).unwrap_or_else(PoisonError::into_inner);
-        *registered.entry(key(address)).or_default() += 1;
+        *registered.entry(address.into()).or_default() += 1;
     }
 
     pub(super) fn remove_registered(&self, address: SocketAddrV4) {
         let mut registered = (self.registered.write()).unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut entry) = registered.entry(key(address)) {
+        if let Entry::Occupied(mut entry) = registered.entry(address.into()) {
             *entry.get_mut() -= 1;
             if *entry.get() == 0 {
                 entry.remove();
@@ -111,17 +112,12 @@ impl Common {
     fn is_registered(&self, address: SocketAddrV4) -> bool {
         let registered = self.registered.read();
         let registered = registered.unwrap_or_else(PoisonError::into_inner);
-        registered.contains_key(&key(address))
+        registered.contains_key(&address.into())
     }
 
     fn nanos(&self, now: Instant) -> u64 {
         nanos(now.saturating_duration_since(self.began))
     }
-}
-
-/// Returns an address as a number: numbers compare faster, and servers have many players.
-fn key(address: SocketAddrV4) -> u64 {
-    u64::from(address.ip().to_bits()) << 16 | u64::from(address.port())
 }
 
 impl<S> Relay<S> {

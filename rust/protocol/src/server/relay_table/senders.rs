@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::limits::RelayLimits;
+use crate::address_key::AddressKey;
 
 /// The players that are linked with the player behind one relay port, each with the addresses from
 /// which its packets to this port come.
@@ -17,7 +18,7 @@ pub(super) struct Senders<R> {
     /// By the port of the sender's own relay.
     by_port: BTreeMap<u16, Sender<R>>,
     /// Whose an address is, registered or learned. Holds nothing else.
-    by_address: BTreeMap<SocketAddrV4, u16>,
+    by_address: BTreeMap<AddressKey, u16>,
     /// By registered IP address, in the order of the first request. No list is empty.
     by_ip: BTreeMap<Ipv4Addr, Vec<u16>>,
 }
@@ -104,7 +105,7 @@ impl<R> Senders<R> {
         let Some(address) = self.by_port.get(&port).map(|sender| sender.registered) else {
             return;
         };
-        let before = self.by_address.get(&address).copied();
+        let before = self.by_address.get(&address.into()).copied();
         if let Some(other) = before.filter(|other| *other != port)
             && let Some(other) = self.by_port.get_mut(&other)
         {
@@ -113,7 +114,7 @@ impl<R> Senders<R> {
             }
             other.forget(address);
         }
-        self.by_address.insert(address, port);
+        self.by_address.insert(address.into(), port);
     }
 
     /// Notes a player's new registered address. Packets from the old address still belong to the
@@ -152,7 +153,7 @@ impl<R> Senders<R> {
             self.leave_ip(*old.ip(), port);
             self.by_ip.entry(*registered.ip()).or_default().push(port);
         } else if let Some(heard) = old_heard
-            && !self.by_address.contains_key(&old)
+            && !self.by_address.contains_key(&old.into())
         {
             self.learn(port, old, heard, hold);
         }
@@ -199,9 +200,12 @@ impl<R> Senders<R> {
         limits: &RelayLimits,
         may_be_learned: impl FnOnce() -> bool,
     ) -> Option<&R> {
-        let port = match self.by_address.get(&from) {
+        let port = match self.by_address.get(&from.into()) {
             Some(port) => *port,
-            None if may_be_learned() => self.guess(from, now, limits)?,
+            // Whether it may be learned is the longer search: most strangers come from elsewhere.
+            None if self.by_ip.contains_key(from.ip()) && may_be_learned() => {
+                self.guess(from, now, limits)?
+            }
             None => return None,
         };
         let sender = self.by_port.get_mut(&port)?;
@@ -210,7 +214,7 @@ impl<R> Senders<R> {
             // The proven address is in use, so the learned ones belong to somebody else.
             for learned in &mut sender.learned {
                 if let Some(wrong) = learned.take() {
-                    self.by_address.remove(&wrong.address);
+                    self.by_address.remove(&wrong.address.into());
                 }
             }
         } else {
@@ -268,17 +272,17 @@ impl<R> Senders<R> {
             return;
         };
         if let Some(forgotten) = sender.learn(address, heard, hold) {
-            self.by_address.remove(&forgotten);
+            self.by_address.remove(&forgotten.into());
         }
-        self.by_address.insert(address, port);
+        self.by_address.insert(address.into(), port);
     }
 
     /// Takes an address from a player, unless it belongs to another one.
     fn release(&mut self, address: SocketAddrV4, port: u16) {
-        if self.by_address.get(&address) != Some(&port) {
+        if self.by_address.get(&address.into()) != Some(&port) {
             return;
         }
-        self.by_address.remove(&address);
+        self.by_address.remove(&address.into());
         // Another player may have registered the same address.
         let same_ip = self.by_ip.get(address.ip()).into_iter().flatten();
         let heir = same_ip
@@ -290,7 +294,7 @@ impl<R> Senders<R> {
                     .is_some_and(|other| other.registered == address)
             });
         if let Some(heir) = heir {
-            self.by_address.insert(address, heir);
+            self.by_address.insert(address.into(), heir);
         }
     }
 
@@ -473,16 +477,16 @@ mod tests {
                 for (port, sender) in &senders.by_port {
                     for learned in sender.learned.iter().flatten() {
                         prop_assert_eq!(learned.address.ip(), sender.registered.ip());
-                        prop_assert!(known.insert(learned.address, *port).is_none());
+                        prop_assert!(known.insert(learned.address.into(), *port).is_none());
                     }
                 }
                 for (port, sender) in &senders.by_port {
                     // Of several who proved it, one has it.
-                    let has = senders.by_address.get(&sender.registered).copied();
+                    let has = senders.by_address.get(&sender.registered.into()).copied();
                     let has = has.and_then(|port| senders.by_port.get(&port));
                     prop_assert!(has.is_some_and(|has| has.registered == sender.registered));
-                    if senders.by_address.get(&sender.registered) == Some(port) {
-                        prop_assert!(known.insert(sender.registered, *port).is_none());
+                    if senders.by_address.get(&sender.registered.into()) == Some(port) {
+                        prop_assert!(known.insert(sender.registered.into(), *port).is_none());
                     }
                     let same_ip = &senders.by_ip[sender.registered.ip()];
                     prop_assert_eq!(same_ip.iter().filter(|other| *other == port).count(), 1);
