@@ -1,15 +1,16 @@
 //! What the players do: two meet, play by relay, leave, and come back as new players.
 
 use std::cell::{Cell, RefCell};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use noray_testkit::async_player::AsyncPlayer;
+use noray_testkit::player::Player;
 use noray_testkit::process_info::udp_drops;
 use tokio::net::UdpSocket;
+use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::defaults;
@@ -33,9 +34,9 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    async fn join(&self) -> Result<AsyncPlayer> {
-        let player =
-            AsyncPlayer::registered(self.commands, self.registrar, defaults::ANSWER).await?;
+    async fn join(&self) -> Result<Player> {
+        let (commands, registrar) = (self.commands, self.registrar);
+        let player = spawn_blocking(move || registered(commands, registrar)).await??;
         self.count(|tally| {
             tally.joined += 1;
             tally.secrets.add(&player.pid)
@@ -78,16 +79,16 @@ pub(crate) async fn play_as_pair(crowd: Rc<Crowd>, pair: u32, delay: Duration) {
 
 /// Two new players meet, and play for `time`.
 async fn play(crowd: &Crowd, label: Label, time: Duration) -> Result<()> {
-    let (mut host, mut joining) = tokio::try_join!(crowd.join(), crowd.join())?;
-    let addresses = [joining.address()?, host.address()?];
-    joining.send(&format!("connect {}", host.oid)).await?;
-    joining.expect(&format!("connect {}", addresses[1])).await?;
-    host.expect(&format!("connect {}", addresses[0])).await?;
-    joining.send(&format!("connect-relay {}", host.oid)).await?;
-    let relays = [joining.relay_port().await?, host.relay_port().await?];
+    let (host, joining) = tokio::try_join!(crowd.join(), crowd.join())?;
+    let meeting = spawn_blocking(|| meet([joining, host])).await?;
+    let (mut players, relays) = meeting?;
     crowd.count(|tally| {
         tally.met += 1;
-        tally.relay_ports.extend(relays);
+        tally.relay_ports.extend(relays.map(|relay| relay.port()));
+    });
+    let [joining, host] = [&players[0], &players[1]].map(|player| {
+        player.udp.set_nonblocking(true)?;
+        UdpSocket::from_std(player.udp.try_clone()?)
     });
 
     let game = Game {
@@ -98,13 +99,18 @@ async fn play(crowd: &Crowd, label: Label, time: Duration) -> Result<()> {
         received: Default::default(),
     };
     let played = tokio::try_join!(
-        game.take_part(0, &joining.udp, relays[0]),
-        game.take_part(1, &host.udp, relays[1])
+        game.take_part(0, joining?, relays[0]),
+        game.take_part(1, host?, relays[1])
     );
     if game.missing() > 0 {
         // Before the sockets are closed, and the system forgets their counters.
-        let sockets = addresses.map(|address| address.port());
-        let dropped = udp_drops(&[sockets, relays].concat())?;
+        let sockets = players.each_ref().map(Player::address);
+        let ports: Vec<u16> = sockets
+            .iter()
+            .chain(&relays)
+            .map(SocketAddr::port)
+            .collect();
+        let dropped = udp_drops(&ports)?;
         crowd.count(|tally| tally.dropped_by_system += dropped);
         bail!(
             "{} of {} packets are missing; full buffers dropped {dropped}",
@@ -113,12 +119,33 @@ async fn play(crowd: &Crowd, label: Label, time: Duration) -> Result<()> {
         );
     }
     played?;
-    for player in [&mut joining, &mut host] {
-        player.send("echo still here").await?;
-        player.expect("echo still here").await?;
-    }
+    spawn_blocking(move || {
+        for player in &mut players {
+            player.ask_for("echo still here", "echo still here")?;
+        }
+        anyhow::Ok(())
+    })
+    .await??;
     crowd.count(|tally| tally.played += 1);
     Ok(())
+}
+
+/// Connects a new player, and registers it and its address.
+fn registered(commands: SocketAddr, registrar: SocketAddr) -> Result<Player> {
+    let mut player = Player::dial(commands, registrar)?;
+    player.patience = defaults::ANSWER;
+    player.read_greeting()?;
+    player.register()?;
+    player.register_remote()?;
+    Ok(player)
+}
+
+/// Tells two players each other's address, and opens relays. Returns where each sends.
+fn meet([mut joining, mut host]: [Player; 2]) -> Result<([Player; 2], [SocketAddr; 2])> {
+    joining.connect_to(&host)?;
+    host.expect_line(&format!("connect {}", joining.address()))?;
+    let relays = joining.relay_with(&mut host)?;
+    Ok(([joining, host], relays))
 }
 
 /// What a game's packets begin with, unlike those of any other game.
@@ -151,8 +178,7 @@ struct Game<'a> {
 
 impl Game<'_> {
     /// Sends until the game ends, and receives until all packets have come.
-    async fn take_part(&self, me: usize, udp: &UdpSocket, relay: u16) -> Result<()> {
-        let relay = SocketAddr::from((Ipv4Addr::LOCALHOST, relay));
+    async fn take_part(&self, me: usize, udp: UdpSocket, relay: SocketAddr) -> Result<()> {
         let mut tick = interval(defaults::BURST_INTERVAL);
         // After a pause, no bursts make up for it.
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -170,7 +196,7 @@ impl Game<'_> {
                 }
                 _ = tick.tick() => if Instant::now() < self.end {
                     for _ in 0..defaults::BURST {
-                        self.send(me, udp, relay).await?;
+                        self.send(me, &udp, relay).await?;
                     }
                 },
             }

@@ -8,8 +8,7 @@
 //! | [`tool`] | a program that shares our terminal, such as cargo |
 //! | [`server`] | a running noray server: ours or the public one |
 //! | `library_server` | our server inside this process (feature `library-server`) |
-//! | [`player`] | a player on the wire whose calls block, and two that are relayed |
-//! | `async_player` | one whose calls do not (feature `async-player`) |
+//! | [`player`] | a player on the wire and two that are relayed |
 //! | `process_info` | what Linux knows of a process: memory, time, descriptors, ports |
 //! | [`metrics`] | what a server reports over HTTP |
 //! | [`statistics`] | medians and percentiles |
@@ -18,8 +17,6 @@
 //! | [`report`] | passed, failed and skipped |
 //! | [`files`], [`paths`], [`ports`] | files that change in one step, where things are, free ports |
 
-#[cfg(feature = "async-player")]
-pub mod async_player;
 pub mod child;
 pub mod defaults;
 pub mod files;

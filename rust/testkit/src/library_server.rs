@@ -58,16 +58,3 @@ impl AcceptsPlayers for LibraryServer {
         self.server.registrar_address()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn players_meet_at_it_and_are_relayed() {
-        let server = LibraryServer::start();
-        server.relayed_pair().exchange(b"by relay");
-        let mut player = server.player();
-        player.expect_silence();
-    }
-}

@@ -1,7 +1,7 @@
 //! A player as the protocol knows it, made of plain sockets, without a game.
 //!
-//! Methods that return a `Result` serve measurements, where a server that fails is a result. The
-//! others are for tests: they panic, and say what did not come.
+//! Methods that return a `Result` also serve measurements, where a server that fails is a result.
+//! The others are for tests: they panic, and say what did not come.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
@@ -20,23 +20,60 @@ pub trait AcceptsPlayers {
     /// Returns where players register their address.
     fn registrar(&self) -> SocketAddr;
 
-    /// Returns a connected player; a greeting of ours was read.
+    /// Returns whether it greets each player, as ours does.
+    fn greets(&self) -> bool {
+        true
+    }
+
+    /// Returns a player connected from this address of the machine; a greeting was read.
+    fn player_from(&self, from: Ipv4Addr) -> Result<Player> {
+        let tcp = dial(from, self.commands()).context("cannot connect")?;
+        let mut player = Player::on(tcp, self.registrar())?;
+        player.udp = UdpSocket::bind((from, 0))?;
+        if self.greets() {
+            player.read_greeting()?;
+        }
+        Ok(player)
+    }
+
+    /// Returns a player connected from this address of the machine, with an OpenID and a
+    /// registered address.
+    fn registered_from(&self, from: Ipv4Addr) -> Result<Player> {
+        let mut player = self.player_from(from)?;
+        player.register()?;
+        player.register_remote()?;
+        Ok(player)
+    }
+
+    /// Returns a connected player who has read nothing.
+    fn dial(&self) -> Player {
+        Player::dial(self.commands(), self.registrar()).unwrap()
+    }
+
+    /// Returns a connected player; a greeting was read.
     fn player(&self) -> Player {
-        Player::connect(self.commands(), self.registrar())
+        self.player_from(Ipv4Addr::LOCALHOST).unwrap()
     }
 
     /// Returns a player with an OpenID and a registered address.
     fn registered(&self) -> Player {
-        let mut player = self.player();
-        player.register();
-        player.register_remote();
-        player
+        self.registered_from(Ipv4Addr::LOCALHOST).unwrap()
     }
 
     /// Returns two players who are relayed to each other.
     fn relayed_pair(&self) -> RelayedPair {
         RelayedPair::of(self.registered(), self.registered())
     }
+}
+
+/// Connects from this address of the machine; over IPv6, from any.
+pub fn dial(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    if to.is_ipv4() {
+        socket.bind(&SocketAddrV4::new(from, 0).into())?;
+    }
+    socket.connect_timeout(&to.into(), ANSWER)?;
+    Ok(socket.into())
 }
 
 /// A player.
@@ -51,71 +88,67 @@ pub struct Player {
     pub oid: String,
     /// Its PrivateID, once it has one.
     pub pid: String,
+    /// How long one answer may take.
+    pub patience: Duration,
     unread: Vec<u8>,
 }
 
-/// Connects from this address of the machine.
-pub fn dial(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddrV4::new(from, 0).into())?;
-    socket.connect_timeout(&to.into(), ANSWER)?;
-    Ok(socket.into())
-}
-
-/// For measurements.
+/// For measurements and tests.
 impl Player {
-    /// Connects from this address of the machine, and reads nothing.
-    pub fn connect_from(
-        from: Ipv4Addr,
-        commands: SocketAddr,
-        registrar: SocketAddr,
-    ) -> Result<Self> {
-        let tcp = dial(from, commands).context("cannot connect")?;
-        Ok(Self::new(tcp, from, registrar)?)
+    /// Connects and reads nothing.
+    pub fn dial(commands: SocketAddr, registrar: SocketAddr) -> Result<Self> {
+        let tcp = TcpStream::connect_timeout(&commands, ANSWER).context("cannot connect")?;
+        Self::on(tcp, registrar)
     }
 
-    fn new(tcp: TcpStream, from: Ipv4Addr, registrar: SocketAddr) -> io::Result<Self> {
+    /// Returns a player on a connection that nothing was read from.
+    pub fn on(tcp: TcpStream, registrar: SocketAddr) -> Result<Self> {
         tcp.set_nodelay(true)?;
         tcp.set_write_timeout(Some(ANSWER))?;
         Ok(Self {
+            udp: UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?,
             tcp,
-            udp: UdpSocket::bind((from, 0))?,
             registrar,
             oid: String::new(),
             pid: String::new(),
+            patience: ANSWER,
             unread: Vec::new(),
         })
     }
 
-    /// Connects from this address of the machine, and registers itself and its address.
-    pub fn registered_from(from: Ipv4Addr, server: &impl AcceptsPlayers) -> Result<Self> {
-        let mut player = Self::connect_from(from, server.commands(), server.registrar())?;
-        player.try_register()?;
-        player.try_register_remote()?;
-        Ok(player)
+    /// Reads the greeting of our server.
+    pub fn read_greeting(&mut self) -> Result<()> {
+        self.rest_of_line("hi \"noray-server v")?;
+        Ok(())
     }
 
     /// Registers itself.
-    pub fn try_register(&mut self) -> Result<()> {
-        self.try_send("register-host")?;
+    pub fn register(&mut self) -> Result<()> {
+        self.write(b"register-host\n")?;
         self.oid = self.rest_of_line("set-oid ")?;
         self.pid = self.rest_of_line("set-pid ")?;
         Ok(())
     }
 
     /// Registers its address.
-    pub fn try_register_remote(&self) -> Result<()> {
-        let answer = try_ask_registrar(&self.udp, self.registrar, self.pid.as_bytes())?;
+    pub fn register_remote(&self) -> Result<()> {
+        let answer = ask_registrar(&self.udp, self.registrar, self.pid.as_bytes())?;
         ensure!(answer == "OK", "the registrar answers {answer:?}");
         Ok(())
     }
 
     /// Asks for another player's address and waits for the answer.
-    pub fn try_connect_to(&mut self, other: &Self) -> Result<()> {
-        self.try_send(&format!("connect {}", other.oid))?;
-        let address = other.udp.local_addr()?;
-        self.rest_of_line(&format!("connect {address}"))?;
-        Ok(())
+    pub fn connect_to(&mut self, other: &Self) -> Result<()> {
+        self.ask_for(
+            &format!("connect {}", other.oid),
+            &format!("connect {}", other.address()),
+        )
+    }
+
+    /// Sends a command, which must be answered by this line.
+    pub fn ask_for(&mut self, command: &str, answer: &str) -> Result<()> {
+        self.write(format!("{command}\n").as_bytes())?;
+        self.expect_line(answer)
     }
 
     /// Asks for relays for itself and another. Returns the addresses that stand for the other, and
@@ -123,67 +156,60 @@ impl Player {
     ///
     /// # Errors
     /// The server does not open relays.
-    pub fn try_relay_with(&mut self, other: &mut Self) -> Result<[SocketAddr; 2]> {
-        self.try_send(&format!("connect-relay {}", other.oid))?;
+    pub fn relay_with(&mut self, other: &mut Self) -> Result<[SocketAddr; 2]> {
+        self.write(format!("connect-relay {}\n", other.oid).as_bytes())?;
         let server = self.registrar.ip();
-        let address = |line: String| -> Result<SocketAddr> {
-            let port: u16 = line.parse().with_context(|| format!("got {line:?}"))?;
-            Ok((server, port).into())
-        };
-        Ok([
-            address(self.rest_of_line("connect-relay ")?)?,
-            address(other.rest_of_line("connect-relay ")?)?,
-        ])
+        Ok([self.announced_relay()?, other.announced_relay()?].map(|port| (server, port).into()))
     }
 
-    /// Sends a command.
-    pub fn try_send(&mut self, line: &str) -> Result<()> {
-        let line = format!("{line}\n");
-        let sent = self.tcp.write_all(line.as_bytes());
-        sent.context("the connection for commands is broken")
+    /// Reads the next line, which must announce a relay, and returns its port.
+    fn announced_relay(&mut self) -> Result<u16> {
+        let port = self.rest_of_line("connect-relay ")?;
+        port.parse().with_context(|| format!("no port: {port:?}"))
     }
 
-    /// Returns the rest of the next line that begins so; other lines are skipped.
+    /// Reads the next line, which must be this one.
+    pub fn expect_line(&mut self, line: &str) -> Result<()> {
+        let rest = self.rest_of_line(line)?;
+        ensure!(rest.is_empty(), "{line:?} and {rest:?}");
+        Ok(())
+    }
+
+    /// Returns the next line, which must begin so, without that.
     ///
     /// # Errors
-    /// None comes in time, or the server closes the connection.
-    pub fn rest_of_line(&mut self, begin: &str) -> Result<String> {
-        loop {
-            let line = self.line_within(ANSWER);
-            let line = line.with_context(|| format!("no line {begin:?}"))?;
-            if let Some(rest) = line.strip_prefix(begin) {
-                return Ok(rest.to_owned());
-            }
+    /// None comes in time, or another one, or the server closes the connection.
+    fn rest_of_line(&mut self, begin: &str) -> Result<String> {
+        let line = self.line_within(self.patience);
+        let line = line.with_context(|| format!("no line {begin:?}"))?;
+        match line.strip_prefix(begin) {
+            Some(rest) => Ok(rest.to_owned()),
+            // Not which one, which could hold a PrivateID.
+            None => bail!("not {begin:?} but another line"),
         }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.tcp.write_all(bytes);
+        written.context("the connection for commands is broken")
+    }
+
+    /// Reads what has come, or waits for it. Returns its length: 0 after the server has closed.
+    fn read_until(&mut self, deadline: Instant) -> io::Result<usize> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        self.tcp.set_read_timeout(Some(left))?;
+        let mut chunk = [0; 4096];
+        let length = self.tcp.read(&mut chunk)?;
+        self.unread.extend_from_slice(&chunk[..length]);
+        Ok(length)
     }
 }
 
 /// For tests.
 impl Player {
-    /// Connects and reads a greeting, if the server is ours.
-    pub fn connect(commands: SocketAddr, registrar: SocketAddr) -> Self {
-        Self::dial(commands, registrar).greeted()
-    }
-
-    /// Connects and reads nothing.
-    pub fn dial(commands: SocketAddr, registrar: SocketAddr) -> Self {
-        let tcp = TcpStream::connect_timeout(&commands, ANSWER).expect("a connection");
-        Self::on(tcp, registrar)
-    }
-
-    /// Returns a player on a connection that nothing was read from.
-    pub fn on(tcp: TcpStream, registrar: SocketAddr) -> Self {
-        Self::new(tcp, Ipv4Addr::LOCALHOST, registrar).expect("sockets")
-    }
-
-    /// Reads the greeting of our server.
-    #[must_use]
-    pub fn greeted(mut self) -> Self {
-        let greeting = self.line();
-        assert!(greeting.starts_with("hi \"noray-server v"), "{greeting}");
-        self
-    }
-
     /// Sends a command.
     pub fn send(&mut self, line: &str) {
         self.send_bytes(format!("{line}\n").as_bytes());
@@ -191,12 +217,12 @@ impl Player {
 
     /// Sends bytes as they are.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
-        self.tcp.write_all(bytes).unwrap();
+        self.write(bytes).unwrap();
     }
 
     /// Returns the next line.
     pub fn line(&mut self) -> String {
-        self.line_within(ANSWER)
+        self.line_within(self.patience)
             .expect("a line, but the server closed or is silent")
     }
 
@@ -208,18 +234,9 @@ impl Player {
                 let line: Vec<u8> = self.unread.drain(..=end).collect();
                 return Some(String::from_utf8(line[..end].to_vec()).unwrap());
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let Ok(1..) = self.read_until(deadline) else {
                 return None;
-            }
-            self.tcp.set_read_timeout(Some(left)).unwrap();
-            let mut chunk = [0; 4096];
-            match self.tcp.read(&mut chunk) {
-                Ok(0) => return None,
-                Ok(length) => self.unread.extend_from_slice(&chunk[..length]),
-                Err(error) if is_timeout(error.kind()) => {}
-                Err(_) => return None,
-            }
+            };
         }
     }
 
@@ -237,16 +254,10 @@ impl Player {
     /// Returns whether the server closes this connection in time.
     pub fn is_closed_within(&mut self, time: Duration) -> bool {
         let deadline = Instant::now() + time;
-        let mut chunk = [0; 4096];
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            self.tcp.set_read_timeout(Some(left)).unwrap();
-            match self.tcp.read(&mut chunk) {
+            match self.read_until(deadline) {
                 Ok(0) => return true,
-                Ok(_) => {}
+                Ok(_) => self.unread.clear(),
                 Err(error) => return !is_timeout(error.kind()),
             }
         }
@@ -254,35 +265,13 @@ impl Player {
 
     /// Reads until nothing more comes, and counts the lines that begin like this.
     pub fn count_lines(&mut self, beginning: &str) -> usize {
-        let mut bytes = std::mem::take(&mut self.unread);
         let pause = Duration::from_millis(500);
-        self.tcp.set_read_timeout(Some(pause)).unwrap();
-        let mut chunk = vec![0; 64 * 1024];
-        while let Ok(length @ 1..) = self.tcp.read(&mut chunk) {
-            bytes.extend_from_slice(&chunk[..length]);
-        }
+        while let Ok(1..) = self.read_until(Instant::now() + pause) {}
+        let bytes = std::mem::take(&mut self.unread);
         let lines = bytes.split(|byte| *byte == b'\n');
         lines
             .filter(|line| line.starts_with(beginning.as_bytes()))
             .count()
-    }
-
-    /// Registers itself.
-    pub fn register(&mut self) {
-        self.send("register-host");
-        let oid = self.line();
-        let pid = self.line();
-        self.oid = oid.strip_prefix("set-oid ").expect(&oid).to_owned();
-        self.pid = pid
-            .strip_prefix("set-pid ")
-            .expect("a PrivateID")
-            .to_owned();
-    }
-
-    /// Registers its address.
-    pub fn register_remote(&self) {
-        let answer = ask_registrar(&self.udp, self.registrar, self.pid.as_bytes());
-        assert_eq!(answer, "OK");
     }
 
     /// Returns the address that it registers.
@@ -293,13 +282,10 @@ impl Player {
     /// Sends a command for a relay, unless it is empty, and returns the port that stands for the
     /// other player.
     pub fn relay_port(&mut self, line: &str) -> u16 {
-        let line = if line.is_empty() {
-            self.line()
-        } else {
-            self.ask(line)
-        };
-        let port = line.strip_prefix("connect-relay ").expect(&line);
-        port.parse().expect("a port")
+        if !line.is_empty() {
+            self.send(line);
+        }
+        self.announced_relay().unwrap()
     }
 
     /// Sends a datagram to a port of 127.0.0.1.
@@ -330,11 +316,7 @@ fn is_timeout(kind: ErrorKind) -> bool {
 }
 
 /// Sends a datagram to a registrar, again if it got lost, and returns the answer.
-pub fn ask_registrar(udp: &UdpSocket, registrar: SocketAddr, datagram: &[u8]) -> String {
-    try_ask_registrar(udp, registrar, datagram).unwrap()
-}
-
-fn try_ask_registrar(udp: &UdpSocket, registrar: SocketAddr, datagram: &[u8]) -> Result<String> {
+pub fn ask_registrar(udp: &UdpSocket, registrar: SocketAddr, datagram: &[u8]) -> Result<String> {
     udp.set_read_timeout(Some(REGISTRATION_REPEAT))?;
     let mut buffer = [0; 2048];
     let until = Instant::now() + ANSWER;
@@ -374,13 +356,12 @@ pub struct RelayedPair {
 impl RelayedPair {
     /// Lets `client` ask for a relay to `host`.
     pub fn of(mut host: Player, mut client: Player) -> Self {
-        let host_port = client.relay_port(&format!("connect-relay {}", host.oid));
-        let client_port = host.relay_port("");
+        let [to_host, to_client] = client.relay_with(&mut host).unwrap();
         Self {
             host,
             client,
-            host_port,
-            client_port,
+            host_port: to_host.port(),
+            client_port: to_client.port(),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::child::ChildProcess;
-use crate::player::{AcceptsPlayers, Player, dial};
+use crate::player::{AcceptsPlayers, dial};
 use crate::ports::{free_ports, relay_setting};
 use crate::{defaults, log_scan};
 
@@ -203,12 +203,7 @@ impl AcceptsPlayers for ServerProcess {
     }
 
     /// The public server greets nobody.
-    fn player(&self) -> Player {
-        let player = Player::dial(self.commands(), self.registrar());
-        if self.is_ours {
-            player.greeted()
-        } else {
-            player
-        }
+    fn greets(&self) -> bool {
+        self.is_ours
     }
 }

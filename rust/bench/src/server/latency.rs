@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use noray_testkit::player::{Player, address_of};
+use noray_testkit::player::{AcceptsPlayers as _, Player, address_of};
 use noray_testkit::process_info::ProcessInfo;
 use noray_testkit::server::{ServerProcess, ServerProgram};
 use noray_testkit::statistics::{median, percentile};
@@ -110,9 +110,9 @@ fn relayed(server: &ServerProcess) -> Result<Values> {
 
 /// Returns two players and where the first sends, so that the second receives.
 fn relayed_pair(server: &ServerProcess, number: usize) -> Result<(Player, Player, SocketAddr)> {
-    let mut from = Player::registered_from(address_of(2 * number), server)?;
-    let mut to = Player::registered_from(address_of(2 * number + 1), server)?;
-    let [relay, _] = from.try_relay_with(&mut to)?;
+    let mut from = server.registered_from(address_of(2 * number))?;
+    let mut to = server.registered_from(address_of(2 * number + 1))?;
+    let [relay, _] = from.relay_with(&mut to)?;
     Ok((from, to, relay))
 }
 

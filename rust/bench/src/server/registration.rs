@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use noray_testkit::player::{Player, address_of};
+use noray_testkit::player::{AcceptsPlayers as _, Player, address_of};
 use noray_testkit::process_info::ProcessInfo;
 use noray_testkit::server::{ServerProcess, ServerProgram};
 use noray_testkit::statistics::{median, percentile};
@@ -85,7 +85,7 @@ fn register_all(server: &ServerProcess) -> Result<(Vec<Player>, Vec<f64>)> {
         let numbers = (first..PLAYERS).step_by(AT_A_TIME);
         let players = numbers.map(|number| {
             let start = Instant::now();
-            let player = Player::registered_from(address_of(number), server)?;
+            let player = server.registered_from(address_of(number))?;
             Ok((player, as_milliseconds(start.elapsed())))
         });
         players.collect::<Result<Vec<_>>>()
@@ -112,7 +112,7 @@ fn connect_some(players: &mut [Player]) -> Result<Vec<f64>> {
     let pairs = pairs.step_by(PLAYERS / 2 / CONNECTS);
     let times = pairs.take(CONNECTS).map(|(player, host)| {
         let start = Instant::now();
-        player.try_connect_to(host)?;
+        player.connect_to(host)?;
         Ok(as_milliseconds(start.elapsed()) * 1e3)
     });
     times.collect()

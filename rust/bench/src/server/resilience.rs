@@ -101,9 +101,9 @@ fn corpus() -> Result<Vec<Vec<u8>>> {
 /// One player of a relayed pair sends far more than it may.
 fn flood(program: &ServerProgram) -> Result<Outcome> {
     let mut attacked = Attacked::start(program)?;
-    let mut from = Player::registered_from(address_of(1), &attacked.server)?;
-    let mut to = Player::registered_from(address_of(2), &attacked.server)?;
-    let [relay, _] = from.try_relay_with(&mut to)?;
+    let mut from = attacked.server.registered_from(address_of(1))?;
+    let mut to = attacked.server.registered_from(address_of(2))?;
+    let [relay, _] = from.relay_with(&mut to)?;
     let mut stream = PacketStream::new(&from.udp, &to.udp, relay)?;
     let mut sent = 0;
     let server = &mut attacked.server;
@@ -191,7 +191,7 @@ impl Attacked {
     /// Ends the server. Returns what had become of it: it must serve a new player.
     fn end(mut self, when: &str) -> String {
         thread::sleep(END);
-        let served = Player::registered_from(address_of(3), &self.server);
+        let served = self.server.registered_from(address_of(3));
         let is_up = !self.server.child.has_ended();
         match (is_up, served, self.server.stop()) {
             (true, Ok(_), Ok(_)) => STILL_UP.to_owned(),
@@ -238,9 +238,9 @@ impl std::fmt::Display for Packets {
 
 impl Bystanders {
     fn meet(server: &ServerProcess) -> Result<Self> {
-        let mut one = Player::registered_from(address_of(11), server)?;
-        let mut other = Player::registered_from(address_of(12), server)?;
-        let relays = one.try_relay_with(&mut other)?;
+        let mut one = server.registered_from(address_of(11))?;
+        let mut other = server.registered_from(address_of(12))?;
+        let relays = one.relay_with(&mut other)?;
         let players = [one, other];
         for player in &players {
             player.udp.set_nonblocking(true)?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use noray_testkit::defaults::SERVER_START;
-use noray_testkit::player::{AcceptsPlayers as _, Player};
+use noray_testkit::player::AcceptsPlayers as _;
 use noray_testkit::server::{ServerPorts, ServerProgram};
 
 use super::comparison::{DEFAULT_RELAYS, compare, launch};
@@ -38,15 +38,14 @@ fn first_answer(program: &ServerProgram) -> Result<Duration> {
     let start = Instant::now();
     let mut server = launch(program, ports, &[])?;
     let mut player = loop {
-        let (commands, registrar) = (server.commands(), server.registrar());
-        if let Ok(player) = Player::connect_from(Ipv4Addr::LOCALHOST, commands, registrar) {
+        if let Ok(player) = server.player_from(Ipv4Addr::LOCALHOST) {
             break player;
         }
         thread::sleep(PAUSE);
         ensure!(!server.child.has_ended(), "it ended at its start");
         ensure!(start.elapsed() < SERVER_START, "it does not start");
     };
-    player.try_register().context("no first answer")?;
+    player.register().context("no first answer")?;
     let took = start.elapsed();
     server.stop()?;
     Ok(took)

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use noray_testkit::player::{Player, address_of};
+use noray_testkit::player::{AcceptsPlayers as _, address_of};
 use noray_testkit::process_info::{ProcessInfo, machine_cpu_time};
 use noray_testkit::server::{ServerProcess, ServerProgram};
 
@@ -122,9 +122,9 @@ fn cores_in_use(when: &str, values: &Values, cores: usize) -> String {
 }
 
 fn relayed(server: &ServerProcess) -> Result<Values> {
-    let mut from = Player::registered_from(address_of(1), server)?;
-    let mut to = Player::registered_from(address_of(2), server)?;
-    let [relay, _] = from.try_relay_with(&mut to)?;
+    let mut from = server.registered_from(address_of(1))?;
+    let mut to = server.registered_from(address_of(2))?;
+    let [relay, _] = from.relay_with(&mut to)?;
     let process = ProcessInfo::of(server.child.id())?;
     best(&from.udp, &to.udp, relay, Some(&process))
 }

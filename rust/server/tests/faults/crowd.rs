@@ -47,14 +47,16 @@ fn elsewhere(server: &ServerProcess, address: [u8; 4]) -> Player {
     socket
         .connect_timeout(&server.commands().into(), ANSWER)
         .unwrap();
-    Player::on(socket.into(), server.registrar()).greeted()
+    let mut player = Player::on(socket.into(), server.registrar()).unwrap();
+    player.read_greeting().unwrap();
+    player
 }
 
 #[test]
 fn others_are_served_and_everything_is_given_back() {
     raise_descriptor_limit();
     let server = start(&mut binary());
-    elsewhere(&server, [127, 0, 0, 3]).register();
+    elsewhere(&server, [127, 0, 0, 3]).register().unwrap();
     eventually("the first player is gone", || {
         value(&metrics(&server), "noray_tcp_connections") == 0.0
     });
@@ -68,8 +70,8 @@ fn others_are_served_and_everything_is_given_back() {
         crowd.extend((0..500).map(|_| dial(server.commands())));
         let began = Instant::now();
         let mut other = elsewhere(&server, [127, 0, 0, 2]);
-        other.register();
-        other.register_remote();
+        other.register().unwrap();
+        other.register_remote().unwrap();
         assert!(began.elapsed() < PROMPT, "{:?}", began.elapsed());
         others.push(other);
     }

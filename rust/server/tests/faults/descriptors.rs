@@ -1,6 +1,6 @@
 //! The process has as many descriptors as it may have.
 
-use noray_testkit::player::{AcceptsPlayers, Player, RelayedPair, eventually};
+use noray_testkit::player::{AcceptsPlayers, RelayedPair, eventually};
 use noray_testkit::process_info::ProcessInfo;
 use std::{
     thread::sleep,
@@ -24,9 +24,7 @@ fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
     } = server.relayed_pair();
     let mut pair = [server.registered(), server.registered()];
 
-    let mut crowd: Vec<_> = (0..60)
-        .map(|_| Player::dial(server.commands(), server.registrar()))
-        .collect();
+    let mut crowd: Vec<_> = (0..60).map(|_| server.dial()).collect();
     let served = crowd
         .iter_mut()
         .map(|player| player.line_within(Duration::from_millis(100)))
@@ -46,7 +44,7 @@ fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
         host.send_datagram(&payload, answer_to);
         assert_eq!(client.datagram(), (payload, port));
         host.expect_silence();
-        client.register_remote();
+        client.register_remote().unwrap();
         if began.elapsed() > WATCHED {
             break;
         }
@@ -67,8 +65,9 @@ fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
     let mut waiting = crowd.split_off(served);
     waiting.truncate(3);
     drop((crowd, watcher));
-    for player in waiting {
-        player.greeted().register();
+    for mut player in waiting {
+        player.read_greeting().unwrap();
+        player.register().unwrap();
     }
     server.player().expect_silence();
     eventually("a relay is opened", || {

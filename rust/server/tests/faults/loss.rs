@@ -239,7 +239,7 @@ fn what_reaches_a_relay_is_delivered_and_nothing_is_forgotten() {
             host.take(client.reached.len());
             // A careful game registers again and again, and loses a part of that as well.
             if number % 50 == 0 && !host.dice.is_lost() {
-                host.player.register_remote();
+                host.player.register_remote().unwrap();
             }
         }
         std::thread::sleep(Duration::from_millis(8));

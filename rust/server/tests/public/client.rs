@@ -16,7 +16,7 @@ pub(crate) const FACTS: &[Fact] = &[
         public: |program| {
             let server = program.start(&[]);
             let mut player = server.player();
-            player.register();
+            player.register().unwrap();
             for _ in 0..5 {
                 player
                     .udp

@@ -42,7 +42,7 @@ pub(crate) const FACTS: &[Fact] = &[
         public: |program| {
             let server = program.start(&[]);
             let mut player = server.player();
-            player.register();
+            player.register().unwrap();
             let is_safe = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
             assert_eq!(player.oid.len(), 21);
             assert_eq!(player.pid.len(), 128);
@@ -76,7 +76,7 @@ pub(crate) const FACTS: &[Fact] = &[
         public: |program| {
             let server = program.start(WORDS);
             let mut player = server.player();
-            player.register();
+            player.register().unwrap();
             assert_eq!(player.oid.len(), 21);
         },
         ours: Ours::Differs {
@@ -85,7 +85,7 @@ pub(crate) const FACTS: &[Fact] = &[
             check: |program| {
                 let server = program.start(WORDS);
                 let mut player = server.player();
-                player.register();
+                player.register().unwrap();
                 let capitals = player.oid.matches(|c: char| c.is_ascii_uppercase());
                 assert_eq!(capitals.count(), 3, "{}", player.oid);
                 assert!(player.oid.chars().all(|c| c.is_ascii_alphabetic()));
@@ -281,9 +281,9 @@ pub(crate) const FACTS: &[Fact] = &[
             let server = program.start(&[]);
             let mut player = server.registered();
             let (first, first_address) = (player.oid.clone(), player.address());
-            player.register();
+            player.register().unwrap();
             player.udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-            player.register_remote();
+            player.register_remote().unwrap();
             assert_ne!(player.oid, first);
             let mut other = server.registered();
             for (oid, address) in [(&first, first_address), (&player.oid, player.address())] {
@@ -322,7 +322,7 @@ pub(crate) const FACTS: &[Fact] = &[
             drop(host);
             let mut other = server.registered();
             eventually("the PrivateID is gone", || {
-                ask_registrar(&other.udp, server.registrar(), pid.as_bytes()) != "OK"
+                ask_registrar(&other.udp, server.registrar(), pid.as_bytes()).unwrap() != "OK"
             });
             other.send(&format!("connect {oid}"));
             let answer = other.line_within(SILENCE).unwrap_or_default();
@@ -336,7 +336,7 @@ pub(crate) const FACTS: &[Fact] = &[
         v2: "the same",
         public: |program| {
             let (_server, before, mut player) = come_back(program);
-            player.register();
+            player.register().unwrap();
             assert_ne!([&player.oid, &player.pid], [&before[0], &before[1]]);
             expect_silence(&mut player);
         },
@@ -345,7 +345,7 @@ pub(crate) const FACTS: &[Fact] = &[
             does: "the identity that the player had before; the `register-host` has no effect",
             check: |program| {
                 let (_server, before, mut player) = come_back(program);
-                player.register();
+                player.register().unwrap();
                 assert_eq!([&player.oid, &player.pid], [&before[0], &before[1]]);
                 expect_silence(&mut player);
             },
@@ -398,7 +398,7 @@ fn expect_refusals(player: &mut Player, oid: &str, reason: &str) {
 fn host_without_address(program: &Program) -> (Server, Player, Player) {
     let server = program.start(&[]);
     let mut host = server.player();
-    host.register();
+    host.register().unwrap();
     let client = server.registered();
     (server, host, client)
 }
@@ -407,7 +407,7 @@ fn player_without_address(program: &Program) -> (Server, Player, Player) {
     let server = program.start(&[]);
     let host = server.registered();
     let mut client = server.player();
-    client.register();
+    client.register().unwrap();
     (server, host, client)
 }
 
@@ -447,8 +447,8 @@ fn neighbours(program: &Program) -> Option<(Player, std::net::IpAddr, String)> {
     let host = server.registered();
     let mut client = server.player_at(network);
     client.udp = UdpSocket::bind((network, 0)).ok()?;
-    client.register();
-    client.register_remote();
+    client.register().unwrap();
+    client.register_remote().unwrap();
     client.send(&format!("connect {}", host.oid));
     let told = client.line_within(ANSWER).expect("an answer");
     Some((host, network, told))

@@ -128,8 +128,8 @@ pub(crate) const FACTS: &[Fact] = &[
             let server = program.start(&[]);
             let pair = server.relayed_pair();
             pair.exchange(b"twice");
-            pair.client.register_remote();
-            ask_registrar(&pair.client.udp, server.registrar(), b"nobody");
+            pair.client.register_remote().unwrap();
+            ask_registrar(&pair.client.udp, server.registrar(), b"nobody").unwrap();
             eventually("all is counted", || {
                 let text = server.get("/metrics").body;
                 [

@@ -76,7 +76,6 @@ impl Program {
         process.wait_until_ready().unwrap();
         Server {
             process,
-            greets: is_ours,
             _folder: folder,
         }
     }
@@ -197,7 +196,6 @@ fn value_of(name: &str, shown: &str) -> String {
 /// A running server. It ends when this is dropped.
 pub(crate) struct Server {
     process: ServerProcess,
-    greets: bool,
     _folder: TempDir,
 }
 
@@ -210,19 +208,14 @@ impl Deref for Server {
 }
 
 impl Server {
-    /// Connects a player and reads nothing.
-    pub(crate) fn dial(&self) -> Player {
-        Player::dial(self.commands(), self.registrar())
-    }
-
     /// Connects a player to the server at this address and reads the greeting, if there is one.
     pub(crate) fn player_at(&self, ip: IpAddr) -> Player {
         let at = |address: SocketAddr| SocketAddr::new(ip, address.port());
-        let player = Player::dial(at(self.commands()), at(self.registrar()));
-        match self.greets {
-            true => player.greeted(),
-            false => player,
+        let mut player = Player::dial(at(self.commands()), at(self.registrar())).unwrap();
+        if self.greets() {
+            player.read_greeting().unwrap();
         }
+        player
     }
 
     /// Returns the server's output so far.

@@ -23,10 +23,10 @@ pub(crate) const FACTS: &[Fact] = &[
         public: |program| {
             let server = program.start(&[]);
             let mut player = server.player();
-            player.register();
+            player.register().unwrap();
             // Also checks the answer's sender.
             for _ in 0..3 {
-                player.register_remote();
+                player.register_remote().unwrap();
             }
         },
         ours: Ours::Same,
@@ -40,7 +40,7 @@ pub(crate) const FACTS: &[Fact] = &[
             let mut player = server.registered();
             let first = player.address();
             player.udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-            player.register_remote();
+            player.register_remote().unwrap();
             assert_eq!(own_address(&mut player), format!("connect {first}"));
         },
         ours: Ours::Differs {
@@ -50,7 +50,7 @@ pub(crate) const FACTS: &[Fact] = &[
                 let server = program.start(&[]);
                 let mut player = server.registered();
                 player.udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-                player.register_remote();
+                player.register_remote().unwrap();
                 let newest = player.address();
                 assert_eq!(own_address(&mut player), format!("connect {newest}"));
             },
@@ -65,10 +65,11 @@ pub(crate) const FACTS: &[Fact] = &[
             let player = server.registered();
             let longer = format!("{}x", player.pid);
             for datagram in ["", "x", &player.oid, &longer, &player.pid[1..]] {
-                let answer = ask_registrar(&player.udp, server.registrar(), datagram.as_bytes());
+                let answer =
+                    ask_registrar(&player.udp, server.registrar(), datagram.as_bytes()).unwrap();
                 assert_eq!(answer, "Unknown host pid!");
             }
-            let answer = ask_registrar(&player.udp, server.registrar(), b"\xff\xfe\0");
+            let answer = ask_registrar(&player.udp, server.registrar(), b"\xff\xfe\0").unwrap();
             assert_eq!(answer, "Unknown host pid!");
         },
         ours: Ours::Same,

@@ -71,6 +71,6 @@ fn flags_come_before_the_environment() {
             .arg("--oid-length=7"),
     );
     let mut player = server.player();
-    player.register();
+    player.register().unwrap();
     assert_eq!((player.oid.len(), player.pid.len()), (7, 50));
 }

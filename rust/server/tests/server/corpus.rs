@@ -41,7 +41,7 @@ fn every_kept_stream_leaves_the_server_up_and_in_step() {
     while_others_play(&server, || {
         let mut open = Vec::new();
         for stream in kept("framing") {
-            let mut sender = Player::dial(commands, registrar);
+            let mut sender = Player::dial(commands, registrar).unwrap();
             sender.send_bytes(&stream);
             sender.send_bytes(b"\necho sensible\n");
             open.push(sender);

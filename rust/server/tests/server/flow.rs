@@ -15,10 +15,7 @@ use noray_testkit::{
 #[test]
 fn the_greeting_comes_first_and_names_the_version() {
     let server = LibraryServer::start();
-    let mut player = Player::dial(
-        server.server.command_address(),
-        server.server.registrar_address(),
-    );
+    let mut player = server.dial();
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(player.line(), format!("hi \"noray-server v{version}\""));
 }
@@ -27,7 +24,7 @@ fn the_greeting_comes_first_and_names_the_version() {
 fn register_host_gives_an_open_id_and_then_a_private_id() {
     let server = LibraryServer::start();
     let mut player = server.player();
-    player.register();
+    player.register().unwrap();
     let is_url_safe = |id: &str| {
         id.bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
@@ -62,9 +59,9 @@ fn ids_have_the_configured_length_and_characters() {
 fn the_registrar_keeps_the_newest_address_and_answers_repeats() {
     let server = LibraryServer::start();
     let mut player = server.registered();
-    player.register_remote();
+    player.register_remote().unwrap();
     player.udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    player.register_remote();
+    player.register_remote().unwrap();
     let answer = player.ask(&format!("connect {}", player.oid));
     assert_eq!(answer, format!("connect {}", player.address()));
 }
@@ -87,10 +84,10 @@ fn the_registrar_refuses_what_is_no_private_id_without_repeating_it() {
         &player.pid[1..],
         &long,
     ] {
-        let answer = ask_registrar(&player.udp, player.registrar, datagram.as_bytes());
+        let answer = ask_registrar(&player.udp, player.registrar, datagram.as_bytes()).unwrap();
         assert_eq!(answer, "Unknown host pid!");
     }
-    let answer = ask_registrar(&player.udp, player.registrar, b"\xff\xfe\0");
+    let answer = ask_registrar(&player.udp, player.registrar, b"\xff\xfe\0").unwrap();
     assert_eq!(answer, "Unknown host pid!");
 }
 
@@ -197,10 +194,10 @@ fn a_second_identity_lives_beside_the_first_which_is_the_one_that_asks() {
     let server = LibraryServer::start();
     let mut player = server.registered();
     let (first_oid, first_address) = (player.oid.clone(), player.address());
-    player.register();
+    player.register().unwrap();
     assert_ne!(player.oid, first_oid);
     player.udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    player.register_remote();
+    player.register_remote().unwrap();
     assert_eq!(server.server.stats().players, 2);
 
     let mut other = server.registered();
@@ -308,7 +305,7 @@ fn a_player_is_gone_with_its_connection() {
     }
     let answer = client.ask(&format!("connect {oid}"));
     assert!(answer.starts_with(&format!("refused connect {oid} unknown-host ")));
-    let answer = ask_registrar(&client.udp, client.registrar, pid.as_bytes());
+    let answer = ask_registrar(&client.udp, client.registrar, pid.as_bytes()).unwrap();
     assert_eq!(answer, "Unknown host pid!");
 }
 
@@ -339,6 +336,8 @@ fn the_unspecified_ipv6_address_takes_ipv4_too() {
     let port = server.server.command_address().port();
     for host in ["127.0.0.1", "[::1]"] {
         let address = format!("{host}:{port}").parse().unwrap();
-        Player::connect(address, server.server.registrar_address()).expect_silence();
+        let mut player = Player::dial(address, server.registrar()).unwrap();
+        player.read_greeting().unwrap();
+        player.expect_silence();
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn while_others_play(server: &LibraryServer, misbehave: impl FnOnce()
             let answer = player.ask(&format!("connect {}", player.oid));
             assert_eq!(answer, format!("connect {}", player.address()));
             assert_eq!(player.line(), answer);
-            player.register_remote();
+            player.register_remote().unwrap();
             let took = start.elapsed();
             assert!(took < SERVED, "{took:?}");
             if was_done {
@@ -65,10 +65,7 @@ impl Drop for SetOnDrop<'_> {
 }
 
 fn dial(server: &LibraryServer) -> Player {
-    let player = Player::dial(
-        server.server.command_address(),
-        server.server.registrar_address(),
-    );
+    let player = server.dial();
     // The server limits the rate, so sending may block, which is the sender's own problem.
     player
         .tcp
@@ -105,7 +102,7 @@ fn nonsense_over_tcp() {
         ];
         let mut open = Vec::new();
         for line in lines {
-            let mut player = Player::dial(address.0, address.1);
+            let mut player = Player::dial(address.0, address.1).unwrap();
             player.send_bytes(line);
             open.push(player);
         }
@@ -252,9 +249,9 @@ fn a_flood_of_refused_registrations_is_not_answered_in_full() {
     assert!(answers < 10_000, "{answers}");
     // A player with a PrivateID still gets its answer.
     let mut player = server.player();
-    player.register();
+    player.register().unwrap();
     assert_eq!(
-        ask_registrar(&player.udp, registrar, player.pid.as_bytes()),
+        ask_registrar(&player.udp, registrar, player.pid.as_bytes()).unwrap(),
         "OK"
     );
 }

@@ -19,17 +19,17 @@ fn metrics_tell_what_happened_by_the_public_servers_names() {
     let mut host = server.player();
     let mut client = server.player();
     for player in [&mut host, &mut client] {
-        player.register();
-        player.register_remote();
+        player.register().unwrap();
+        player.register_remote().unwrap();
     }
-    client.register_remote();
-    ask_registrar(&client.udp, server.registrar(), b"nobody");
+    client.register_remote().unwrap();
+    ask_registrar(&client.udp, server.registrar(), b"nobody").unwrap();
     client.ask("connect nobody");
     client.send("an-invented-command");
     client.ask(&format!("connect {}", host.oid));
     host.line();
     client.udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    client.register_remote();
+    client.register_remote().unwrap();
     let port = client.relay_port(&format!("connect-relay {}", host.oid));
     for size in [10, 100] {
         client.send_datagram(&vec![1; size], port);
@@ -37,8 +37,8 @@ fn metrics_tell_what_happened_by_the_public_servers_names() {
     }
     // Only players who are linked with the host may send to it.
     let mut stranger = server.player();
-    stranger.register();
-    stranger.register_remote();
+    stranger.register().unwrap();
+    stranger.register_remote().unwrap();
     stranger.send_datagram(b"x", port);
 
     let mut text = String::new();

@@ -186,8 +186,10 @@ fn a_server_starts_again_on_its_port_at_once() {
         config.socket_port = server.command_address().port();
         config.registrar_port = server.registrar_address().port();
         // A connection that was open leaves the port in TIME_WAIT.
-        let mut player = Player::connect(server.command_address(), server.registrar_address());
-        player.register();
+        let mut player =
+            Player::dial(server.command_address(), server.registrar_address()).unwrap();
+        player.read_greeting().unwrap();
+        player.register().unwrap();
         server.stop();
         runtime.block_on(server.stopped());
     }

@@ -11,16 +11,9 @@ use noray_server::{ByteSize, Config};
 use noray_testkit::{
     defaults::{ANSWER, SILENCE},
     library_server::LibraryServer,
-    player::{AcceptsPlayers, Player, eventually},
+    player::{AcceptsPlayers, eventually},
     ports::free_ports,
 };
-
-fn dial(server: &LibraryServer) -> Player {
-    Player::dial(
-        server.server.command_address(),
-        server.server.registrar_address(),
-    )
-}
 
 #[test]
 fn connections_over_the_limit_are_closed_and_places_are_given_back() {
@@ -31,7 +24,7 @@ fn connections_over_the_limit_are_closed_and_places_are_given_back() {
     let first = server.player();
     let mut second = server.player();
     for _ in 0..5 {
-        assert!(dial(&server).is_closed_within(ANSWER));
+        assert!(server.dial().is_closed_within(ANSWER));
     }
     second.expect_silence();
     drop(first);
@@ -46,7 +39,7 @@ fn one_address_gets_no_more_than_its_share() {
         ..LibraryServer::config()
     });
     let players = [server.player(), server.player()];
-    assert!(dial(&server).is_closed_within(ANSWER));
+    assert!(server.dial().is_closed_within(ANSWER));
     drop(players);
     eventually("free places", || server.server.stats().connections == 0);
     server.player().expect_silence();
@@ -60,7 +53,7 @@ fn identities_over_the_limit_are_passed_over() {
     });
     let mut player = server.player();
     for _ in 0..3 {
-        player.register();
+        player.register().unwrap();
     }
     player.send("register-host");
     player.expect_silence();
@@ -75,9 +68,9 @@ fn ids_that_are_used_up_are_no_reason_to_stop() {
         ..LibraryServer::config()
     });
     let mut player = server.player();
-    player.register();
+    player.register().unwrap();
     let first = player.oid.clone();
-    player.register();
+    player.register().unwrap();
     assert_ne!(player.oid, first);
     player.send("register-host");
     player.expect_silence();
@@ -163,7 +156,7 @@ fn registrations_over_an_addresss_rate_wait_on_new_connections_too() {
     });
     let start = Instant::now();
     for _ in 0..20 {
-        server.player().register();
+        server.player().register().unwrap();
     }
     // 15 at once, then 5 a second.
     let took = start.elapsed();
@@ -196,7 +189,7 @@ fn a_connection_that_does_not_register_is_closed() {
     let mut idle = server.player();
     let mut busy = server.player();
     let mut registered = server.player();
-    registered.register();
+    registered.register().unwrap();
     let until = Instant::now() + Duration::from_millis(500);
     while Instant::now() < until {
         busy.expect_silence();

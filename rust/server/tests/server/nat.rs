@@ -33,8 +33,8 @@ impl Natted {
         let ip = Ipv4Addr::new(127, 0, 0, router);
         let mut player = server.player();
         player.udp = UdpSocket::bind((ip, 0)).unwrap();
-        player.register();
-        player.register_remote();
+        player.register().unwrap();
+        player.register_remote().unwrap();
         Self {
             player,
             ip,
@@ -283,7 +283,7 @@ fn a_player_who_registers_elsewhere_takes_its_relay_along() {
     client.send(b"not proven", to_host);
     assert_eq!(host.receive(to_client, SILENCE), None);
     client.player.udp = UdpSocket::bind((client.ip, 0)).unwrap();
-    client.player.register_remote();
+    client.player.register_remote().unwrap();
     exchange(&mut client, to_host, &mut host, to_client);
 }
 
@@ -327,8 +327,8 @@ fn a_game_goes_on_when_the_connection_to_the_server_is_lost() {
     eventually("the host is gone", || server.server.stats().players == 1);
     exchange(&mut client, to_host, &mut host, to_client);
     host.player.udp = udp;
-    host.player.register();
-    host.player.register_remote();
+    host.player.register().unwrap();
+    host.player.register_remote().unwrap();
     exchange(&mut client, to_host, &mut host, to_client);
     assert_eq!(client.ask(&mut host), (to_host, to_client));
 }

@@ -24,7 +24,7 @@ fn an_unknown_open_id() {
 fn a_host_without_address() {
     let server = LibraryServer::start();
     let mut host = server.player();
-    host.register();
+    host.register().unwrap();
     let mut client = server.registered();
     for kind in KINDS {
         assert_eq!(
@@ -44,7 +44,7 @@ fn a_player_without_address() {
     let server = LibraryServer::start();
     let mut host = server.registered();
     let mut client = server.player();
-    client.register();
+    client.register().unwrap();
     for kind in KINDS {
         assert_eq!(
             client.ask(&format!("{kind} {}", host.oid)),

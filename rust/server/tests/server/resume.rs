@@ -33,7 +33,7 @@ fn after_a_broken_connection() {
     assert_eq!(identity(&mut back), (oid.clone(), pid.clone()));
     assert_eq!(test.server.stats().players, 1);
     back.pid = pid;
-    back.register_remote();
+    back.register_remote().unwrap();
     let mut friend = test.registered();
     friend.send(&format!("connect {oid}"));
     assert!(friend.line().starts_with("connect 127.0.0.1:"));
@@ -60,7 +60,7 @@ fn with_an_open_id_of_words() {
     resume(&mut back, &oid, &pid);
     assert_eq!(identity(&mut back), (oid.clone(), pid.clone()));
     back.pid = pid;
-    back.register_remote();
+    back.register_remote().unwrap();
     let mut friend = test.registered();
     assert!(
         friend
@@ -144,7 +144,7 @@ fn broken_requests_are_passed_over() {
     let test = LibraryServer::start();
     let mut player = test.player();
     player.send("resume-host\nresume-host a\nresume-host  b\nresume-host a b c");
-    player.register();
+    player.register().unwrap();
     assert!(!player.oid.is_empty());
 }
 

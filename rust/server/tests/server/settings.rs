@@ -85,7 +85,7 @@ fn flags_come_first_then_the_environment_then_the_file() {
 
     let server = start(&mut check());
     let mut player = server.player();
-    player.register();
+    player.register().unwrap();
     assert_eq!((player.oid.len(), player.pid.len()), (7, 50));
 }
 
@@ -231,7 +231,7 @@ fn open_ids_of_words() {
             .env("NORAY_WORDS_OID_LENGTH", "5"),
     );
     let mut player = server.player();
-    player.register();
+    player.register().unwrap();
     assert!(player.oid.chars().all(|c| c.is_ascii_alphabetic()));
     let capitals = player.oid.chars().filter(char::is_ascii_uppercase);
     assert_eq!(capitals.count(), 5, "{}", player.oid);

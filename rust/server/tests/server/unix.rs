@@ -17,7 +17,7 @@ fn signals_stop_it_with_exit_code_0() {
     for signal in ["INT", "TERM"] {
         let server = start(&mut binary());
         let mut player = server.player();
-        player.register();
+        player.register().unwrap();
         server.child.signal(signal).unwrap();
         assert!(player.is_closed_within(ANSWER));
         let (code, log) = ended(server);
@@ -41,8 +41,8 @@ fn a_game_on_a_relay_goes_on_while_it_drains() {
         ..
     } = server.relayed_pair();
     let mut bystanders = [server.player(), server.player()];
-    bystanders[0].register();
-    bystanders[0].register_remote();
+    bystanders[0].register().unwrap();
+    bystanders[0].register_remote().unwrap();
     assert_eq!(status(&server, "/health"), "HTTP/1.1 200 OK");
 
     server.child.signal("TERM").unwrap();
@@ -147,8 +147,8 @@ fn log_of_careless_players(format: &str) -> String {
     let mut host = server.player();
     let mut client = server.player();
     for player in [&mut host, &mut client] {
-        player.register();
-        player.register_remote();
+        player.register().unwrap();
+        player.register_remote().unwrap();
     }
     // A careless player sends its PrivateID everywhere.
     for line in [
@@ -186,7 +186,7 @@ fn log_of_careless_players(format: &str) -> String {
         client.pid[..client.pid.len() - 1].to_owned(),
         format!("{0}{0}{0}{0}{0}{0}{0}{0}{0}{0}", client.pid),
     ] {
-        ask_registrar(&back.udp, server.registrar(), datagram.as_bytes());
+        ask_registrar(&back.udp, server.registrar(), datagram.as_bytes()).unwrap();
     }
     server.child.signal("TERM").unwrap();
     let (_, log) = ended(server);
