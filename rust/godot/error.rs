@@ -103,7 +103,7 @@ fn setup(error: &SetupError) -> Error {
             Error::ERR_CONNECTION_ERROR
         }
         SetupError::Ready(ReadyError::Register(error)) => register(error),
-        SetupError::Disconnected => Error::ERR_CONNECTION_ERROR,
+        SetupError::Disconnected | SetupError::Lost(_) => Error::ERR_CONNECTION_ERROR,
     }
 }
 

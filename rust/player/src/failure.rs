@@ -38,8 +38,8 @@ pub enum Failure {
     #[error(transparent)]
     Join(#[from] JoinCallError),
     /// The connection to the server ended by itself.
-    #[error(transparent)]
-    Disconnected(#[from] DisconnectReason),
+    #[error("{0}")]
+    Disconnected(Rc<DisconnectReason>),
 }
 
 /// Why `connect_to_host` failed.
@@ -175,9 +175,12 @@ pub enum SetupError {
     /// The server gave no identity, or did not register the address.
     #[error(transparent)]
     Ready(#[from] ReadyError),
-    /// The game ended the connection to the server, or it broke.
+    /// The game ended the connection to the server.
     #[error("the connection to the server ended")]
     Disconnected,
+    /// The connection to the server ended by itself.
+    #[error("{0}")]
+    Lost(Rc<DisconnectReason>),
 }
 
 /// Why `host` failed.

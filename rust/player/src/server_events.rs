@@ -38,12 +38,17 @@ impl Player {
     }
 
     pub(crate) fn end_connection(&mut self, is_quitting: bool) {
+        self.end_connection_by(SetupError::Disconnected, is_quitting);
+    }
+
+    /// Ends the connection, and with `error` the `host` or `join` that needs it.
+    fn end_connection_by(&mut self, error: SetupError, is_quitting: bool) {
         let Some(mut connection) = self.connection.take() else {
             return;
         };
         self.output.push(Effect::CloseConnection);
         connection.end_calls(&mut self.output);
-        self.fail_waiting(SetupError::Disconnected);
+        self.fail_waiting(error);
         connection.tell_end(is_quitting, &mut self.output);
     }
 
@@ -100,14 +105,15 @@ impl Player {
             }
             ConnectionEvent::ConnectFailed(failure) => self.handle_connect_failed(failure),
             ConnectionEvent::Lost(reason) => {
-                self.output.fail(reason);
+                self.output.fail(Failure::Disconnected(Rc::new(reason)));
                 if let Some(connection) = &mut self.connection {
                     connection.handle_lost(&mut self.output);
                 }
             }
             ConnectionEvent::Disconnected(reason) => {
-                self.output.fail(reason);
-                self.end_connection(false);
+                let reason = Rc::new(reason);
+                self.output.fail(Failure::Disconnected(Rc::clone(&reason)));
+                self.end_connection_by(SetupError::Lost(reason), false);
             }
         }
     }

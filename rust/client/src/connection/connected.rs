@@ -63,6 +63,8 @@ pub(super) struct Connected {
     server: SocketAddr,
     server_kind: ServerKind,
     lines: ServerLines,
+    /// Whether the server has sent a line.
+    has_answered: bool,
     writer: OwnedWriteHalf,
     events: mpsc::Sender<ConnectionEvent>,
     requests: Requests,
@@ -87,6 +89,7 @@ impl Connected {
             server,
             server_kind: ServerKind::Silent,
             lines: ServerLines::new(reader),
+            has_answered: false,
             writer,
             events,
             requests: Requests::new(options.answer_timeout),
@@ -105,9 +108,22 @@ impl Connected {
         waiting: Vec<Command>,
     ) -> (End, Option<LinkSetup>) {
         let Err(end) = self.serve(commands, waiting).await;
+        let end = self.explain(end);
         // Stops early when the game has dropped its handle.
         let _ = self.fail_open_requests().await;
         (end, self.setup)
+    }
+
+    /// Returns the end, with another reason if the server gave nothing that was asked of it.
+    fn explain(&self, end: End) -> End {
+        match end {
+            End::Lost(reason)
+                if reason.is_by_server() && self.identity.is_pending() && !self.has_answered =>
+            {
+                DisconnectReason::Unanswered.into()
+            }
+            end => end,
+        }
     }
 
     async fn serve(
@@ -153,6 +169,7 @@ impl Connected {
     }
 
     async fn receive(&mut self, line: ServerLine) -> Result<(), End> {
+        self.has_answered = true;
         let mut identified = false;
         match &line.command {
             ServerCommand::Greeting(version) => {
@@ -237,8 +254,9 @@ impl Connected {
     }
 
     async fn use_link(&mut self, link: LinkHandle, registrar_port: u16) -> Result<(), End> {
-        let same = (self.setup.as_mut()).filter(|setup| setup.is_for(&link, registrar_port));
-        if let Some(setup) = same {
+        let same = (self.setup.as_mut()).filter(|setup| setup.is_for(&link));
+        let former = same.as_ref().and_then(|setup| setup.former());
+        if let Some(setup) = same.filter(|setup| setup.registers_at(registrar_port)) {
             match setup.stage {
                 Stage::Ready => {
                     setup.set_ready(self.server_kind);
@@ -248,7 +266,7 @@ impl Connected {
                 Stage::Failed => {}
             }
         }
-        self.setup = Some(LinkSetup::new(link, registrar_port));
+        self.setup = Some(LinkSetup::new(link, registrar_port, former));
         self.continue_setup().await
     }
 
@@ -270,8 +288,8 @@ impl Connected {
             }
             None if self.identity.is_pending() => Ok(()),
             None => {
-                let former = setup.take_former();
-                let resume = former.map(|former| PlayerCommand::ResumeHost(former.oid, former.pid));
+                let resume = (setup.former())
+                    .map(|former| PlayerCommand::ResumeHost(former.oid, former.pid));
                 self.request_identity(resume).await
             }
         }

@@ -49,13 +49,36 @@ pub enum DisconnectReason {
     /// The server closed the connection.
     #[error("the server closed the connection")]
     Closed,
+    /// The server closed the connection, and had sent nothing although it was asked.
+    #[error(
+        "the server closed the connection before it answered: \
+         it may be full or about to stop, or be no noray server"
+    )]
+    Unanswered,
     /// The system gave up on the connection.
     #[error("the connection to the server is lost: {0}")]
-    Lost(#[from] io::Error),
+    Lost(#[source] io::Error),
     /// The server did not take a command in time.
     #[error("the server does not take commands any more")]
     Stuck,
     /// UDP works again after an outage, and the registered address may have changed.
     #[error("the registered address may be a wrong one by now")]
     AddressInDoubt,
+}
+
+impl DisconnectReason {
+    /// Whether the server ended the connection, or something on the way in its name.
+    pub(super) fn is_by_server(&self) -> bool {
+        matches!(self, Self::Closed | Self::Unanswered)
+    }
+}
+
+/// A server that closes a connection while a command is on its way to it resets the connection.
+impl From<io::Error> for DisconnectReason {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::Lost(error),
+        }
+    }
 }

@@ -43,7 +43,8 @@ pub(super) struct LinkSetup {
 }
 
 impl LinkSetup {
-    pub(super) fn new(link: LinkHandle, registrar_port: u16) -> Self {
+    /// Returns the setup of a link that has had no identity, or `former`.
+    pub(super) fn new(link: LinkHandle, registrar_port: u16, former: Option<Identity>) -> Self {
         let (sender, messages) = mpsc::channel(LINK_MESSAGE_QUEUE);
         link.attach(sender);
         Self {
@@ -51,7 +52,7 @@ impl LinkSetup {
             registrar_port,
             messages,
             stage: Stage::NeedsIdentity,
-            former: None,
+            former,
             requests: Vec::new(),
         }
     }
@@ -60,9 +61,14 @@ impl LinkSetup {
         &self.link
     }
 
-    /// Whether this is the setup of `link` at this registrar.
-    pub(super) fn is_for(&self, link: &LinkHandle, registrar_port: u16) -> bool {
-        self.link.is_same(link) && self.registrar_port == registrar_port
+    /// Whether this is the setup of `link`.
+    pub(super) fn is_for(&self, link: &LinkHandle) -> bool {
+        self.link.is_same(link)
+    }
+
+    /// Whether the link registers at this port of the server.
+    pub(super) fn registers_at(&self, registrar_port: u16) -> bool {
+        self.registrar_port == registrar_port
     }
 
     /// Waits for what the link says; `None` when the game has dropped the link.
@@ -77,9 +83,10 @@ impl LinkSetup {
         self.requests.clear();
     }
 
-    /// Returns the identity to resume, once.
-    pub(super) fn take_former(&mut self) -> Option<Identity> {
-        self.former.take()
+    /// Returns the identity to resume. It is kept until the link has another: the next connection
+    /// may break as well before the server has given it back.
+    pub(super) fn former(&self) -> Option<Identity> {
+        self.former.clone()
     }
 
     /// Has the link register `identity`, or take over the local port that is registered already.

@@ -9,6 +9,7 @@ use super::{
     command::Command,
     connected::{Connected, End},
     event::{ConnectionEvent, DisconnectReason},
+    link_setup::LinkSetup,
     options::ConnectOptions,
 };
 use crate::{
@@ -57,7 +58,10 @@ impl ConnectionTask {
             let End::Lost(reason) = end else {
                 return end;
             };
-            let Some(mut served) = served.filter(|setup| setup.link().is_used()) else {
+            // Without an identity so far, nobody plays by this connection: whoever waits for it is
+            // told at once.
+            let in_use = |setup: &LinkSetup| setup.link().is_used() && setup.former().is_some();
+            let Some(mut served) = served.filter(in_use) else {
                 return End::Lost(reason);
             };
             served.connection_lost();

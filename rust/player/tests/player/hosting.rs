@@ -229,7 +229,7 @@ fn a_connection_that_ends_ends_the_call() {
     assert_eq!(game.done()[1..5], STOPPED);
     assert_eq!(
         game.player.last_sentence(),
-        "cannot host: the connection to the server ended"
+        "cannot host: the server closed the connection"
     );
 }
 

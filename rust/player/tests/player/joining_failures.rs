@@ -155,7 +155,7 @@ fn a_connection_that_ends_ends_the_call() {
         "link cancel join",
         "emit on_disconnect_from_host",
     ];
-    check(&mut game, &done, "the connection to the server ended");
+    check(&mut game, &done, "the server closed the connection");
 }
 
 #[test]
