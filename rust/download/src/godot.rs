@@ -66,7 +66,7 @@ pub fn find() -> Result<Godot> {
     tried.extend(unusable);
 
     let store = paths::target()?.join("godot");
-    let _lock = files::Lock::wait(&store.join("lock"))?;
+    let _lock = files::lock(&store.join("lock"))?;
     let sources = [
         Source {
             name: "the official release",

@@ -22,7 +22,7 @@ const WANTED: Wanted = Wanted {
 /// This is no Debian, or its packages cannot be had.
 pub fn fetch() -> Result<PathBuf> {
     let folder = paths::target()?.join("nftables");
-    let _lock = files::Lock::wait(&folder.with_extension("lock"))?;
+    let _lock = files::lock(&folder.with_extension("lock"))?;
     let script = folder.join(WANTED.script);
     if !script.is_file() {
         debian::fetch(&folder, &WANTED)?;

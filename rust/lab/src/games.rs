@@ -115,7 +115,7 @@ pub(crate) fn run(
         netfox: folder.join("guide-netfox"),
     };
     // Another run would stage its games in the same place.
-    let _lock = files::Lock::wait(&folder.join("lock"))?;
+    let _lock = files::lock(&folder.join("lock"))?;
     let guide = template("guide");
     let used = |addon| playable.iter().any(|pairing| pairing.uses(addon));
     if used(Addon::Ours) {

@@ -1,51 +1,40 @@
 //! Copies and replaces files so that a program that uses them meanwhile does not notice.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
-/// Holds a lock file for as long as the value lives, also against other processes.
-pub struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    /// Waits until nobody else holds `path`; says so on stderr when it has to wait.
-    ///
-    /// # Errors
-    /// The file cannot be made or locked.
-    pub fn wait(path: &Path) -> Result<Self> {
-        if let Some(folder) = path.parent() {
-            create_folder(folder)?;
-        }
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-            .with_context(|| format!("{}", path.display()))?;
-        if file.try_lock().is_err() {
-            eprintln!("waiting for another run that holds {}", path.display());
-            file.lock()
-                .with_context(|| format!("cannot lock {}", path.display()))?;
-        }
-        Ok(Self { _file: file })
+/// Waits until nobody else holds the lock file `path`, and says so on stderr when it has to wait.
+/// It is held for as long as the returned file lives, also against other processes.
+///
+/// # Errors
+/// The file cannot be made or locked.
+pub fn lock(path: &Path) -> Result<std::fs::File> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
     }
+    let mut options = fs::OpenOptions::new();
+    let options = options.create(true).truncate(false).write(true);
+    let file = options.open(path)?.into_file();
+    if file.try_lock().is_err() {
+        eprintln!("waiting for another run that holds {}", path.display());
+        file.lock()
+            .with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    Ok(file)
 }
 
 /// Makes a folder and those above it.
 pub fn create_folder(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
+    Ok(fs::create_dir_all(folder)?)
 }
 
 /// Removes a folder with all in it; one that is not there is fine.
 pub fn remove_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }
@@ -54,7 +43,7 @@ pub fn remove_folder(folder: &Path) -> Result<()> {
 /// has it open keeps the old one.
 pub fn write(path: &Path, content: &[u8]) -> Result<()> {
     let fresh = beside(path, "new");
-    fs::write(&fresh, content).with_context(|| format!("cannot write {}", fresh.display()))?;
+    fs::write(&fresh, content)?;
     swap(&fresh, path)
 }
 
@@ -63,15 +52,14 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
 ///
 /// Returns whether anything was written.
 pub fn copy(from: &Path, to: &Path) -> Result<bool> {
-    if same_content(from, to)? {
+    if fs::read(to).is_ok_and(|old| fs::read(from).is_ok_and(|new| new == old)) {
         return Ok(false);
     }
     if let Some(folder) = to.parent() {
         create_folder(folder)?;
     }
     let fresh = beside(to, "new");
-    fs::copy(from, &fresh)
-        .with_context(|| format!("cannot copy {} to {}", from.display(), fresh.display()))?;
+    fs::copy(from, &fresh)?;
     swap(&fresh, to)?;
     Ok(true)
 }
@@ -102,29 +90,19 @@ pub fn mirror(from: &Path, to: &Path, keep: &dyn Fn(&Path) -> bool) -> Result<()
     Ok(())
 }
 
-/// Lets a file be run.
-#[cfg(unix)]
+/// Lets a file be run. Windows knows by the name what can be run.
 pub fn make_executable(path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("cannot make {} executable", path.display()))
-}
-
-/// Windows knows by the name what can be run.
-#[cfg(not(unix))]
-pub fn make_executable(_path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    #[cfg(not(unix))]
+    let _ = path;
     Ok(())
 }
 
 /// Returns what a folder holds, sorted.
 pub fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = fs::read_dir(folder)
-        .and_then(|entries| {
-            entries
-                .map(|entry| Ok(entry?.path()))
-                .collect::<io::Result<Vec<_>>>()
-        })
-        .with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut found = entries.collect::<Result<Vec<_>>>()?;
     found.sort();
     Ok(found)
 }
@@ -150,30 +128,10 @@ fn swap(fresh: &Path, path: &Path) -> Result<()> {
     result.with_context(|| format!("cannot replace {}: {first}", path.display()))
 }
 
-fn same_content(a: &Path, b: &Path) -> Result<bool> {
-    let Ok(about_b) = fs::metadata(b) else {
-        return Ok(false);
-    };
-    let about_a = fs::metadata(a).with_context(|| format!("{}", a.display()))?;
-    if about_a.len() != about_b.len() {
-        return Ok(false);
-    }
-    let mut a = File::open(a).with_context(|| format!("{}", a.display()))?;
-    let mut b = File::open(b).with_context(|| format!("{}", b.display()))?;
-    let (mut left, mut right) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
-    loop {
-        let count = a.read(&mut left)?;
-        if count == 0 {
-            return Ok(true);
-        }
-        if b.read_exact(&mut right[..count]).is_err() || left[..count] != right[..count] {
-            return Ok(false);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
@@ -209,7 +167,7 @@ mod tests {
         assert!(copy(&from, &to).unwrap());
         assert!(!copy(&from, &to).unwrap());
 
-        let mut open = File::open(&to).unwrap();
+        let mut open = fs::File::open(&to).unwrap();
         fs::write(&from, "other").unwrap();
         assert!(copy(&from, &to).unwrap());
         let mut seen = String::new();

@@ -1,9 +1,9 @@
 //! Puts the addon into projects, and makes games from templates.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use crate::godot::Godot;
 use crate::{files, paths};
@@ -51,8 +51,7 @@ fn stage_netfox(checkout: &Path, folder: &Path) -> Result<()> {
             .with_context(|| format!("{} is no checkout of netfox", checkout.display()))?;
     }
     let project = folder.join("project.godot");
-    let mut settings =
-        fs::read_to_string(&project).with_context(|| format!("{}", project.display()))?;
+    let mut settings = fs::read_to_string(&project)?;
     settings.push_str(
         "\n[autoload]\n\n\
          Noray=\"*res://addons/netfox.noray/noray.gd\"\n\
@@ -65,18 +64,16 @@ fn stage_netfox(checkout: &Path, folder: &Path) -> Result<()> {
 /// itself does when it finds one. Godot 4.5 and 4.6 crash when a run of `--import` finds an
 /// extension and quits before its help is made (godotengine/godot#111048).
 fn list_extension(project: &Path) -> Result<()> {
-    let list = project.join(".godot").join("extension_list.cfg");
-    let mut content = fs::read_to_string(&list).unwrap_or_default();
-    if content.lines().any(|line| line.trim() == EXTENSION) {
+    let folder = project.join(".godot");
+    let list = folder.join("extension_list.cfg");
+    let listed = fs::read_to_string(&list).unwrap_or_default();
+    let mut lines: Vec<&str> = listed.lines().collect();
+    if lines.iter().any(|line| line.trim() == EXTENSION) {
         return Ok(());
     }
-    if !content.is_empty() && !content.ends_with('\n') {
-        content.push('\n');
-    }
-    content.push_str(EXTENSION);
-    content.push('\n');
-    files::create_folder(&project.join(".godot"))?;
-    files::write(&list, content.as_bytes())
+    lines.push(EXTENSION);
+    files::create_folder(&folder)?;
+    files::write(&list, (lines.join("\n") + "\n").as_bytes())
 }
 
 #[cfg(test)]

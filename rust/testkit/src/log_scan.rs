@@ -3,6 +3,8 @@
 //! A line `[expect] text` in the log says that one error or warning whose line holds the text
 //! is to come; it is then no problem, and its absence is one.
 
+use anstream::adapter::strip_str;
+
 /// Words that stand in a line only when something is wrong.
 const SIGNS: &[&str] = &[
     "SCRIPT ERROR",
@@ -27,7 +29,8 @@ pub fn scan<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut found = Vec::new();
     // Godot prints to stdout but warns on stderr: which comes first here says nothing.
     for line in lines {
-        let line = without_colours(line);
+        // Without the terminal's colours.
+        let line = strip_str(line).to_string();
         let line = line.trim();
         if let Some(text) = line.strip_prefix(EXPECT) {
             expected.push(text.trim().to_owned());
@@ -46,26 +49,6 @@ pub fn scan<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     }
     found.append(&mut missing);
     found
-}
-
-/// Removes the terminal's escape sequences.
-fn without_colours(line: &str) -> String {
-    let mut clean = String::with_capacity(line.len());
-    let mut characters = line.chars();
-    while let Some(character) = characters.next() {
-        if character != '\u{1b}' {
-            clean.push(character);
-            continue;
-        }
-        if characters.next() == Some('[') {
-            for character in characters.by_ref() {
-                if character.is_ascii_alphabetic() {
-                    break;
-                }
-            }
-        }
-    }
-    clean
 }
 
 #[cfg(test)]

@@ -1,33 +1,20 @@
 //! Reads what a process prints, line by line.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
 
 use crate::defaults;
 
-/// Returns the next line without its end, and whether it was too long to be kept whole; `None` at
-/// the end.
+/// Returns the next line without its end, and whether it was cut there: the rest of one that is too
+/// long comes as the next. `None` at the end.
 pub(crate) fn next_line(reader: &mut impl BufRead) -> Option<(String, bool)> {
     let mut line = Vec::new();
-    let mut cut = false;
-    loop {
-        let available = match reader.fill_buf() {
-            Ok([]) | Err(_) if line.is_empty() => return None,
-            Ok([]) | Err(_) => break,
-            Ok(available) => available,
-        };
-        let end = available.iter().position(|&byte| byte == b'\n');
-        let part = &available[..end.unwrap_or(available.len())];
-        let room = defaults::LINE_BYTES - line.len();
-        cut |= part.len() > room;
-        line.extend_from_slice(&part[..part.len().min(room)]);
-        let used = end.map_or(available.len(), |end| end + 1);
-        reader.consume(used);
-        if end.is_some() {
-            break;
-        }
+    let mut part = reader.take(defaults::LINE_BYTES as u64);
+    // Who cannot be read any more has ended.
+    let _ = part.read_until(b'\n', &mut line);
+    let cut = line.len() == defaults::LINE_BYTES && line.last() != Some(&b'\n');
+    if line.is_empty() {
+        return None;
     }
-    if line.last() == Some(&b'\r') {
-        line.pop();
-    }
-    Some((String::from_utf8_lossy(&line).into_owned(), cut))
+    let line = String::from_utf8_lossy(&line);
+    Some((line.trim_end_matches(['\r', '\n']).to_owned(), cut))
 }

@@ -12,11 +12,7 @@ use crate::{interrupt, output};
 /// # Errors
 /// It cannot be started, or it fails.
 pub fn run(command: &mut Command) -> Result<()> {
-    #[cfg(unix)]
-    let duplicate = std::os::fd::AsFd::as_fd(&stderr()).try_clone_to_owned();
-    #[cfg(windows)]
-    let duplicate = std::os::windows::io::AsHandle::as_handle(&stderr()).try_clone_to_owned();
-    command.stdout(duplicate.map_or_else(|_| Stdio::inherit(), Stdio::from));
+    command.stdout(stderr());
     wait(command, |_| {})
 }
 

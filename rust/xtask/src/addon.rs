@@ -29,7 +29,7 @@ pub(crate) fn run(profile: Profile, targets: &[String]) -> Result<()> {
         let libraries = built.entry(name).or_default();
         libraries.push(folder.join(cargo_name(os)));
     }
-    let _lock = files::Lock::wait(&paths::target()?.join("addon.lock"))?;
+    let _lock = files::lock(&paths::target()?.join("addon.lock"))?;
     for (name, libraries) in built {
         let to = paths::addon().join("bin").join(name);
         match libraries.as_slice() {

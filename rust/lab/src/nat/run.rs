@@ -41,7 +41,7 @@ pub(crate) fn run(
         return Ok(());
     }
     let folder = paths::target()?.join("natlab");
-    let _lock = files::Lock::wait(&folder.join("lock"))?;
+    let _lock = files::lock(&folder.join("lock"))?;
     let (project, template) = (folder.join("game"), template("natlab"));
     game::stage(godot, &template, &project, None)?;
     let mut netfox = None;
