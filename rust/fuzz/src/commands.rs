@@ -162,7 +162,7 @@ struct Relay {
 /// A relay port that a sender was told, and the identity for which it was told.
 struct Told {
     port: u16,
-    asker: String,
+    requester: String,
     when: Instant,
 }
 
@@ -479,14 +479,14 @@ impl<'a> Play<'a> {
     }
 
     fn tell(&mut self, who: usize, at: usize, port: u16) {
-        let asker = self.identities[at].pid.clone();
+        let requester = self.identities[at].pid.clone();
         let told = Told {
             port,
-            asker,
+            requester,
             when: Instant::now(),
         };
         let sender = self.sender(who);
-        let is_other = |other: &Told| other.port != told.port || other.asker != told.asker;
+        let is_other = |other: &Told| other.port != told.port || other.requester != told.requester;
         sender.told.retain(is_other);
         sender.told.push(told);
     }
@@ -567,7 +567,9 @@ impl<'a> Play<'a> {
         for told in &sender.told {
             // From an identity that has left or is registered elsewhere, it would be a stranger's.
             let is_asker = |own: &&Identity| {
-                own.pid == told.asker && own.sender == Some(who) && own.registered == own_address
+                own.pid == told.requester
+                    && own.sender == Some(who)
+                    && own.registered == own_address
             };
             if told.when.elapsed() > SOON || !self.identities.iter().any(|own| is_asker(&own)) {
                 continue;

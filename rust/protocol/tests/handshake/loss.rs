@@ -39,14 +39,14 @@ fn ours_hardly_ever_strand_each_other() {
 /// Fails when ours strands netfox.noray. In the 7 of 100 runs that remain, netfox.noray strands
 /// ours with its single last datagram.
 #[test]
-fn ours_hardly_ever_strands_todays() {
+fn ours_hardly_ever_strands_netfox() {
     let all = shake_often(20, RUNS, [New, Old]);
     let either = share(&all, Ends::stranded);
     assert!(either <= 9.0, "{either} %");
-    let todays = share(&all, |ends| {
+    let netfox = share(&all, |ends| {
         ends.stranded() && ends.outcomes[0] == Outcome::Connected
     });
-    assert!(todays <= 0.5, "{todays} %");
+    assert!(netfox <= 0.5, "{netfox} %");
 }
 
 /// Fails when the joining side, netfox.noray's or ours, misses a host that cannot read,

@@ -68,7 +68,7 @@ proptest! {
     /// Fails when ours does not finish with netfox.noray, which looks once per interval, or waits
     /// for more than those looks.
     #[test]
-    fn ours_with_todays(course in courses()) {
+    fn ours_with_netfox(course in courses()) {
         let (ends, delay) = run(course, [New, Old]);
         prop_assert!(ends.both_connected());
         prop_assert!(ends.frames(0) <= 3.0 * delay + 2.0 * interval() + 2.0, "{:?}", ends);
@@ -78,19 +78,19 @@ proptest! {
     /// Fails when the joining side does not finish with the first datagram that reaches it, or when
     /// the blind side goes on after ENet is connected.
     #[test]
-    fn ours_with_a_blind_host(course in courses(), todays in any::<bool>()) {
-        let blind = if todays { OldBlind } else { NewBlind };
+    fn ours_with_a_blind_host(course in courses(), netfox in any::<bool>()) {
+        let blind = if netfox { OldBlind } else { NewBlind };
         let (ends, delay) = run(course, [New, blind]);
         prop_assert_eq!(ends.outcomes, [Outcome::Connected; 2]);
         prop_assert!(ends.frames(0) <= delay + interval() + 1.0, "{:?}", ends);
-        if !todays {
+        if !netfox {
             prop_assert!(ends.frames(1) <= ends.frames(0) + 2.0 * delay + 1.0, "{:?}", ends);
         }
     }
 
     /// Fails when our blind host does not serve netfox.noray's joining player.
     #[test]
-    fn todays_with_our_blind_host(course in courses()) {
+    fn netfox_with_our_blind_host(course in courses()) {
         let (ends, delay) = run(course, [Old, NewBlind]);
         prop_assert_eq!(ends.outcomes, [Outcome::Connected; 2]);
         prop_assert!(ends.frames(0) <= delay + 3.0 * interval() + 1.0, "{:?}", ends);
@@ -98,7 +98,7 @@ proptest! {
 
     /// Fails when the simulated netfox.noray does not finish with itself.
     #[test]
-    fn todays_with_todays(course in courses()) {
+    fn netfox_with_netfox(course in courses()) {
         let (ends, _) = run(course, [Old, Old]);
         prop_assert!(ends.both_connected());
     }

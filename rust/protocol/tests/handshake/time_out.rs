@@ -65,7 +65,7 @@ proptest! {
     /// Fails when any sequence of datagrams, garbage included, ends differently than with
     /// netfox.noray.
     #[test]
-    fn any_packets_end_as_with_todays_client(
+    fn any_packets_end_as_with_netfox(
         packets in vec((0..7700_u64, select(vec!["$-w-", "$rw-", "$rwx", "hello", ""])), 0..6)
     ) {
         let begin = Instant::now();

@@ -14,7 +14,7 @@ use crate::{
 /// Fails when a player of ours on one side reaches less than two players of netfox.noray do, or
 /// later.
 #[test]
-fn at_least_what_two_of_todays_reach() {
+fn at_least_what_two_netfox_players_reach() {
     let (mut gained, mut old_reach) = (0, 0);
     for kind in Kind::ALL {
         for host in Home::ALL {
@@ -27,7 +27,10 @@ fn at_least_what_two_of_todays_reach() {
                     let new = meet(clients);
                     let cell = format!("{kind:?} {host:?} {joining:?} {clients:?}");
                     if old.time.is_some() {
-                        assert!(new.time.is_some(), "{cell}: two old ones: {old:?}");
+                        assert!(
+                            new.time.is_some(),
+                            "{cell}: two netfox.noray players: {old:?}"
+                        );
                         // Ours says what it knows, where a netfox.noray host claims that all is
                         // well: then netfox.noray tries the handshake for all of its time before it
                         // takes the relay.
@@ -45,6 +48,6 @@ fn at_least_what_two_of_todays_reach() {
         }
     }
     println!(
-        "two of today's reach {old_reach} of 196 cells; with one of ours, {gained} more of 392"
+        "two netfox.noray players reach {old_reach} of 196 cells; with one of ours, {gained} more of 392"
     );
 }

@@ -47,15 +47,15 @@ fn checks_keep_their_pace() {
             let is_check = sent.bytes.len() == CHECK_LENGTH;
             let is_handshake = sent.bytes.len() == 4;
             // A datagram that opens the router for a neighbour of a relay is no check.
-            let hint = is_handshake
+            let opens_neighbour = is_handshake
                 && sent.to.ip() == pair.world.server.ip
                 && pair.world.relay(sent.player) != Some(sent.to.port());
-            if !is_check && !is_handshake || hint {
+            if !is_check && !is_handshake || opens_neighbour {
                 continue;
             }
             // A host's handshakes with candidates belong to no session.
-            let to_guest = sent.player == pair.host && is_handshake;
-            let least_to = if to_guest {
+            let to_candidate = sent.player == pair.host && is_handshake;
+            let least_to = if to_candidate {
                 HANDSHAKE_INTERVAL
             } else {
                 CHECK_INTERVAL
@@ -66,7 +66,7 @@ fn checks_keep_their_pace() {
                 assert!(pause.is_none_or(|pause| pause >= CHECK_PACE), "{pause:?}");
             }
             let pause = last_to
-                .insert((sent.player, sent.to, to_guest), sent.at)
+                .insert((sent.player, sent.to, to_candidate), sent.at)
                 .map(|last| sent.at - last);
             assert!(
                 pause.is_none_or(|pause| pause >= least_to),
