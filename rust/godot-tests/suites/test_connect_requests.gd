@@ -109,8 +109,8 @@ func test_many_at_once() -> void:
 ## Fails when the game cannot tell a wrong OpenID from anything else.
 func test_refused_no_such_player() -> void:
 	await join(_server.port, _server.registrar_port)
-	await _check_refusal(Noray.connect_nat, "nobody", ERR_DOES_NOT_EXIST, "no player")
-	await _check_refusal(Noray.connect_relay, "nobody", ERR_DOES_NOT_EXIST, "no player")
+	await _check_refusal(Noray.connect_nat, "no-such-player", ERR_DOES_NOT_EXIST, "no player")
+	await _check_refusal(Noray.connect_relay, "no-such-player", ERR_DOES_NOT_EXIST, "no player")
 
 
 ## Fails when a host that has not registered looks like one that is not there.

@@ -165,7 +165,7 @@ func test_two_servers() -> void:
 	await other.join(first.port, first.registrar_port)
 	await join(second.port, second.registrar_port)
 	var failed := record(Noray.connect_failed)
-	expect_in_log("no direct connection to")
+	expect_in_log("no direct connection to '%s'" % other.oid)
 	Noray.connect_nat(other.oid)
 	check(await comes(failed), "connect_failed came %d times" % failed.size())
 	check_equal([_counts(first), _counts(second)], [[1, 1, 0], [1, 1, 0]])
