@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    slice,
 };
 
 use anyhow::{Context, Result};
@@ -74,7 +75,7 @@ fn load(file: &Path, path: &[String], modules: &mut BTreeMap<ModulePath, Module>
         },
     );
     for name in reader.children {
-        let child_path = [path, &[name.clone()]].concat();
+        let child_path = [path, slice::from_ref(&name)].concat();
         load(&file_of(file, &name), &child_path, modules)?;
     }
     Ok(())
@@ -253,7 +254,7 @@ fn resolve(
         }
     }
     while let Some((segment, after)) = rest.split_first() {
-        let child = [at.as_slice(), std::slice::from_ref(segment)].concat();
+        let child = [at.as_slice(), slice::from_ref(segment)].concat();
         if modules.contains_key(&child) {
             at = child;
             rest = after;

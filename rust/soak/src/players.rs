@@ -80,8 +80,8 @@ pub(crate) async fn play_as_pair(crowd: Rc<Crowd>, pair: u32, delay: Duration) {
 /// Two new players meet, and play for `time`.
 async fn play(crowd: &Crowd, label: Label, time: Duration) -> Result<()> {
     let (host, joining) = tokio::try_join!(crowd.join(), crowd.join())?;
-    let meeting = spawn_blocking(|| meet([joining, host])).await?;
-    let (mut players, relays) = meeting?;
+    let met = spawn_blocking(|| meet([joining, host])).await?;
+    let (mut players, relays) = met?;
     crowd.count(|tally| {
         tally.met += 1;
         tally.relay_ports.extend(relays.map(|relay| relay.port()));

@@ -208,7 +208,7 @@ impl<H: BuildHasher> HostTable<H> {
         host: &OpenId,
     ) -> Result<Introduction, RefusalReason> {
         let host = self.players.get(host).ok_or(RefusalReason::UnknownHost)?;
-        let host_remote = host.registered.ok_or(RefusalReason::HostUnregistered)?;
+        let host_address = host.registered.ok_or(RefusalReason::HostUnregistered)?;
         let player = self
             .by_connection
             .get(&connection)
@@ -224,7 +224,7 @@ impl<H: BuildHasher> HostTable<H> {
             host: Endpoint {
                 player: host.id,
                 connection: host.connection,
-                registered: host_remote,
+                registered: host_address,
             },
         })
     }

@@ -94,7 +94,7 @@ fn a_player_with_many_ports_is_remembered_at_few() {
 /// Fails when candidates, or the other ports of their IP addresses, are remembered without limit,
 /// or when those ports displace the announced ones.
 #[test]
-fn guests_are_bounded() {
+fn candidates_are_bounded() {
     let mut single = SingleLink::hosting();
     for number in 0..5000 {
         single

@@ -41,7 +41,7 @@ fn a_host_without_keepalives_is_lost() {
 
 /// Fails when two silent players lose their path, or their relay.
 #[test]
-fn a_silent_game_keeps_its_way() {
+fn a_silent_game_keeps_its_path() {
     for homes in [[Home::Router; 2], [Home::Router, Home::ServerOnly]] {
         let mut pair = Pair::new(Kind::Generation2, homes, Internet::GOOD, 1);
         let kind = pair.meet().path_kind;

@@ -81,7 +81,7 @@ fn relay_to_direct_and_back() {
 
 /// Fails when a change to a better path loses anything.
 #[test]
-fn nothing_is_lost_on_the_way_to_a_better_one() {
+fn nothing_is_lost_on_the_move_to_a_better_path() {
     let homes = [Home::Router, Home::ServerOnly];
     let (mut pair, router) = playing(Kind::Ours, homes, Internet::GOOD, 1);
     pair.world.routers[router].only = None;

@@ -209,7 +209,7 @@ fn a_reflected_datagram_is_nobodys() {
 
 /// Fails when a host that admits players only by relay answers a direct check.
 #[test]
-fn a_host_that_forces_relays_answers_no_other_way() {
+fn a_host_that_forces_relays_answers_on_no_other_path() {
     let mut single = SingleLink::hosting();
     single.link.host(noray_protocol::player::link::HostConfig {
         key: crate::single_link::key(),
