@@ -22,30 +22,28 @@ pub(super) struct Comparison<const N: usize> {
     pub other: Option<Result<[f64; N], String>>,
 }
 
-/// The first cell of a value's row, how the value is shown, and its target.
-pub(super) type Label = (&'static str, fn(f64) -> String, &'static str);
+/// What a value's row says: the first cell, how the value is shown, and its target.
+pub(super) type Label<'a> = (&'a str, fn(f64) -> String, &'static str);
 
 impl<const N: usize> Comparison<N> {
-    /// Returns a row for each value.
-    pub(super) fn rows(&self, labels: [Label; N]) -> Vec<Row> {
-        let labels = labels.into_iter().enumerate();
+    /// Returns a row for each of the first values.
+    pub(super) fn rows(&self, labels: &[Label<'_>]) -> Vec<Row> {
+        let labels = labels.iter().enumerate();
         labels
-            .map(|(at, (what, show, target))| self.row(what, at, show, target))
+            .map(|(at, &(what, show, target))| self.row(at, what, show, target))
             .collect()
     }
 
     /// Returns a row with the values at an index.
     pub(super) fn row(
         &self,
-        what: &str,
         at: usize,
+        what: &str,
         show: impl Fn(f64) -> String,
         target: &'static str,
     ) -> Row {
-        let other = self.other.as_ref().map(|values| match values {
-            Ok(values) => Ok(values[at]),
-            Err(why) => Err(why.as_str()),
-        });
+        let other = self.other.as_ref();
+        let other = other.map(|other| other.as_ref().map(|values| values[at]));
         Row::new(what, self.ours[at], other, show, target)
     }
 }
@@ -57,7 +55,7 @@ impl<const N: usize> Comparison<N> {
 pub(super) fn compare<const N: usize>(
     programs: &[ServerProgram],
     rounds: usize,
-    measure: impl Fn(&ServerProgram) -> Result<[f64; N]>,
+    mut measure: impl FnMut(&ServerProgram) -> Result<[f64; N]>,
 ) -> Result<Comparison<N>> {
     let mut all: Vec<Result<Vec<[f64; N]>, String>> = vec![Ok(Vec::new()); programs.len()];
     for _ in 0..rounds {

@@ -3,14 +3,11 @@
 //! The sender writes the time into the packet just before it sends it, and the system stamps the
 //! packet's arrival. So it does not count when our receiver gets to run, which is at the end.
 
-use std::cell::RefCell;
-use std::net::{SocketAddr, UdpSocket};
 use std::num::NonZeroU64;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use noray_testkit::player::{AcceptsPlayers as _, Player, address_of};
 use noray_testkit::process_info::ProcessInfo;
 use noray_testkit::server::{ServerProcess, ServerProgram};
 use noray_testkit::statistics::{median, percentile};
@@ -18,7 +15,8 @@ use noray_testkit::statistics::{median, percentile};
 use super::batch_receiver::BatchReceiver;
 use super::comparison::{DEFAULT_RELAYS, compare, medians, with_server};
 use super::packet_stream::PAYLOAD;
-use super::table::{Part, Row, microseconds};
+use super::socket_pair::SocketPair;
+use super::table::{Part, microseconds};
 use super::throughput::NO_LIMITS;
 
 /// How often each server is measured.
@@ -40,14 +38,14 @@ type Values = [f64; 4];
 
 /// Measures all programs.
 pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
-    let direct = RefCell::new(Vec::new());
+    let mut direct = Vec::new();
     let measured = compare(programs, ROUNDS, |program| {
         if program.is_ours() {
-            direct.borrow_mut().push(without_relay()?);
+            direct.push(without_relay()?);
         }
         with_server(program, DEFAULT_RELAYS, &NO_LIMITS, relayed)
     })?;
-    let [at_50, at_99] = medians(&direct.into_inner());
+    let [at_50, at_99] = medians(&direct);
     // Idle relays must stay open.
     let settings = [&NO_LIMITS[..], &[("NORAY_UDP_RELAY_TIMEOUT", "10m")]].concat();
     let crowded = compare(&programs[..1], IDLE_ROUNDS, |program| {
@@ -59,20 +57,14 @@ pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
     let precise: fn(f64) -> String = |value| format!("{value:.1} µs");
     let latency = "relay: 99th percentile latency, 6,000 packets a second over 100 pairs";
     let cpu_time = "- the server's processor time for a packet";
-    let mut rows = measured.rows([
+    let mut rows = measured.rows(&[
         (latency, microseconds, "half"),
         ("- median", microseconds, "reported"),
         ("- lost", |value| format!("{value:.2} %"), ""),
         (cpu_time, precise, "reported"),
     ]);
     let crowded_cpu_time = "- the same, 10,000 relays more open";
-    rows.push(Row::new(
-        crowded_cpu_time,
-        crowded.ours[3],
-        None,
-        precise,
-        "constant",
-    ));
+    rows.push(crowded.row(3, crowded_cpu_time, precise, "constant"));
     Ok(Part {
         rows,
         notes: vec![format!(
@@ -85,17 +77,8 @@ pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
 
 fn relayed(server: &ServerProcess) -> Result<Values> {
     let process = ProcessInfo::of(server.child.id())?;
-    let mut players = Vec::new();
-    let mut streams = Vec::new();
-    for pair in 0..PAIRS {
-        let (from, to, relay) = relayed_pair(server, pair)?;
-        streams.push(Stream::new(
-            from.udp.try_clone()?,
-            to.udp.try_clone()?,
-            relay,
-        )?);
-        players.push([from, to]);
-    }
+    let streams = (0..PAIRS).map(|pair| Stream::new(SocketPair::relayed(server, pair)?));
+    let mut streams = streams.collect::<Result<Vec<_>>>()?;
     let before = process.cpu_time_of_threads()?;
     let (latencies, sent) = measure_latencies(&mut streams)?;
     let used = process.cpu_time_of_threads()?.saturating_sub(before);
@@ -108,18 +91,10 @@ fn relayed(server: &ServerProcess) -> Result<Values> {
     ])
 }
 
-/// Returns two players and where the first sends, so that the second receives.
-fn relayed_pair(server: &ServerProcess, number: usize) -> Result<(Player, Player, SocketAddr)> {
-    let mut from = server.registered_from(address_of(2 * number))?;
-    let mut to = server.registered_from(address_of(2 * number + 1))?;
-    let [relay, _] = from.relay_with(&mut to)?;
-    Ok((from, to, relay))
-}
-
 /// Opens relays whose players leave.
 fn open_idle_relays(server: &ServerProcess) -> Result<()> {
     for pair in PAIRS..PAIRS + IDLE_RELAYS / 2 {
-        relayed_pair(server, pair)?;
+        SocketPair::relayed(server, pair)?;
     }
     let open = ProcessInfo::of(server.child.id())?.descriptors()?;
     ensure!(
@@ -131,12 +106,7 @@ fn open_idle_relays(server: &ServerProcess) -> Result<()> {
 
 /// Returns median and 99th percentile without a server in between.
 fn without_relay() -> Result<[f64; 2]> {
-    let socket = || UdpSocket::bind("127.0.0.1:0");
-    let streams = (0..PAIRS).map(|_| {
-        let (from, to) = (socket()?, socket()?);
-        let address = to.local_addr()?;
-        Stream::new(from, to, address)
-    });
+    let streams = (0..PAIRS).map(|_| Stream::new(SocketPair::straight()?));
     let mut streams = streams.collect::<Result<Vec<_>>>()?;
     let (latencies, _) = measure_latencies(&mut streams)?;
     Ok([median(&latencies), percentile(&latencies, 99)])
@@ -144,22 +114,14 @@ fn without_relay() -> Result<[f64; 2]> {
 
 /// From one socket to another.
 struct Stream {
-    from: UdpSocket,
-    to: UdpSocket,
-    /// Where `from` sends, so that `to` receives.
-    address: SocketAddr,
+    sockets: SocketPair,
     receiver: BatchReceiver,
 }
 
 impl Stream {
-    fn new(from: UdpSocket, to: UdpSocket, address: SocketAddr) -> Result<Self> {
-        let receiver = BatchReceiver::stamped(&to)?;
-        Ok(Self {
-            from,
-            to,
-            address,
-            receiver,
-        })
+    fn new(sockets: SocketPair) -> Result<Self> {
+        let receiver = BatchReceiver::stamped(&sockets.to)?;
+        Ok(Self { sockets, receiver })
     }
 }
 
@@ -171,13 +133,15 @@ fn measure_latencies(streams: &mut [Stream]) -> Result<(Vec<f64>, u64)> {
     thread::sleep(REST);
     let mut latencies = Vec::new();
     let mut unclear = 0;
-    for Stream { to, receiver, .. } in streams {
-        receiver.take(to, |packet, came| match (came, packet.first_chunk()) {
-            (Some(came), Some(sent)) => {
-                let sent = Duration::from_nanos(u64::from_le_bytes(*sent));
-                latencies.push(came.saturating_sub(sent).as_secs_f64() * 1e6);
+    for Stream { sockets, receiver } in streams {
+        receiver.take(&sockets.to, |packet, came| {
+            match (came, packet.first_chunk()) {
+                (Some(came), Some(sent)) => {
+                    let sent = Duration::from_nanos(u64::from_le_bytes(*sent));
+                    latencies.push(came.saturating_sub(sent).as_secs_f64() * 1e6);
+                }
+                _ => unclear += 1,
             }
-            _ => unclear += 1,
         })?;
     }
     ensure!(unclear == 0, "{unclear} packets came without a time");
@@ -192,7 +156,7 @@ fn send(streams: &[Stream]) -> Result<u64> {
     let total = RATE * TIME.as_secs();
     let mut payload = [7; PAYLOAD];
     let start = Instant::now();
-    for (number, stream) in (0..total).zip(streams.iter().cycle()) {
+    for (number, Stream { sockets, .. }) in (0..total).zip(streams.iter().cycle()) {
         let due = Duration::from_nanos(number * 1_000_000_000 / RATE);
         let wait = due.saturating_sub(start.elapsed());
         if !wait.is_zero() {
@@ -201,7 +165,7 @@ fn send(streams: &[Stream]) -> Result<u64> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
         let now = u64::try_from(now.as_nanos())?;
         payload[..8].copy_from_slice(&now.to_le_bytes());
-        let sent = stream.from.send_to(&payload, stream.address);
+        let sent = sockets.from.send_to(&payload, sockets.address);
         sent.context("cannot send")?;
     }
     Ok(total)

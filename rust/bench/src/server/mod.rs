@@ -9,7 +9,7 @@
 //! ├─ startup                from the process's start to its first answer
 //! └─ resilience             floods and garbage, and whether others notice
 //!    ├─ comparison, table   the same of each server, and the results
-//!    └─ packet_stream, batch_receiver   packets at any rate, received cheaply
+//!    └─ packet_stream, batch_receiver, socket_pair   packets at any rate, received cheaply
 //! ```
 
 mod batch_receiver;
@@ -19,6 +19,7 @@ mod measurements;
 mod packet_stream;
 mod registration;
 mod resilience;
+mod socket_pair;
 mod startup;
 mod table;
 mod throughput;

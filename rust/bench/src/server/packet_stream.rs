@@ -1,6 +1,6 @@
 //! A stream of packets from one socket to another, at any rate.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use quinn_udp::{Transmit, UdpSocketState};
 use socket2::SockRef;
 
 use super::batch_receiver::{BatchReceiver, SOCKET_BUFFER};
+use super::socket_pair::SocketPair;
 
 /// Bytes of a packet, as a game of some players sends them.
 pub(super) const PAYLOAD: usize = 200;
@@ -25,9 +26,7 @@ const REST: Duration = Duration::from_millis(100);
 
 /// A stream of packets from one socket to another.
 pub(super) struct PacketStream<'a> {
-    from: &'a UdpSocket,
-    to: &'a UdpSocket,
-    address: SocketAddr,
+    sockets: &'a SocketPair,
     sender: UdpSocketState,
     receiver: BatchReceiver,
 }
@@ -47,39 +46,35 @@ pub(super) struct Trial {
 }
 
 impl<'a> PacketStream<'a> {
-    /// Prepares a stream whose packets `from` sends to `address`, and `to` receives.
-    pub(super) fn new(from: &'a UdpSocket, to: &'a UdpSocket, address: SocketAddr) -> Result<Self> {
-        SockRef::from(from).set_send_buffer_size(SOCKET_BUFFER)?;
+    /// Prepares a stream between two sockets.
+    pub(super) fn new(sockets: &'a SocketPair) -> Result<Self> {
+        SockRef::from(&sockets.from).set_send_buffer_size(SOCKET_BUFFER)?;
         Ok(Self {
-            from,
-            to,
-            address,
-            sender: UdpSocketState::new(from.into())?,
-            receiver: BatchReceiver::plain(to)?,
+            sockets,
+            sender: UdpSocketState::new((&sockets.from).into())?,
+            receiver: BatchReceiver::plain(&sockets.to)?,
         })
     }
 
     /// Sends at `rate` for `time`, then waits until no more comes.
     pub(super) fn offer(&mut self, rate: f64, time: Duration) -> Result<Trial> {
-        let (from, to, address) = (self.from, self.to, self.address);
-        let (sender, receiver) = (&self.sender, &mut self.receiver);
+        let (sockets, sender, receiver) = (self.sockets, &self.sender, &mut self.receiver);
         let mut received = 0;
         let start = Instant::now();
         thread::scope(|scope| {
-            let sending = scope.spawn(|| send(sender, from, address, rate, time));
+            let sending = scope.spawn(|| send(sender, sockets, rate, time));
             let mut take_until = |until: Duration| {
                 while start.elapsed() < until {
-                    receiver.take(to, |_, _| received += 1)?;
+                    receiver.take(&sockets.to, |_, _| received += 1)?;
                     thread::sleep(PAUSE);
                 }
                 anyhow::Ok((start.elapsed(), received))
             };
             let first = take_until(WARM_UP)?;
             let last = take_until(time)?;
-            let sent = match sending.join() {
-                Ok(sent) => sent?,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
+            let sent = sending
+                .join()
+                .unwrap_or_else(|panic| resume_unwind(panic))?;
             let all = take_until(start.elapsed() + REST)?;
             Ok(Trial {
                 rate,
@@ -93,13 +88,7 @@ impl<'a> PacketStream<'a> {
 }
 
 /// Sends at `rate` for `time`, and returns the number of packets.
-fn send(
-    system: &UdpSocketState,
-    socket: &UdpSocket,
-    to: SocketAddr,
-    rate: f64,
-    time: Duration,
-) -> Result<u64> {
+fn send(system: &UdpSocketState, sockets: &SocketPair, rate: f64, time: Duration) -> Result<u64> {
     let most = system.max_gso_segments();
     let payload = vec![7; most * PAYLOAD];
     let start = Instant::now();
@@ -116,13 +105,13 @@ fn send(
         }
         let count = usize::try_from(due - sent)?.min(most);
         let batch = Transmit {
-            destination: to,
+            destination: sockets.address,
             ecn: None,
             contents: &payload[..count * PAYLOAD],
             segment_size: (count > 1).then_some(PAYLOAD),
             src_ip: None,
         };
-        match system.try_send(socket.into(), &batch) {
+        match system.try_send((&sockets.from).into(), &batch) {
             Ok(()) => sent += count as u64,
             // The system's buffers are full.
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => thread::yield_now(),

@@ -27,14 +27,14 @@ pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
     let measured = compare(programs, ROUNDS, |program| {
         with_server(program, DEFAULT_RELAYS, &[], register_and_connect)
     })?;
-    let seconds = |value| format!("{value:.2} s");
-    let megabytes = |value| format!("{value:.1} MB");
+    let seconds: fn(f64) -> String = |value| format!("{value:.2} s");
+    let megabytes: fn(f64) -> String = |value| format!("{value:.1} MB");
     let register = "register: TCP connect to the registrar's `OK`, each of 5,000, median";
     let connect = "`connect` answered, 5,000 hosts registered, median";
     let cpu_of_player = "- the server's processor time for a player";
     let cpu_of_connect = "- the server's processor time for one";
     Ok(Part {
-        rows: measured.rows([
+        rows: measured.rows(&[
             (register, milliseconds, "half"),
             ("- 99th percentile", milliseconds, "half"),
             ("- all 5,000", seconds, ""),

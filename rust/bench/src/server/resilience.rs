@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, UdpSocket};
-use std::ops::AddAssign;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use noray_testkit::server::{ServerPorts, ServerProcess, ServerProgram};
 
 use super::comparison::{DEFAULT_RELAYS, launch};
 use super::packet_stream::{PAYLOAD, PacketStream};
+use super::socket_pair::SocketPair;
 use super::table::{Part, Row, thousands};
 
 /// Packets of a flood.
@@ -101,13 +102,12 @@ fn corpus() -> Result<Vec<Vec<u8>>> {
 /// One player of a relayed pair sends far more than it may.
 fn flood(program: &ServerProgram) -> Result<Outcome> {
     let mut attacked = Attacked::start(program)?;
-    let mut from = attacked.server.registered_from(address_of(1))?;
-    let mut to = attacked.server.registered_from(address_of(2))?;
-    let [relay, _] = from.relay_with(&mut to)?;
-    let mut stream = PacketStream::new(&from.udp, &to.udp, relay)?;
+    let sockets = SocketPair::relayed(&attacked.server, 0)?;
+    let mut stream = PacketStream::new(&sockets)?;
     let mut sent = 0;
     let server = &mut attacked.server;
-    let bystanders = attacked.bystanders.play_during(|| {
+    let mut bystanders = Packets::default();
+    attacked.bystanders.play_during(&mut bystanders, || {
         while sent < FLOOD && !server.child.has_ended() {
             sent += stream.offer(FLOOD_RATE, FLOOD_PART)?.sent;
         }
@@ -128,7 +128,7 @@ fn send_garbage(program: &ServerProgram, inputs: &[Vec<u8>]) -> Result<Outcome> 
     loop {
         let mut attacked = Attacked::start(program)?;
         let (server, relay) = (&mut attacked.server, attacked.bystanders.relays[0]);
-        bystanders += attacked.bystanders.play_during(|| {
+        attacked.bystanders.play_during(&mut bystanders, || {
             while !server.child.has_ended()
                 && let Some((number, input)) = inputs.next()
             {
@@ -217,14 +217,6 @@ struct Packets {
     foreign: u64,
 }
 
-impl AddAssign for Packets {
-    fn add_assign(&mut self, more: Self) {
-        self.sent += more.sent;
-        self.received += more.received;
-        self.foreign += more.foreign;
-    }
-}
-
 impl std::fmt::Display for Packets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [sent, received] = [self.sent, self.received].map(|count| thousands(count as f64));
@@ -248,23 +240,23 @@ impl Bystanders {
         Ok(Self { players, relays })
     }
 
-    /// Plays from a moment before `act` until a moment after.
-    fn play_during(&self, act: impl FnOnce() -> Result<()>) -> Result<Packets> {
+    /// Plays from a moment before `act` until a moment after, and counts its packets.
+    fn play_during(&self, packets: &mut Packets, act: impl FnOnce() -> Result<()>) -> Result<()> {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
-            let playing = scope.spawn(|| self.play(&stop));
+            let playing = scope.spawn(|| self.play(packets, &stop));
             thread::sleep(REST);
             let result = act();
             thread::sleep(REST);
             stop.store(true, Relaxed);
-            let packets = playing.join();
-            let packets = packets.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            result.map(|()| packets)
+            playing
+                .join()
+                .unwrap_or_else(|panic| resume_unwind(panic))?;
+            result
         })
     }
 
-    fn play(&self, stop: &AtomicBool) -> Result<Packets> {
-        let mut packets = Packets::default();
+    fn play(&self, packets: &mut Packets, stop: &AtomicBool) -> Result<()> {
         let start = Instant::now();
         let mut turns = 0;
         while !stop.load(Relaxed) {
@@ -272,13 +264,13 @@ impl Bystanders {
                 player.udp.send_to(&PACKET, relay)?;
                 packets.sent += 1;
             }
-            self.receive(&mut packets);
+            self.receive(packets);
             turns += 1;
             thread::sleep((PACE * turns).saturating_sub(start.elapsed()));
         }
         thread::sleep(REST);
-        self.receive(&mut packets);
-        Ok(packets)
+        self.receive(packets);
+        Ok(())
     }
 
     fn receive(&self, packets: &mut Packets) {

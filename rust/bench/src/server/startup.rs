@@ -23,12 +23,11 @@ pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
         Ok([first_answer(program)?.as_secs_f64() * 1e3])
     })?;
     Ok(Part {
-        rows: vec![measured.row(
+        rows: measured.rows(&[(
             "first command answered after the process was started",
-            0,
             |value| format!("{value:.0} ms"),
             "50 ms",
-        )],
+        )]),
         notes: Vec::new(),
     })
 }

@@ -22,7 +22,7 @@ impl Row {
     pub(super) fn new(
         what: &str,
         ours: f64,
-        other: Option<Result<f64, &str>>,
+        other: Option<Result<f64, &String>>,
         show: impl Fn(f64) -> String,
         target: &'static str,
     ) -> Self {
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_failed_fits_a_cell() {
-        let row = Row::new("x", 1.0, Some(Err("a | b\nc")), thousands, "");
+        let row = Row::new("x", 1.0, Some(Err(&"a | b\nc".to_owned())), thousands, "");
         assert_eq!(row.other, "a / b");
     }
 }

@@ -3,18 +3,16 @@
 //! The sender offers more and more, until less is delivered: on few cores, a sender that offers too
 //! much takes processor time from the server.
 
-use std::cell::RefCell;
-use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use noray_testkit::player::{AcceptsPlayers as _, address_of};
 use noray_testkit::process_info::{ProcessInfo, machine_cpu_time};
 use noray_testkit::server::{ServerProcess, ServerProgram};
 
 use super::comparison::{DEFAULT_RELAYS, compare, medians, with_server};
 use super::packet_stream::{FLAT_OUT, PacketStream, Trial};
+use super::socket_pair::SocketPair;
 use super::table::{Part, thousands};
 
 /// How often each server is measured.
@@ -40,11 +38,11 @@ pub(super) const NO_LIMITS: [(&str, &str); 3] = [
     ("NORAY_UDP_RELAY_MAX_LIFETIME_TRAFFIC", "1pb"),
 ];
 
-/// The indices of the values. Rates are in packets a second.
+/// The indices of the values, in the order of the rows. Rates are in packets a second.
 const DELIVERED: usize = 0;
-const OFFERED: usize = 1;
 /// The server's processor time for each packet that arrives, in microseconds.
-const CPU_TIME: usize = 2;
+const CPU_TIME: usize = 1;
+const OFFERED: usize = 2;
 /// The rate that arrives while the sender uses a whole core.
 const FLAT_OUT_DELIVERED: usize = 3;
 /// Cores in use.
@@ -56,14 +54,14 @@ type Values = [f64; 7];
 
 /// Measures all programs, and the system without a server in between.
 pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
-    let direct = RefCell::new(Vec::new());
+    let mut direct = Vec::new();
     let measured = compare(programs, ROUNDS, |program| {
         if program.is_ours() {
-            direct.borrow_mut().push(without_relay()?);
+            direct.push(without_relay()?);
         }
         with_server(program, DEFAULT_RELAYS, &NO_LIMITS, relayed)
     })?;
-    let direct = medians(&direct.into_inner());
+    let direct = medians(&direct);
     let share = |value| format!("{:.0} %", 100.0 * value / direct[DELIVERED]);
     let share_of = format!(
         "- share of the {} a second that arrive with no relay between",
@@ -85,31 +83,16 @@ pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
     if let Some(Ok(other)) = &measured.other {
         notes.push(cores_in_use("with the other server", other, cores));
     }
-    Ok(Part {
-        rows: vec![
-            measured.row(
-                "relay: packets a second delivered, 200 B, one pair",
-                DELIVERED,
-                thousands,
-                "5",
-            ),
-            measured.row(&share_of, DELIVERED, share, "reported"),
-            measured.row(
-                "- the server's processor time for a packet",
-                CPU_TIME,
-                |value| format!("{value:.2} µs"),
-                "reported",
-            ),
-            measured.row("- offered then, a second", OFFERED, thousands, ""),
-            measured.row(
-                "- delivered with the sender flat out",
-                FLAT_OUT_DELIVERED,
-                thousands,
-                "",
-            ),
-        ],
-        notes,
-    })
+    let delivered = "relay: packets a second delivered, 200 B, one pair";
+    let cpu_time = "- the server's processor time for a packet";
+    let mut rows = measured.rows(&[
+        (delivered, thousands, "5"),
+        (cpu_time, |value| format!("{value:.2} µs"), "reported"),
+        ("- offered then, a second", thousands, ""),
+        ("- delivered with the sender flat out", thousands, ""),
+    ]);
+    rows.insert(1, measured.row(DELIVERED, &share_of, share, "reported"));
+    Ok(Part { rows, notes })
 }
 
 fn cores_in_use(when: &str, values: &Values, cores: usize) -> String {
@@ -122,29 +105,17 @@ fn cores_in_use(when: &str, values: &Values, cores: usize) -> String {
 }
 
 fn relayed(server: &ServerProcess) -> Result<Values> {
-    let mut from = server.registered_from(address_of(1))?;
-    let mut to = server.registered_from(address_of(2))?;
-    let [relay, _] = from.relay_with(&mut to)?;
     let process = ProcessInfo::of(server.child.id())?;
-    best(&from.udp, &to.udp, relay, Some(&process))
+    best(&SocketPair::relayed(server, 0)?, Some(&process))
 }
 
 fn without_relay() -> Result<Values> {
-    let (from, to) = (
-        UdpSocket::bind("127.0.0.1:0")?,
-        UdpSocket::bind("127.0.0.1:0")?,
-    );
-    best(&from, &to, to.local_addr()?, None)
+    best(&SocketPair::straight()?, None)
 }
 
 /// Searches the rate at which most arrives.
-fn best(
-    from: &UdpSocket,
-    to: &UdpSocket,
-    address: SocketAddr,
-    server: Option<&ProcessInfo>,
-) -> Result<Values> {
-    let mut stream = PacketStream::new(from, to, address)?;
+fn best(sockets: &SocketPair, server: Option<&ProcessInfo>) -> Result<Values> {
+    let mut stream = PacketStream::new(sockets)?;
     let mut trials: Vec<Trial> = Vec::new();
     let (mut rate, mut most, mut worse) = (LOWEST, 0.0_f64, 0);
     while worse < WORSE {
@@ -175,38 +146,29 @@ fn at_rate(
     rate: f64,
     server: Option<&ProcessInfo>,
 ) -> Result<Values> {
-    let before = CpuTimes::now(server)?;
+    let before = cpu_times(server)?;
     let trial = stream.offer(rate, LONG_TRIAL)?;
-    let after = CpuTimes::now(server)?;
-    let used = |of: fn(&CpuTimes) -> Duration| of(&after).saturating_sub(of(&before)).as_secs_f64();
-    let seconds = LONG_TRIAL.as_secs_f64();
+    let after = cpu_times(server)?;
+    let used: [f64; 4] = std::array::from_fn(|at| (after[at] - before[at]).max(0.0));
+    let [_, server, ours, machine] = used.map(|seconds| seconds / LONG_TRIAL.as_secs_f64());
     let mut values = Values::default();
     values[DELIVERED] = trial.delivered;
     values[OFFERED] = trial.offered;
-    values[CPU_TIME] = used(|times| times.server_threads) / trial.received as f64 * 1e6;
-    values[SERVER_CORES] = used(|times| times.server) / seconds;
-    values[OUR_CORES] = used(|times| times.ours) / seconds;
-    values[ALL_CORES] = used(|times| times.machine) / seconds;
+    values[CPU_TIME] = used[0] / trial.received as f64 * 1e6;
+    values[SERVER_CORES] = server;
+    values[OUR_CORES] = ours;
+    values[ALL_CORES] = machine;
     Ok(values)
 }
 
-/// The processor time used so far.
-struct CpuTimes {
-    server: Duration,
-    /// That of the server's threads that are alive, more precisely.
-    server_threads: Duration,
-    ours: Duration,
-    machine: Duration,
-}
-
-impl CpuTimes {
-    fn now(server: Option<&ProcessInfo>) -> Result<Self> {
-        let none = Ok(Duration::ZERO);
-        Ok(Self {
-            server: server.map_or(none, ProcessInfo::cpu_time)?,
-            server_threads: server.map_or(Ok(Duration::ZERO), ProcessInfo::cpu_time_of_threads)?,
-            ours: ProcessInfo::of(std::process::id())?.cpu_time()?,
-            machine: machine_cpu_time()?,
-        })
-    }
+/// Returns the seconds of processor time used so far: by those of the server's threads that are
+/// alive, which is more precise, by the server, by this process, and by all.
+fn cpu_times(server: Option<&ProcessInfo>) -> Result<[f64; 4]> {
+    let (of_threads, of_server) = match server {
+        Some(server) => (server.cpu_time_of_threads()?, server.cpu_time()?),
+        None => Default::default(),
+    };
+    let ours = ProcessInfo::of(std::process::id())?.cpu_time()?;
+    let times = [of_threads, of_server, ours, machine_cpu_time()?];
+    Ok(times.map(|time| time.as_secs_f64()))
 }
