@@ -61,11 +61,7 @@ pub(crate) async fn play_as_pair(crowd: Rc<Crowd>, pair: u32, delay: Duration) {
             return;
         }
         let time = between(defaults::SHORTEST_GAME, defaults::LONGEST_GAME).min(left);
-        let label = Label {
-            run: std::process::id(),
-            pair,
-            game,
-        };
+        let label = [std::process::id(), pair, game];
         if let Err(error) = play(&crowd, label, time).await {
             crowd.count(|tally| tally.fail(format!("pair {pair}: {error:#}")));
         }
@@ -148,23 +144,17 @@ fn meet([mut joining, mut host]: [Player; 2]) -> Result<([Player; 2], [SocketAdd
     Ok(([joining, host], relays))
 }
 
-/// What a game's packets begin with, unlike those of any other game.
-#[derive(Clone, Copy)]
-struct Label {
-    run: u32,
-    pair: u32,
-    game: u32,
-}
+/// What a game's packets begin with, unlike those of any other game: the process, the number of
+/// the pair, and that of its game.
+type Label = [u32; 3];
 
-impl Label {
-    fn packet(self, sender: u32, number: u32) -> [u8; PACKET] {
-        let mut packet = [0; PACKET];
-        let words = [self.run, self.pair, self.game, sender, number];
-        for (place, word) in packet.chunks_exact_mut(4).zip(words) {
-            place.copy_from_slice(&word.to_be_bytes());
-        }
-        packet
+fn packet([run, pair, game]: Label, sender: u32, number: u32) -> [u8; PACKET] {
+    let mut packet = [0; PACKET];
+    let words = [run, pair, game, sender, number];
+    for (place, word) in packet.chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_be_bytes());
     }
+    packet
 }
 
 /// A game of two players, who send each other bursts of packets.
@@ -205,7 +195,7 @@ impl Game<'_> {
 
     async fn send(&self, me: usize, udp: &UdpSocket, relay: SocketAddr) -> Result<()> {
         let number = self.sent[me].get();
-        let packet = self.label.packet(me as u32, number);
+        let packet = packet(self.label, me as u32, number);
         let sent = udp.send_to(&packet, relay).await?;
         ensure!(sent == PACKET, "the system cut a packet");
         self.sent[me].set(number + 1);
@@ -215,7 +205,7 @@ impl Game<'_> {
 
     fn receive(&self, me: usize, packet: &[u8], from: SocketAddr, relay: SocketAddr) {
         let number = self.received[me].get();
-        if from == relay && packet == self.label.packet(1 - me as u32, number) {
+        if from == relay && packet == self::packet(self.label, 1 - me as u32, number) {
             self.received[me].set(number + 1);
             self.crowd.count(|tally| tally.delivered += 1);
         } else if self.crowd.relay_ports.contains(&from.port()) {
@@ -238,16 +228,11 @@ mod tests {
 
     #[test]
     fn packets_of_games_and_sides_differ() {
-        let label = |game| Label {
-            run: 1,
-            pair: 2,
-            game,
-        };
         let packets = [
-            label(1).packet(0, 0),
-            label(2).packet(0, 0),
-            label(1).packet(1, 0),
-            label(1).packet(0, 1),
+            packet([1, 2, 1], 0, 0),
+            packet([1, 2, 2], 0, 0),
+            packet([1, 2, 1], 1, 0),
+            packet([1, 2, 1], 0, 1),
         ];
         assert_eq!(HashSet::from(packets).len(), packets.len());
     }

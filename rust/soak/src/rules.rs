@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 
 use crate::observations::{CONNECTIONS, DESCRIPTORS, MEMORY, MIB, Observations, PLAYERS, RELAYS};
 use crate::players::PACKET;
@@ -30,143 +30,134 @@ pub(crate) struct Evidence<'a> {
 
 /// Returns what is wrong, a sentence each.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Vec<String> {
-    let Evidence {
-        observations,
-        tally,
-        leaks,
-        time,
-        pairs,
-    } = *evidence;
-    let mut problems = tally.failures.clone();
-    problems.extend(check_players(tally, pairs));
-    if leaks > 0 {
-        problems.push(format!("{leaks} PrivateIDs are in the log"));
-    }
-    for result in [
-        check_memory(observations, time),
-        check_descriptors(observations),
-        check_metrics(observations, tally),
+    let mut problems = Problems(evidence.tally.failures.clone());
+    problems.of_players(evidence);
+    for add_problems in [
+        Problems::of_memory,
+        Problems::of_descriptors,
+        Problems::of_what_is_left,
+        Problems::of_metrics,
     ] {
-        match result {
-            Ok(more) => problems.extend(more),
-            Err(error) => problems.push(format!("{error:#}")),
+        if let Err(error) = add_problems(&mut problems, evidence) {
+            problems.0.push(format!("{error:#}"));
         }
     }
-    problems
+    problems.0
 }
 
-fn check_players(tally: &Tally, pairs: u32) -> Vec<String> {
-    let rules = [
-        (
-            tally.failed == 0,
-            format!("something failed for {} pairs", tally.failed),
-        ),
-        (
-            tally.sent == tally.delivered,
-            format!(
-                "{} packets were sent, {} delivered; full buffers dropped {}",
-                tally.sent, tally.delivered, tally.dropped_by_system
-            ),
-        ),
-        (
-            tally.astray == 0,
-            format!("{} packets went astray", tally.astray),
-        ),
-        (
-            tally.played >= u64::from(pairs) && tally.sent > 0,
-            format!("only {} games were played", tally.played),
-        ),
-    ];
-    let broken = rules.into_iter().filter(|(holds, _)| !holds);
-    broken.map(|(_, problem)| problem).collect()
-}
+struct Problems(Vec<String>);
 
-/// After the first three tenths of the time, memory must stay level.
-fn check_memory(observations: &Observations, time: Duration) -> Result<Vec<String>> {
-    let (mut settled, mut later) = (0.0_f64, 0.0_f64);
-    for seen in &observations.all {
-        let memory = seen.metrics.value(MEMORY)?;
-        if seen.at - observations.start.at <= time * 3 / 10 {
-            settled = settled.max(memory);
-        } else {
-            later = later.max(memory);
+impl Problems {
+    fn unless(&mut self, holds: bool, problem: String) {
+        if !holds {
+            self.0.push(problem);
         }
     }
-    if later <= settled * (1.0 + GROWTH) + GROWTH_SLACK {
-        return Ok(Vec::new());
-    }
-    let (settled, later) = (settled / MIB, later / MIB);
-    Ok(vec![format!(
-        "memory grew from {settled:.1} to {later:.1} MiB"
-    )])
-}
 
-/// There must be a descriptor for each connection and relay, and none when all have left.
-fn check_descriptors(observations: &Observations) -> Result<Vec<String>> {
-    let start = &observations.start;
-    let mut problems = Vec::new();
-    for seen in &observations.all {
-        let used = seen.metrics.value(CONNECTIONS)? + seen.metrics.value(RELAYS)?;
-        let others = seen.rise_since(start, DESCRIPTORS) - used;
-        if others > DESCRIPTORS_SLACK {
-            let seconds = (seen.at - start.at).as_secs();
-            problems.push(format!(
-                "after {seconds} s {others} descriptors are neither connections nor relays"
-            ));
-            break;
-        }
+    fn of_players(&mut self, evidence: &Evidence<'_>) {
+        let Evidence { leaks, pairs, .. } = *evidence;
+        let Tally {
+            failed,
+            sent,
+            delivered,
+            dropped_by_system: dropped,
+            astray,
+            played,
+            ..
+        } = *evidence.tally;
+        let failures = format!("something failed for {failed} pairs");
+        self.unless(failed == 0, failures);
+        let lost = format!(
+            "{sent} packets were sent, {delivered} delivered; full buffers dropped {dropped}"
+        );
+        self.unless(sent == delivered, lost);
+        self.unless(astray == 0, format!("{astray} packets went astray"));
+        let has_played = played >= u64::from(pairs) && sent > 0;
+        self.unless(has_played, format!("only {played} games were played"));
+        self.unless(leaks == 0, format!("{leaks} PrivateIDs are in the log"));
     }
-    let Some(end) = &observations.end else {
-        problems.push("it did not come to its end".to_owned());
-        return Ok(problems);
-    };
-    for name in [CONNECTIONS, PLAYERS, RELAYS, DESCRIPTORS] {
-        let left = end.rise_since(start, name);
-        if left > 0.0 {
-            problems.push(format!("{left} of {name} are left when all have gone"));
-        }
-    }
-    Ok(problems)
-}
 
-/// The server must count what the players count.
-fn check_metrics(observations: &Observations, tally: &Tally) -> Result<Vec<String>> {
-    let Some(end) = &observations.end else {
-        return Ok(Vec::new());
-    };
-    let commands = |name: &str| format!("noray_command_duration_count{{command=\"{name}\"}}");
-    let mut problems = Vec::new();
-    for (name, expected) in [
-        ("noray_relay_size_count", tally.sent),
-        ("noray_relay_size_sum", tally.sent * PACKET as u64),
-        ("noray_relay_duration_count", tally.sent),
-        ("noray_remote_registrar_success", tally.joined),
-        (&commands("register-host"), tally.joined),
-        (&commands("connect"), tally.met),
-        (&commands("connect-relay"), tally.met),
-        (&commands("other"), 0),
-        (
-            "noray_relay_dropped_total{reason=\"individual-traffic\"}",
-            0,
-        ),
-        ("noray_relay_dropped_total{reason=\"global-traffic\"}", 0),
-        ("noray_tcp_connections_refused_total", 0),
-    ] {
-        let counted = end.metrics.value(name)?;
-        if counted != expected as f64 {
-            problems.push(format!("{name} is {counted}, the players count {expected}"));
+    /// After the first three tenths of the time, memory must stay level.
+    fn of_memory(&mut self, evidence: &Evidence<'_>) -> Result<()> {
+        let Observations { start, all, .. } = evidence.observations;
+        let (mut settled, mut later) = (0.0_f64, 0.0_f64);
+        for seen in all {
+            let is_early = seen.at - start.at <= evidence.time * 3 / 10;
+            let most = if is_early { &mut settled } else { &mut later };
+            *most = most.max(seen.metrics.value(MEMORY)?);
         }
+        let is_level = later <= settled * (1.0 + GROWTH) + GROWTH_SLACK;
+        let (settled, later) = (settled / MIB, later / MIB);
+        self.unless(
+            is_level,
+            format!("memory grew from {settled:.1} to {later:.1} MiB"),
+        );
+        Ok(())
     }
-    // A player whose address is by chance that of an old relay takes that relay over.
-    let expired = end.metrics.value("noray_relay_expired")?;
-    if expired > (2 * tally.met) as f64 || expired < tally.met as f64 {
-        problems.push(format!("{expired} relays expired, of {}", 2 * tally.met));
+
+    /// There must be a descriptor for each connection and relay.
+    fn of_descriptors(&mut self, evidence: &Evidence<'_>) -> Result<()> {
+        let Observations { start, all, .. } = evidence.observations;
+        for seen in all {
+            let used = seen.metrics.value(CONNECTIONS)? + seen.metrics.value(RELAYS)?;
+            let others = seen.rise_since(start, DESCRIPTORS) - used;
+            if others > DESCRIPTORS_SLACK {
+                let seconds = (seen.at - start.at).as_secs();
+                bail!("after {seconds} s {others} descriptors are neither connections nor relays");
+            }
+        }
+        Ok(())
     }
-    let refused = end.metrics.sum("noray_refused_total{");
-    if refused > 0.0 {
-        problems.push(format!("{refused} requests were refused"));
+
+    /// The server must hold nothing of players who have left.
+    fn of_what_is_left(&mut self, evidence: &Evidence<'_>) -> Result<()> {
+        let Observations { start, end, .. } = evidence.observations;
+        let end = end.as_ref().context("it did not come to its end")?;
+        for name in [CONNECTIONS, PLAYERS, RELAYS, DESCRIPTORS] {
+            let left = end.rise_since(start, name);
+            let problem = format!("{left} of {name} are left when all have gone");
+            self.unless(left <= 0.0, problem);
+        }
+        Ok(())
     }
-    Ok(problems)
+
+    /// The server must count what the players count.
+    fn of_metrics(&mut self, evidence: &Evidence<'_>) -> Result<()> {
+        let tally = evidence.tally;
+        let Some(end) = &evidence.observations.end else {
+            return Ok(());
+        };
+        let commands = |name: &str| format!("noray_command_duration_count{{command=\"{name}\"}}");
+        let dropped = |reason| format!("noray_relay_dropped_total{{reason=\"{reason}\"}}");
+        for (name, expected) in [
+            ("noray_relay_size_count", tally.sent),
+            ("noray_relay_size_sum", tally.sent * PACKET as u64),
+            ("noray_relay_duration_count", tally.sent),
+            ("noray_remote_registrar_success", tally.joined),
+            (&commands("register-host"), tally.joined),
+            (&commands("connect"), tally.met),
+            (&commands("connect-relay"), tally.met),
+            (&commands("other"), 0),
+            (&dropped("individual-traffic"), 0),
+            (&dropped("global-traffic"), 0),
+            ("noray_tcp_connections_refused_total", 0),
+        ] {
+            let counted = end.metrics.value(name)?;
+            self.unless(
+                counted == expected as f64,
+                format!("{name} is {counted}, the players count {expected}"),
+            );
+        }
+        // A player whose address is by chance that of an old relay takes that relay over.
+        let expired = end.metrics.value("noray_relay_expired")?;
+        self.unless(
+            (tally.met as f64..=2.0 * tally.met as f64).contains(&expired),
+            format!("{expired} relays expired, of {}", 2 * tally.met),
+        );
+        let refused = end.metrics.sum("noray_refused_total{");
+        self.unless(refused <= 0.0, format!("{refused} requests were refused"));
+        Ok(())
+    }
 }
 
 #[cfg(test)]
