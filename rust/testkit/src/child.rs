@@ -399,11 +399,4 @@ mod tests {
         assert_eq!(ended.lines[0].len(), defaults::LINE_BYTES);
         assert_eq!(ended.problems, ["it printed too much to keep"]);
     }
-
-    #[test]
-    fn a_signal_ends_a_process() {
-        let mut child = shell("exec sleep 100");
-        child.signal("TERM").unwrap();
-        assert!(!child.wait(Duration::from_secs(5)).unwrap().success());
-    }
 }

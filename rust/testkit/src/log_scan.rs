@@ -84,57 +84,65 @@ mod tests {
         }
     }
 
-    #[test]
-    fn is_content_with_a_clean_log() {
-        let log = [
-            "Godot Engine v4.6.3.stable.official - https://godotengine.org",
-            "[test] ok suite.an_error_is_told",
-            "   at: push_warning (core/variant/variant_utility.cpp:1034)",
-            "",
-        ];
-        assert_eq!(scan(log), Vec::<String>::new());
-    }
+    /// Logs, and the problems in each.
+    const LOGS: &[(&[&str], &[&str])] = &[
+        // A clean one.
+        (
+            &[
+                "Godot Engine v4.6.3.stable.official - https://godotengine.org",
+                "[test] ok suite.an_error_is_told",
+                "   at: push_warning (core/variant/variant_utility.cpp:1034)",
+                "",
+            ],
+            &[],
+        ),
+        // What is expected is no problem, in either order.
+        (
+            &["[expect] no address", "WARNING: x: no address found"],
+            &[],
+        ),
+        (
+            &["WARNING: x: no address found", "[expect] no address"],
+            &[],
+        ),
+        // An expectation covers one line only, and nothing else.
+        (
+            &[
+                "[expect] no address",
+                "WARNING: no address",
+                "ERROR: no address",
+            ],
+            &["ERROR: no address"],
+        ),
+        (
+            &["[expect] no address", "WARNING: no address", "ERROR: other"],
+            &["ERROR: other"],
+        ),
+        // What is expected must come, and its announcement is not that.
+        (
+            &["[expect] no address"],
+            &["expected in the log, but not there: no address"],
+        ),
+        (
+            &["[expect] WARNING: x"],
+            &["expected in the log, but not there: WARNING: x"],
+        ),
+        // A general expectation leaves a special one's line.
+        (
+            &[
+                "[expect] refused",
+                "[expect] refused by the registrar",
+                "WARNING: refused by the registrar",
+                "WARNING: refused",
+            ],
+            &[],
+        ),
+    ];
 
     #[test]
-    fn an_expected_line_is_no_problem_in_either_order() {
-        assert!(scan(["[expect] no address", "WARNING: x: no address found"]).is_empty());
-        assert!(scan(["WARNING: x: no address found", "[expect] no address"]).is_empty());
-    }
-
-    #[test]
-    fn an_expectation_covers_one_line_only() {
-        let log = [
-            "[expect] no address",
-            "WARNING: no address",
-            "ERROR: no address",
-        ];
-        assert_eq!(scan(log), ["ERROR: no address"]);
-    }
-
-    #[test]
-    fn an_expectation_covers_nothing_else() {
-        let log = ["[expect] no address", "WARNING: no address", "ERROR: other"];
-        assert_eq!(scan(log), ["ERROR: other"]);
-    }
-
-    #[test]
-    fn an_expected_line_that_does_not_come_is_a_problem() {
-        assert_eq!(
-            scan(["[expect] no address"]),
-            ["expected in the log, but not there: no address"]
-        );
-        // The announcement itself is not what it announces.
-        assert_eq!(scan(["[expect] WARNING: x"]).len(), 1);
-    }
-
-    #[test]
-    fn a_general_expectation_leaves_the_special_ones_line() {
-        let log = [
-            "[expect] refused",
-            "[expect] refused by the registrar",
-            "WARNING: refused by the registrar",
-            "WARNING: refused",
-        ];
-        assert_eq!(scan(log), Vec::<String>::new());
+    fn expected_lines_are_no_problems() {
+        for (log, problems) in LOGS {
+            assert_eq!(scan(log.iter().copied()), *problems, "{log:?}");
+        }
     }
 }

@@ -75,20 +75,3 @@ impl Metrics {
         metrics.map(|(_, value)| value).sum()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn metrics_are_read() {
-        let metrics = Metrics::parse(
-            "# HELP noray_relay_count Open relays\nnoray_relay_count 12\n\
-             noray_refused_total{command=\"connect\",reason=\"unknown-host\"} 3\n\
-             noray_refused_total{command=\"connect\",reason=\"relays-full\"} 4\n",
-        );
-        assert_eq!(metrics.value("noray_relay_count").unwrap(), 12.0);
-        assert!(metrics.value("noray_relay").is_err());
-        assert_eq!(metrics.sum("noray_refused_total{"), 7.0);
-    }
-}

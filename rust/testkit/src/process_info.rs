@@ -132,46 +132,26 @@ fn ticks(count: u64) -> Duration {
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, UdpSocket};
-    use std::time::Instant;
 
     use super::*;
 
-    fn own() -> ProcessInfo {
-        ProcessInfo::of(std::process::id()).unwrap()
-    }
-
-    #[test]
-    fn this_process_uses_time_and_memory() {
-        let (before, all_before) = (own().cpu_time().unwrap(), machine_cpu_time().unwrap());
-        let start = Instant::now();
-        // What counts is the process's time: the machine may be busy.
-        while own().cpu_time().unwrap() < before + Duration::from_millis(50) {
-            assert!(start.elapsed() < Duration::from_secs(30));
-        }
-        assert!(machine_cpu_time().unwrap() >= all_before + Duration::from_millis(40));
-        assert!(own().cpu_time_of_threads().unwrap() >= Duration::from_millis(10));
-        assert!(own().memory().unwrap() > 100_000);
-        assert!(own().private_memory().unwrap() <= own().memory().unwrap());
-        assert!(!own().thread_names().unwrap().is_empty());
-    }
-
     #[test]
     fn sockets_of_this_process_are_found() {
-        let before = own().descriptors().unwrap();
+        let own = ProcessInfo::of(std::process::id()).unwrap();
+        let before = own.descriptors().unwrap();
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         assert!(
-            own()
-                .udp_sockets()
+            own.udp_sockets()
                 .unwrap()
                 .contains(&udp.local_addr().unwrap())
         );
         let port = tcp.local_addr().unwrap().port();
-        assert!(own().hears_on(port));
+        assert!(own.hears_on(port));
         // Other tests of this process open files, too.
-        assert!(own().descriptors().unwrap() + 20 > before);
+        assert!(own.descriptors().unwrap() + 20 > before);
         drop(tcp);
-        assert!(!own().hears_on(port));
+        assert!(!own.hears_on(port));
     }
 
     #[test]

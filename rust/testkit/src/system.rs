@@ -69,19 +69,13 @@ mod windows {
     /// Windows keeps the parent's id with each process, which serves as well as a group here.
     pub(crate) fn lead_a_group(_command: &mut Command) {}
 
-    /// A process without a window cannot be asked.
-    pub(crate) fn ask_to_end(id: u32) {
+    /// Kills a process with what it started; one without a window cannot be asked to end.
+    pub fn kill(id: u32) {
         succeeds(Command::new("taskkill").args(["/T", "/F", "/PID", &id.to_string()]));
     }
 
-    /// Kills a process that was not started here but is ours, such as one of an earlier run.
-    pub fn kill(id: u32) {
-        ask_to_end(id);
-    }
-
-    pub(crate) fn kill_group(id: u32) {
-        ask_to_end(id);
-    }
+    pub(crate) use self::kill as ask_to_end;
+    pub(crate) use self::kill as kill_group;
 
     pub(crate) fn group_lives(id: u32) -> bool {
         let filter = format!(

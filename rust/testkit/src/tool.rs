@@ -57,14 +57,4 @@ mod tests {
         assert!(run(&mut Command::new("false")).is_err());
         assert!(run(&mut Command::new("no-such-tool-here")).is_err());
     }
-
-    #[test]
-    fn a_tools_output_is_read() {
-        let mut lines = Vec::new();
-        run_reading(Command::new("printf").arg("a\nb\n"), |line| {
-            lines.push(line.to_owned());
-        })
-        .unwrap();
-        assert_eq!(lines, ["a", "b"]);
-    }
 }
