@@ -70,6 +70,8 @@ func _on_peer_connected(id: int) -> void:
 
 func _on_heard(from: int, words: String) -> void:
 	print("[child] heard ", from, " ", words)
+	if words.begins_with("send "):
+		_talk.say.rpc_id(from, "x".repeat(words.trim_prefix("send ").to_int()))
 	match words:
 		"quit":
 			get_tree().quit()

@@ -102,7 +102,8 @@ settings! {
         /// dropped.
         #[arg(env = "NORAY_UDP_RELAY_MAX_GLOBAL_TRAFFIC", long = "udp-relay-max-global-traffic", value_name = "SIZE")]
         pub max_global_traffic: ByteSize = ByteSize(defaults::MAX_GLOBAL_TRAFFIC) => ByteSize(1)..,
-        /// Slice of time in which traffic is counted.
+        /// For this time a limit of traffic may be used up at once. Less than a second costs games
+        /// bandwidth that send much at once.
         #[arg(env = "NORAY_UDP_RELAY_TRAFFIC_INTERVAL", long = "udp-relay-traffic-interval", value_name = "TIME")]
         pub traffic_interval: TimeSpan = defaults::TRAFFIC_INTERVAL.into() => SHORTEST..,
         /// How long a relay forwards.

@@ -43,8 +43,11 @@ pub const MAX_INDIVIDUAL_TRAFFIC: u64 = 128 * KIB;
 /// Bytes a second that all players may send through relays.
 pub const MAX_GLOBAL_TRAFFIC: u64 = KIB * KIB * KIB;
 
-/// Slice of time in which traffic is counted.
-pub const TRAFFIC_INTERVAL: Duration = Duration::from_millis(100);
+/// A player's limit, and that of all together, may be used up at once for this time. ENet sends up
+/// to 64 KiB at once, and repeats what was dropped after ever longer pauses: with a second's worth
+/// neither its bursts nor its pauses cost it bandwidth. (The public server counts in slices of
+/// 100 ms, a fifth of such a burst.)
+pub const TRAFFIC_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a relay forwards: longer than people play without a break.
 pub const MAX_LIFETIME_DURATION: Duration = Duration::from_secs(4 * 60 * 60);

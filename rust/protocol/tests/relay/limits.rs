@@ -168,6 +168,100 @@ fn extreme_limits_and_times_do_no_harm() {
     assert_eq!(world.expire(), []);
 }
 
+/// Returns how many seconds a sender needs for a mebibyte that goes about it like ENet: it has 64 KiB
+/// on their way, and sends each packet that is lost again, after a pause that doubles.
+fn seconds_for_a_mebibyte(limits: RelayLimits, round_trip: Duration) -> f64 {
+    const PACKET: usize = 1372;
+    const FRAME: Duration = Duration::from_millis(7);
+    struct OnItsWay {
+        acknowledged: Option<Instant>,
+        sent: Instant,
+        pause: Duration,
+    }
+    let mut world = World::pair(limits);
+    let start = world.now;
+    let mut left = (KIB * KIB) as usize / PACKET + 1;
+    let mut on_their_way: Vec<OnItsWay> = Vec::new();
+    // ENet's own estimate, which begins with half a second.
+    let (mut mean, mut variance) = (Duration::from_millis(500), Duration::ZERO);
+    while left > 0 || !on_their_way.is_empty() {
+        let now = world.now;
+        on_their_way.retain(|packet| {
+            let arrived = packet.acknowledged.is_some_and(|at| at <= now);
+            if arrived {
+                let took = now - packet.sent;
+                variance = variance - variance / 4 + took.abs_diff(mean) / 4;
+                mean = mean - mean / 8 + took / 8;
+            }
+            !arrived
+        });
+        let send = |packet: &mut OnItsWay| {
+            let passed = world.send_bytes(home(1), 2, PACKET).is_ok();
+            packet.sent = now;
+            packet.acknowledged = passed.then(|| now + round_trip);
+        };
+        for packet in &mut on_their_way {
+            if packet.acknowledged.is_none() && now - packet.sent >= packet.pause {
+                packet.pause *= 2;
+                send(packet);
+            }
+        }
+        while left > 0 && (on_their_way.len() + 1) * PACKET <= 64 * KIB as usize {
+            left -= 1;
+            let mut packet = OnItsWay {
+                acknowledged: None,
+                sent: now,
+                pause: mean + 4 * variance,
+            };
+            send(&mut packet);
+            on_their_way.push(packet);
+        }
+        world.wait(FRAME);
+    }
+    (world.now - start).as_secs_f64()
+}
+
+/// A level's data took 18 s where the limit asks for 8.
+#[test]
+fn bursts_and_pauses_do_not_cost_a_sender_its_bandwidth() {
+    let of_a_second = RelayLimits {
+        traffic_interval: Duration::from_secs(1),
+        ..limits()
+    };
+    for round_trip in [1, 10, 30, 60, 120].map(Duration::from_millis) {
+        let seconds = seconds_for_a_mebibyte(of_a_second.clone(), round_trip);
+        assert!(8.0 / seconds >= 0.85, "{seconds} s, {round_trip:?}");
+        let seconds = seconds_for_a_mebibyte(limits(), round_trip);
+        assert!(8.0 / seconds < 0.5, "{seconds} s, {round_trip:?}");
+    }
+}
+
+#[test]
+fn a_burst_does_not_raise_what_passes_in_the_long_run() {
+    let mut world = World::pair(RelayLimits {
+        traffic_interval: Duration::from_secs(1),
+        ..limits()
+    });
+    let mut passed_in = [0; 100];
+    for tenth in &mut passed_in {
+        while world.send_bytes(home(1), 2, 1000).is_ok() {
+            *tenth += 1028;
+        }
+        world.wait(Duration::from_millis(100));
+    }
+    let most_in = |tenths| {
+        passed_in
+            .windows(tenths)
+            .map(|window| window.iter().sum::<u64>())
+            .max()
+    };
+    // Two seconds: what they allow, and a second's worth saved up before.
+    assert!(most_in(20) <= Some(3 * 128 * KIB));
+    assert!(most_in(100) <= Some(11 * 128 * KIB));
+    // No more than the rate once the burst is used up.
+    assert!(passed_in[10..].iter().sum::<u64>() <= 9 * 128 * KIB);
+}
+
 proptest! {
     #[test]
     fn no_pattern_of_sending_beats_the_bandwidth(

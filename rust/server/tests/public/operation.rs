@@ -25,6 +25,25 @@ pub(crate) const FACTS: &[Fact] = &[
         ours: Ours::Same,
     },
     Fact {
+        name: "bursts_by_default",
+        v1: "traffic is counted in slices of 100 ms",
+        v2: "the same",
+        public: |program| {
+            expect_settings(
+                program,
+                &[],
+                &[("NORAY_UDP_RELAY_TRAFFIC_INTERVAL", "0.1s")],
+            );
+        },
+        ours: Ours::Differs {
+            difference: "Bursts",
+            does: "a second's worth may come at once: ENet sends 64 KiB at a time",
+            check: |program| {
+                expect_settings(program, &[], &[("NORAY_UDP_RELAY_TRAFFIC_INTERVAL", "1s")]);
+            },
+        },
+    },
+    Fact {
         name: "forms_of_settings",
         v1: "ports in three forms, times and sizes with units",
         v2: NOT_MEASURED,
@@ -315,7 +334,6 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("NORAY_UDP_REGISTRAR_PORT", "8809"),
     ("NORAY_UDP_RELAY_MAX_INDIVIDUAL_TRAFFIC", "131072b"),
     ("NORAY_UDP_RELAY_MAX_GLOBAL_TRAFFIC", "1073741824b"),
-    ("NORAY_UDP_RELAY_TRAFFIC_INTERVAL", "0.1s"),
     ("NORAY_UDP_RELAY_MAX_LIFETIME_DURATION", "14400s"),
     ("NORAY_UDP_RELAY_MAX_LIFETIME_TRAFFIC", "4294967296b"),
     ("NORAY_LOGLEVEL", "info"),

@@ -11,7 +11,7 @@ pub const PACKET_OVERHEAD: u64 = 28;
 pub struct RelayLimits {
     /// How long a relay may carry nothing, in either direction, before it is closed.
     pub idle_timeout: Duration,
-    /// The slice of time over which traffic is counted.
+    /// How much traffic may come at once, as the time for which that is the limit.
     pub traffic_interval: Duration,
     /// How much one player may send, in bytes a second.
     pub max_individual_traffic: u64,
