@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use noray_client::{PeerEvent, PeerId, PeerStats, ReadyError};
+use noray_client::{JoinError, PeerEvent, PeerId, PeerStats, ReadyError};
 use noray_protocol::wire::id::OpenId;
 use tracing::{info, warn};
 
@@ -128,6 +128,15 @@ impl Games {
         output.fail(error);
     }
 
+    /// Ends the join that the link has given up.
+    fn handle_join_failed(&mut self, error: JoinError, output: &mut Output) {
+        let Some(joining) = &self.joining else {
+            return;
+        };
+        let error = joining.explain(error);
+        self.fail_join(error.into(), output);
+    }
+
     /// Ends a call of `host` that came to nothing.
     fn fail_host(&mut self, error: HostCallError, output: &mut Output) {
         output.fail(error);
@@ -207,7 +216,7 @@ impl Games {
             }
             PeerEvent::JoinFailed(error) => {
                 if !self.take_given_up() {
-                    self.fail_join(error.into(), output);
+                    self.handle_join_failed(error, output);
                 }
             }
             PeerEvent::PeerAdmitted { peer, port, stats } => self.admit(peer, port, stats),

@@ -91,6 +91,18 @@ impl Joining {
         matches!(self.stage, JoinStage::Connecting | JoinStage::Registering)
     }
 
+    /// Returns what the link's error means: a join whose time is over while it still waits for the
+    /// server to take this player in failed by the server.
+    pub(crate) fn explain(&self, error: JoinError) -> JoinError {
+        match error {
+            JoinError::TimedOut(timeout) if self.waits_for_identity() => {
+                let reason = format!("no answer within {} s", timeout.as_secs_f32());
+                JoinError::ServerSilent(reason)
+            }
+            error => error,
+        }
+    }
+
     pub(crate) fn is_connecting(&self) -> bool {
         self.stage == JoinStage::Connecting
     }

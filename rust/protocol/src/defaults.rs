@@ -51,6 +51,10 @@ pub const MAX_REQUESTS_IN_FLIGHT: usize = 256;
 /// round trip of half a second.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a join that is out of time must have waited for the server's answer to call the server
+/// silent: twice a slow round trip.
+pub const SERVER_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Stands for a time-out that ends beyond what an `Instant` can name: nobody waits for a year.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use noray_client::{ConnectionEvent, JoinError, PeerEvent, ReadyError, RegisterError, SendError};
+use noray_client::{
+    ConnectionEvent, JoinError, JoinProgress, PeerEvent, ReadyError, RegisterError, SendError,
+};
 use noray_player::{CallId, ClientStatus, ServerAddressError, SetupError};
 
 use crate::game::{Game, closed, gone, not_found, server};
@@ -77,9 +79,26 @@ fn the_link_tells_why_the_host_was_not_reached() {
     let error = JoinError::TimedOut(Duration::from_secs(15));
     let sentence = format!("cannot join: {error}");
     let mut game = Game::joining();
+    game.link_event(PeerEvent::Progress(JoinProgress::Asking));
+    game.forget();
     game.link_event(PeerEvent::JoinFailed(error));
     assert_eq!(game.done(), ["end later 1 null"]);
     assert_eq!(game.player.last_sentence(), sentence);
+}
+
+#[test]
+fn a_server_that_hangs_before_it_was_asked_is_not_taken_for_a_missing_path() {
+    let timeout = Duration::from_secs(15);
+    for is_connected in [false, true] {
+        let mut game = Game::joining();
+        if is_connected {
+            game.event(ConnectionEvent::Connected(server()));
+            game.forget();
+        }
+        game.link_event(PeerEvent::JoinFailed(JoinError::TimedOut(timeout)));
+        let sentence = "the server cannot be reached: no answer within 15 s";
+        check(&mut game, &["end later 1 null"], sentence);
+    }
 }
 
 #[test]

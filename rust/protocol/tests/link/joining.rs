@@ -272,6 +272,31 @@ fn server_silent() {
     }
 }
 
+/// Fails when a join that ran out of time while the server hung is said to have found no way to the
+/// host: first, or after the direct path was announced.
+#[test]
+fn a_server_that_hangs_is_not_taken_for_a_missing_path() {
+    for (has_announced, force_relay) in [(false, false), (false, true), (true, false)] {
+        let mut pair = pair(Kind::Ours, Home::Symmetric, Home::Symmetric);
+        let (joining, timeout) = (pair.joining, SECOND * 4);
+        pair.world.server.hangs = !has_announced;
+        pair.join_with("open-0", timeout, force_relay);
+        if has_announced {
+            let announced = |world: &World| {
+                let progress = LinkEvent::Progress(JoinProgress::TryingDirect);
+                world.ours(joining).had(&progress)
+            };
+            assert!(pair.world.run_until(SECOND, announced).is_some());
+            pair.world.server.hangs = true;
+        }
+        let error = pair.error_within(timeout);
+        assert!(
+            matches!(&error, Some(JoinError::ServerSilent(reason)) if reason == "it no longer answers"),
+            "announced {has_announced}, force_relay {force_relay}: {error:?}"
+        );
+    }
+}
+
 /// Fails when the host's known address is no longer tried after the connection has ended.
 #[test]
 fn the_connection_ends_after_the_announcement() {

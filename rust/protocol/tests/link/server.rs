@@ -86,6 +86,8 @@ pub(crate) struct Server {
     pub ip: IpAddr,
     /// Whether the registrar answers.
     pub answers: bool,
+    /// Whether requests are left unanswered.
+    pub hangs: bool,
     /// The most ports that other players randomly take before each of our relays.
     pub crowd: u16,
     /// The most relays that were open at one time.
@@ -105,6 +107,7 @@ impl Server {
             kind,
             ip,
             answers: true,
+            hangs: false,
             crowd: 0,
             most_relays: 0,
             accounts: Vec::new(),
@@ -148,6 +151,9 @@ impl Server {
         kind: ConnectKind,
         oid: &str,
     ) -> Vec<(usize, Line)> {
+        if self.hangs {
+            return Vec::new();
+        }
         let host = self.accounts.iter().find(|account| account.oid == oid);
         let own = self.account(player).and_then(|account| account.registered);
         let (Some(own), Some((host, Some(address)))) =

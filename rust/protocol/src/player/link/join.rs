@@ -1,6 +1,6 @@
 //! The join that runs: what the server was requested to do, and when the join is hopeless.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     config::JoinConfig,
@@ -8,7 +8,7 @@ use super::{
     peers::PeerId,
 };
 use crate::{
-    defaults::{LONGEST_WAIT, RELAY_HEAD_START},
+    defaults::{LONGEST_WAIT, RELAY_HEAD_START, SERVER_PATIENCE},
     player::requests::ConnectError,
     wire::{
         check::PathKind,
@@ -34,7 +34,7 @@ pub(super) struct Join {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Request {
     NotSent,
-    Sent,
+    Sent(Instant),
     Announced,
     Refused(String),
 }
@@ -84,7 +84,7 @@ impl Join {
         } else {
             ConnectKind::Nat
         };
-        *self.request(kind) = Request::Sent;
+        *self.request(kind) = Request::Sent(now);
         Some(kind)
     }
 
@@ -92,7 +92,7 @@ impl Join {
     /// asked.
     pub(super) fn forget_requests(&mut self) {
         for request in [&mut self.direct, &mut self.relay] {
-            if *request == Request::Sent {
+            if matches!(request, Request::Sent(_)) {
                 *request = Request::NotSent;
                 self.requested = None;
             }
@@ -108,6 +108,7 @@ impl Join {
         let request = self.request(kind);
         let is_first = *request != Request::Announced;
         *request = Request::Announced;
+        self.server_lost = None;
         is_first.then_some(progress)
     }
 
@@ -146,16 +147,16 @@ impl Join {
     /// Returns what to do at `now`. `is_trying` tells whether any address is still being tried.
     pub(super) fn step(&mut self, now: Instant, has_server: bool, is_trying: bool) -> Step {
         if now.saturating_duration_since(self.began) >= self.config.timeout {
-            return Step::Fail(JoinError::TimedOut(self.config.timeout));
+            return Step::Fail(self.overdue(now));
         }
         if self.relay_due(has_server).is_some_and(|due| now >= due) {
-            self.relay = Request::Sent;
+            self.relay = Request::Sent(now);
             return Step::RequestRelay;
         }
         // Hopeless once every request was answered and nothing is tried any more.
         let is_answered =
             |request: &Request| matches!(request, Request::Announced | Request::Refused(_));
-        let may_be_answered = self.direct == Request::Sent || !is_answered(&self.relay);
+        let may_be_answered = matches!(self.direct, Request::Sent(_)) || !is_answered(&self.relay);
         if may_be_answered || is_trying {
             return Step::Wait;
         }
@@ -167,10 +168,26 @@ impl Join {
             match request {
                 Request::Announced => reasons.push(format!("{how}, nothing came back from it")),
                 Request::Refused(reason) => reasons.push(format!("{how}, {reason}")),
-                Request::NotSent | Request::Sent => {}
+                Request::NotSent | Request::Sent(_) => {}
             }
         }
         Step::Fail(JoinError::HostUnreachable(reasons.join("; ")))
+    }
+
+    /// Returns why the join is not over when its time is: it waits for the server, or for the host.
+    fn overdue(&mut self, now: Instant) -> JoinError {
+        if let Some(reason) = self.server_lost.take() {
+            return JoinError::ServerSilent(reason);
+        }
+        let waited = [&self.direct, &self.relay].map(|request| match request {
+            Request::Sent(since) => now.saturating_duration_since(*since),
+            _ => Duration::ZERO,
+        });
+        let longest = waited.into_iter().max().unwrap_or_default();
+        if longest >= SERVER_PATIENCE {
+            return JoinError::ServerSilent("it no longer answers".to_owned());
+        }
+        JoinError::TimedOut(self.config.timeout)
     }
 
     /// Returns when [`Self::step`] has something to do, unless it waits for others.
