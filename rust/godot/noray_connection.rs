@@ -55,7 +55,8 @@ pub(crate) struct NorayConnection {
     #[var(get, no_set)]
     port: PhantomVar<i32>,
 
-    /// The smoothed round-trip time, in seconds; -1 while it is unknown.
+    /// The smoothed round-trip time, in seconds; -1 while it is unknown. While answers stay away, it
+    /// grows with the time since the first that is missing.
     #[var(get, no_set)]
     round_trip: PhantomVar<f64>,
 
@@ -95,7 +96,8 @@ pub(crate) struct NorayConnection {
 
 #[godot_api]
 impl NorayConnection {
-    /// Returns whether the peer is still there.
+    /// Returns whether the peer is still there: `false` once it has gone, and while it has answered
+    /// nothing for a second.
     #[func]
     fn is_alive(&self) -> bool {
         self.snapshot().alive

@@ -139,7 +139,7 @@ fn links(criterion: &mut Criterion) {
         criterion.bench_function(&format!("link out, {peers} peers"), |bencher| {
             bencher.iter(|| {
                 hosting.link.used(now, black_box(id));
-                hosting.link.active_path(black_box(id))
+                hosting.link.active_path(now, black_box(id))
             });
         });
     }

@@ -91,6 +91,15 @@ pub const SUSPECT_AFTER: Duration = Duration::from_millis(300);
 /// Pause between checks of a path whose answer is late.
 pub const SUSPECT_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How long a peer may answer nothing before it counts as silent: sooner than its paths are closed,
+/// so that a game can tell its player.
+pub const SILENT_AFTER: Duration = Duration::from_secs(1);
+
+/// How many questions must go unanswered in that time, since a game that was suspended asked fewer.
+/// While an answer is late, some nine are asked: with a fifth of all datagrams lost in each
+/// direction, all of them go unanswered once in 10,000.
+pub const SILENT_QUESTIONS: u32 = 6;
+
 /// How long a path may go without an answer before it is closed. With a fifth of all datagrams lost
 /// in each direction, all of the dozen checks in that time go unanswered once in 200,000.
 pub const PATH_TIMEOUT: Duration = Duration::from_millis(1500);

@@ -34,7 +34,7 @@ pub struct PeerSnapshot {
     pub packets_received: u64,
     /// When this path became the active one.
     pub since: Instant,
-    /// Whether the link still has this peer.
+    /// Whether the link still has this peer, and the peer answers.
     pub alive: bool,
 }
 
@@ -91,7 +91,7 @@ impl PeerStats {
             packets_sent: self.0.sent.packets.load(Ordering::Relaxed),
             packets_received: self.0.received.packets.load(Ordering::Relaxed),
             since,
-            alive: self.0.alive.load(Ordering::Relaxed),
+            alive: self.0.alive.load(Ordering::Relaxed) && !path.quality.is_silent,
         }
     }
 

@@ -123,7 +123,7 @@ impl LinkTask {
                 Some(id) => match self.peers.get(&id) {
                     Some(loopback) => loopback.deliver(datagram),
                     None => {
-                        self.admit(id, datagram);
+                        self.admit(now, id, datagram);
                         is_due = true;
                     }
                 },
@@ -134,11 +134,11 @@ impl LinkTask {
     }
 
     /// Lets a player into the game that is hosted, with its first datagram.
-    fn admit(&mut self, id: PeerId, first: &[u8]) {
+    fn admit(&mut self, now: Instant, id: PeerId, first: &[u8]) {
         let (Some(options), Some(socket)) = (&self.hosting, &self.socket) else {
             return;
         };
-        let Some(path) = self.link.active_path(id) else {
+        let Some(path) = self.link.active_path(now, id) else {
             return;
         };
         let stats = PeerStats::new(path);
@@ -156,11 +156,11 @@ impl LinkTask {
                     stats,
                 });
                 self.peers.insert(id, loopback);
-                self.link.used(Instant::now(), id);
+                self.link.used(now, id);
             }
             Err(error) => {
                 warn!(%error, "no loopback socket for a player");
-                self.link.release(Instant::now(), id);
+                self.link.release(now, id);
             }
         }
     }
@@ -314,7 +314,7 @@ impl LinkTask {
             self.tell_connection(LinkMessage::Request(kind, oid));
         }
         while let Some(event) = self.link.next_event() {
-            self.handle(event);
+            self.handle(now, event);
         }
         let used = self.link.is_used() || self.hosting.is_some();
         self.used.store(used, Ordering::Relaxed);
@@ -322,7 +322,7 @@ impl LinkTask {
         (self.link.next_deadline(now)).map_or(idle, |deadline| deadline.min(idle))
     }
 
-    fn handle(&mut self, event: LinkEvent) {
+    fn handle(&mut self, now: Instant, event: LinkEvent) {
         match event {
             LinkEvent::Registered(result) => self.registration_ended(result),
             LinkEvent::UdpLost => {
@@ -335,13 +335,13 @@ impl LinkTask {
                 self.tell_connection(LinkMessage::AddressInDoubt);
             }
             LinkEvent::Progress(progress) => self.tell(PeerEvent::Progress(progress)),
-            LinkEvent::Joined(id) => self.joined(id),
+            LinkEvent::Joined(id) => self.joined(now, id),
             LinkEvent::JoinFailed(error) => {
                 self.local_network.stop_search();
                 self.tell(PeerEvent::JoinFailed(error));
             }
             LinkEvent::PathChanged(id) | LinkEvent::Measured(id) => {
-                if let Some(path) = self.link.active_path(id) {
+                if let Some(path) = self.link.active_path(now, id) {
                     self.update_path(id, path);
                 }
             }
@@ -365,8 +365,8 @@ impl LinkTask {
     }
 
     /// A path to the host is open: ENet can connect.
-    fn joined(&mut self, id: PeerId) {
-        let Some(path) = self.link.active_path(id) else {
+    fn joined(&mut self, now: Instant, id: PeerId) {
+        let Some(path) = self.link.active_path(now, id) else {
             return;
         };
         let stats = PeerStats::new(path);
@@ -384,7 +384,7 @@ impl LinkTask {
             Err(error) => {
                 let reason = format!("no socket for the game: {error}");
                 self.tell(PeerEvent::JoinFailed(JoinError::HostUnreachable(reason)));
-                self.link.release(Instant::now(), id);
+                self.link.release(now, id);
             }
         }
     }

@@ -35,7 +35,7 @@ fn a_flood_of_sessions_keeps_nobody_out_and_costs_no_memory() {
     flood(&mut single, 1000);
     single.give(player, &joining(&check(5, 2, question)));
     let id = single.give(player, b"\x8f\xffgame").1;
-    let kind = id.and_then(|id| single.link.active_path(id));
+    let kind = id.and_then(|id| single.link.active_path(single.now, id));
     assert!(kind.is_some(), "kept out");
     assert!(size(&single) < before + 4000, "{} bytes", size(&single));
 }

@@ -7,7 +7,9 @@ use std::{
 };
 
 use noray_protocol::{
-    player::link::{HostConfig, JoinConfig, JoinError, Link, LinkEvent, PeerId, ServerKind},
+    player::link::{
+        ActivePath, HostConfig, JoinConfig, JoinError, Link, LinkEvent, PeerId, ServerKind,
+    },
     wire::{
         check::{Key, PathKind, SessionId},
         command::ConnectKind,
@@ -169,10 +171,10 @@ impl OurPlayer {
         self.games.values().filter_map(|game| game.entered).min()
     }
 
-    /// Returns the kind of path to the peer that joined last.
-    pub(crate) fn path_kind(&self) -> Option<PathKind> {
+    /// Returns the path to the peer that joined last.
+    pub(crate) fn path(&self, now: Instant) -> Option<ActivePath> {
         let (id, _) = self.games.last_key_value()?;
-        self.link.active_path(*id).map(|report| report.kind)
+        self.link.active_path(now, *id)
     }
 
     /// Returns how often a game's path changed.
@@ -211,7 +213,7 @@ impl OurPlayer {
     }
 
     fn send_game(&mut self, now: Instant, id: PeerId, bytes: Vec<u8>, out: &mut Vec<Out>) {
-        if let Some(report) = self.link.active_path(id) {
+        if let Some(report) = self.link.active_path(now, id) {
             self.link.used(now, id);
             out.push(Out::Check {
                 to: report.address,

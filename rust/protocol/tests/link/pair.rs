@@ -124,7 +124,10 @@ impl Pair {
         if self.world.is_old(self.joining) {
             self.world.old(self.joining).path_kind
         } else {
-            self.world.ours(self.joining).path_kind()
+            self.world
+                .ours(self.joining)
+                .path(self.world.now)
+                .map(|path| path.kind)
         }
     }
 }

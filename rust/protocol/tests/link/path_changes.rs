@@ -1,13 +1,23 @@
 //! Path changes in the middle of a game.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use noray_protocol::{
-    defaults::{CHECK_WINDOW, PATH_TIMEOUT, REASK_INTERVAL},
+    defaults::{CHECK_WINDOW, PATH_TIMEOUT, REASK_INTERVAL, SUSPECT_AFTER},
+    player::link::{LinkEvent, Quality},
     wire::check::PathKind,
 };
 
-use crate::{game::STREAM_INTERVAL, home::Home, pair::Pair, server::Kind, simulation::Internet};
+use crate::{
+    game::STREAM_INTERVAL,
+    home::Home,
+    pair::{Clients, Pair},
+    server::Kind,
+    simulation::Internet,
+};
 
 const MOMENT: Duration = Duration::from_millis(700);
 
@@ -43,7 +53,10 @@ impl Pair {
         self.world.run_until(limit, |world| {
             [host, joining]
                 .iter()
-                .all(|player| world.ours(*player).path_kind() == Some(kind))
+                .filter_map(|player| world.ours(*player).path(world.now))
+                .filter(|path| path.kind == kind)
+                .count()
+                == 2
         })
     }
 }
@@ -166,4 +179,71 @@ fn no_flapping_with_a_fifth_lost() {
     }
     println!("{moves} moves of 10 players in 10 minutes each");
     assert!(moves <= 6, "{moves} moves");
+}
+
+/// A host whose machine is gone looked well: no loss, and the round trip of the last answer.
+#[test]
+fn a_frozen_host_does_not_look_well() {
+    let (mut pair, router) = playing(Kind::Ours, [Home::Router; 2], Internet::GOOD, 1);
+    let quality = |pair: &Pair| {
+        let path = pair.world.ours(pair.joining).path(pair.world.now);
+        path.expect("a path").quality
+    };
+    let well = quality(&pair);
+    assert!(well.loss < 0.01 && !well.is_silent, "{well:?}");
+
+    pair.world.server.hangs = true;
+    pair.world.routers[router].only = Some(pair.world.server.ip);
+    let began = pair.world.now;
+    pair.world.run_for(Duration::from_secs(1));
+    let late = quality(&pair);
+    assert!(
+        late.loss > 0.0 && late.round_trip > Some(SUSPECT_AFTER),
+        "{late:?}"
+    );
+    // The client looks when it is told.
+    let told = |(at, event): &&(Instant, LinkEvent)| {
+        *at > began + SUSPECT_AFTER && matches!(event, LinkEvent::Measured(_))
+    };
+    let events = &pair.world.ours(pair.joining).events;
+    assert!(events.iter().filter(told).count() >= 2);
+
+    pair.world.run_for(Duration::from_millis(600));
+    let silent = quality(&pair);
+    assert!(silent.is_silent && silent.loss > late.loss, "{silent:?}");
+    assert!(silent.round_trip > late.round_trip, "{silent:?}");
+
+    pair.world.routers[router].only = None;
+    pair.world.run_for(Duration::from_secs(1));
+    assert!(!quality(&pair).is_silent);
+}
+
+/// Fails when lost packets alone make a peer look silent.
+#[test]
+fn a_bad_line_is_not_taken_for_a_silent_peer() {
+    let mut silent = 0;
+    for seed in 0..5 {
+        let internet = Internet::losing(20);
+        let (mut pair, _) = playing(Kind::Ours, [Home::Router; 2], internet, seed);
+        for _ in 0..3000 {
+            pair.world.run_for(Duration::from_millis(100));
+            for player in [pair.host, pair.joining] {
+                let path = pair.world.ours(player).path(pair.world.now);
+                silent += usize::from(path.is_some_and(|path| path.quality.is_silent));
+            }
+        }
+    }
+    println!("silent for {silent} of 30,000 looks");
+    assert!(silent <= 30, "{silent} of 30,000");
+}
+
+/// A peer that speaks the plain handshake alone answers no checks, and is not silent for that.
+#[test]
+fn a_player_of_netfox_noray_is_not_taken_for_a_silent_peer() {
+    let homes = [Home::Router; 2];
+    let mut pair = Pair::of(Clients::OldHost, Kind::Ours, homes, Internet::GOOD, 1);
+    assert!(pair.meet().time.is_some());
+    pair.world.run_for(Duration::from_secs(3));
+    let path = pair.world.ours(pair.joining).path(pair.world.now);
+    assert_eq!(path.expect("a path").quality, Quality::default());
 }

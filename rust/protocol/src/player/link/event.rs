@@ -23,7 +23,7 @@ pub enum LinkEvent {
     JoinFailed(JoinError),
     /// From now on the game's datagrams to this peer take another path, or their first one.
     PathChanged(PeerId),
-    /// The checks told something new about this peer's path.
+    /// The checks told something new about this peer's path, if only that an answer is late.
     Measured(PeerId),
     /// This peer is gone; its address no longer counts.
     PeerRemoved(PeerId),

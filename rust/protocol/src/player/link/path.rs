@@ -9,7 +9,7 @@ use super::plain_handshake::PlainHandshake;
 use crate::{
     defaults::{
         ACTIVE_CHECK_INTERVAL, CHECK_EARLY, CHECK_INTERVAL, MIN_UNANSWERED, PATH_TIMEOUT,
-        RESERVE_CHECK_INTERVAL, SUSPECT_AFTER, SUSPECT_INTERVAL,
+        RESERVE_CHECK_INTERVAL, SILENT_AFTER, SILENT_QUESTIONS, SUSPECT_AFTER, SUSPECT_INTERVAL,
     },
     wire::{
         check::PathKind,
@@ -29,6 +29,8 @@ pub struct Quality {
     pub jitter: Option<Duration>,
     /// The share of the latest checks that were not answered, from 0 to 1.
     pub loss: f32,
+    /// Whether nothing was answered for [`SILENT_AFTER`], however often it was asked.
+    pub is_silent: bool,
 }
 
 /// The path that carries the game.
@@ -263,17 +265,17 @@ impl Path {
     }
 
     /// Whether an answer is later than it should be.
-    fn is_suspect(&self, now: Instant) -> bool {
+    pub(super) fn is_suspect(&self, now: Instant) -> bool {
         self.unanswered_since
             .is_some_and(|since| now.saturating_duration_since(since) >= self.patience())
     }
 
     /// Returns the path as the one that carries the game.
-    pub(super) fn report(&self) -> ActivePath {
+    pub(super) fn report(&self, now: Instant) -> ActivePath {
         ActivePath {
             kind: self.kind,
             address: self.address,
-            quality: self.quality(),
+            quality: self.quality(now),
         }
     }
 
@@ -305,24 +307,33 @@ impl Path {
         !self.plain_turn && self.plain.done().is_none()
     }
 
-    fn quality(&self) -> Quality {
-        let recent = self.questions.iter().flatten();
+    /// Returns the quality, in which a question counts as lost once its answer is late.
+    fn quality(&self, now: Instant) -> Quality {
         let (mut asked, mut lost) = (0_u16, 0_u16);
-        let newest = recent.clone().map(|question| question.asked).max();
-        for question in recent {
-            // The newest ones may still be answered.
-            let settled = newest.is_some_and(|newest| {
-                newest.saturating_duration_since(question.asked) >= self.patience()
-            });
-            if question.answered || settled {
+        for question in self.questions.iter().flatten() {
+            let is_late = now.saturating_duration_since(question.asked) >= self.patience();
+            if question.answered || is_late {
                 asked += 1;
                 lost += u16::from(!question.answered);
             }
         }
+        // What is still unanswered takes at least so long.
+        let waiting = (self.unanswered_since)
+            .filter(|_| self.unanswered >= MIN_UNANSWERED)
+            .map(|since| now.saturating_duration_since(since));
         Quality {
+            round_trip: self.quality.round_trip.max(waiting),
             loss: f32::from(lost) / f32::from(asked.max(1)),
+            is_silent: self.is_silent(now),
             ..self.quality
         }
+    }
+
+    /// Whether nothing was answered for [`SILENT_AFTER`], however often it was asked.
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        self.unanswered >= SILENT_QUESTIONS
+            && (self.unanswered_since)
+                .is_some_and(|since| now.saturating_duration_since(since) >= SILENT_AFTER)
     }
 
     fn interval(&self, now: Instant, active: bool) -> Duration {

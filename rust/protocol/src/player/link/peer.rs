@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Instant};
 
 use super::{
-    path::{ActivePath, Path},
+    path::{ActivePath, Path, Quality},
     session::{Proof, Session},
     transmit::Transmit,
 };
@@ -37,6 +37,8 @@ pub(super) struct Ticked {
     pub(super) is_lost: bool,
     /// Paths were given up.
     pub(super) gave_up_paths: bool,
+    /// An answer on the path that carries the game is late.
+    pub(super) is_late: bool,
 }
 
 /// The paths to one peer.
@@ -165,8 +167,22 @@ impl Peer {
         self.paths.iter().find(|path| path.address() == active)
     }
 
-    pub(super) fn active_path(&self) -> Option<ActivePath> {
-        self.active().map(Path::report)
+    /// Returns what is known of the path that carries the game. It is not silent while another
+    /// path works, which then takes over. A peer that knows no checks answers none.
+    pub(super) fn active_path(&self, now: Instant) -> Option<ActivePath> {
+        let mut active = self.active()?.report(now);
+        if self.is_plain() {
+            active.quality = Quality::default();
+            return Some(active);
+        }
+        let answers = |path: &Path| path.is_open() && !path.is_silent(now);
+        active.quality.is_silent &= !self.paths.iter().any(answers);
+        Some(active)
+    }
+
+    /// Whether the path that carries the game waits for an answer that is late.
+    fn is_suspect(&self, now: Instant) -> bool {
+        self.active().is_some_and(|path| path.is_suspect(now))
     }
 
     pub(super) fn active_kind(&self) -> Option<PathKind> {
@@ -325,28 +341,33 @@ impl Peer {
         }
         let (active, paths) = (self.active, self.paths.len());
         (self.paths).retain(|path| !path.is_over(now) || Some(path.address()) == active);
-        self.send_due_check(now, out);
+        let has_asked = self.send_due_check(now, out);
         Ticked {
+            is_late: has_asked && self.is_suspect(now),
             is_lost: closed && !self.is_open(),
             gave_up_paths: self.paths.len() < paths,
         }
     }
 
-    /// Sends the check that is due first.
-    fn send_due_check(&mut self, now: Instant, out: &mut Vec<Transmit>) {
+    /// Sends the check that is due first. Returns whether one was due.
+    fn send_due_check(&mut self, now: Instant, out: &mut Vec<Transmit>) -> bool {
         if now < self.next_check {
-            return;
+            return false;
         }
         let number = self.next_number();
-        let active = self.active;
+        let (active, is_suspect) = (self.active, self.is_suspect(now));
         let next = self
             .paths
             .iter_mut()
-            .filter_map(|path| Some((path.due(now, Some(path.address()) == active)?, path)))
+            .filter_map(|path| {
+                // While the active path is in doubt, the others tell whether the peer is.
+                let is_active = is_suspect || Some(path.address()) == active;
+                Some((path.due(now, is_active)?, path))
+            })
             .filter(|(due, _)| *due <= now)
             .min_by_key(|(due, _)| *due);
         let Some((_, path)) = next else {
-            return;
+            return false;
         };
         self.next_check = now + CHECK_PACE;
         let is_plain = match self.protocol {
@@ -373,6 +394,7 @@ impl Peer {
                 out.push(Transmit::new(path.address(), &datagram));
             }
         }
+        true
     }
 
     /// Says goodbye on every path that works.
@@ -406,10 +428,11 @@ impl Peer {
         if self.is_settled() {
             return unused;
         }
+        let is_suspect = self.is_suspect(now);
         let check = self
             .paths
             .iter()
-            .filter_map(|path| path.due(now, Some(path.address()) == self.active))
+            .filter_map(|path| path.due(now, is_suspect || Some(path.address()) == self.active))
             .min()
             .map(|due| due.max(self.next_check));
         let grace = match self.protocol {

@@ -224,8 +224,8 @@ impl Link {
 
     /// Returns the path that carries the game with this peer, if one ever worked.
     #[must_use]
-    pub fn active_path(&self, id: PeerId) -> Option<ActivePath> {
-        self.peers.get(id)?.active_path()
+    pub fn active_path(&self, now: Instant, id: PeerId) -> Option<ActivePath> {
+        self.peers.get(id)?.active_path(now)
     }
 
     /// Returns when [`Self::tick`] has something to do.
@@ -480,6 +480,9 @@ impl Link {
             self.peers.forget_old_addresses(id);
         }
         self.select_path(now, id);
+        if ticked.is_late {
+            self.events.push_back(LinkEvent::Measured(id));
+        }
         if ticked.is_lost {
             self.joined_hosts.ask_for(now, id);
         }
