@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let link = bench.measure_link();
     let look_up = bench.measure_look_up();
     bench.server.stop()?;
-    let (waits, idle, (bare, linked)) = (waits?, idle?, link?);
+    let (waits, idle, [bare, linked]) = (waits?, idle?, link?);
 
     println!("Godot {}, {ROUNDS} rounds, medians\n", bench.godot.version);
     println!("| what | to reach | measured |");
@@ -118,39 +118,36 @@ fn print_link_table(bare: &Values, linked: &Values) -> Result<()> {
     println!("\nThe link beside bare ENet, by turns, {LINK_ROUNDS} rounds each\n");
     println!("| what | bare ENet | through the link | the link's part |");
     println!("| --- | --- | --- | --- |");
+    let both = |name, percent| anyhow::Ok([bare.at(name, percent)?, linked.at(name, percent)?]);
+    let row = |what: &str, digits: usize, unit: &str, [without, with]: [f64; 2]| {
+        let values = [without, with, with - without];
+        let [without, with, part] = values.map(|value| format!("{value:.digits$} {unit}"));
+        println!("| {what} | {without} | {with} | {part} |");
+    };
     for (what, percent) in [("median", 50), ("99th percentile", 99)] {
         // There and back are two packets.
-        let one_way =
-            |values: &Values| Ok::<_, anyhow::Error>(values.at("round_trip_usec", percent)? / 2.0);
-        let (without, with) = (one_way(bare)?, one_way(linked)?);
-        let part = with - without;
-        println!(
-            "| a packet's way from ENet to ENet, {what} | {without:.0} µs | {with:.0} µs | {part:.0} µs |"
-        );
+        let one_way = both("round_trip_usec", percent)?.map(|time| time / 2.0);
+        let what = format!("a packet's way from ENet to ENet, {what}");
+        row(&what, 0, "µs", one_way);
     }
-    let cpu = |values: &Values| Some(values.median("processor_usec_per_second").ok()? / 1e4);
-    match (cpu(bare), cpu(linked)) {
-        (Some(without), Some(with)) => {
-            let part = with - without;
-            println!(
-                "| processor time of a player at 1,000 packets a second | {without:.1} % | {with:.1} % | {part:.1} % |"
-            );
-        }
-        _ => println!("| processor time of a player | skipped: Linux alone tells it | | |"),
+    let what = "processor time of a player at 1,000 packets a second";
+    match both("processor_usec_per_second", 50) {
+        Ok(times) => row(what, 1, "%", times.map(|time| time / 1e4)),
+        Err(_) => println!("| processor time of a player | skipped: Linux alone tells it | | |"),
     }
     Ok(())
 }
 
 /// What measuring processes printed: names and values.
-#[derive(Default)]
 struct Values(Vec<(String, f64)>);
 
 impl Values {
-    fn add(&mut self, lines: &[String]) {
-        self.0.extend(lines.iter().filter_map(|line| {
+    fn read(lines: &[String]) -> Self {
+        let values = lines.iter().filter_map(|line| {
             let (name, value) = line.strip_prefix("[bench] ")?.split_once(' ')?;
             Some((name.to_owned(), value.trim().parse().ok()?))
-        }));
+        });
+        Self(values.collect())
     }
 
     fn median(&self, name: &str) -> Result<f64> {
@@ -182,35 +179,32 @@ impl Bench {
         let oid = format!("--oid={oid}");
         let rounds = format!("--rounds={ROUNDS}");
         let player = self.start(WAITS, &["--role=player", &oid, &rounds])?;
-        let mut values = Values::default();
-        values.add(&finish(player)?);
-        values.add(&host.stop());
-        Ok(values)
+        let lines = [finish(player)?, host.stop()].concat();
+        Ok(Values::read(&lines))
     }
 
     fn measure_idle(&self) -> Result<Values> {
-        let mut values = Values::default();
-        values.add(&finish(self.start(WAITS, &["--role=idle"])?)?);
-        Ok(values)
+        let lines = finish(self.start(WAITS, &["--role=idle"])?)?;
+        Ok(Values::read(&lines))
     }
 
     /// Lets two processes talk ENet through the link, by turns with two that talk straight.
-    fn measure_link(&self) -> Result<(Values, Values)> {
-        let (mut bare, mut linked) = (Values::default(), Values::default());
+    fn measure_link(&self) -> Result<[Values; 2]> {
+        let mut printed = [Vec::new(), Vec::new()];
         for _ in 0..LINK_ROUNDS {
-            for (through, values) in [
-                ("--through=enet", &mut bare),
-                ("--through=link", &mut linked),
-            ] {
+            for (through, lines) in ["--through=enet", "--through=link"]
+                .iter()
+                .zip(&mut printed)
+            {
                 let mut echo = self.start(LINK, &["--role=echo", through])?;
                 let target = value_of(&mut echo, "target")?;
                 let target = format!("--target={target}");
                 let ping = self.start(LINK, &["--role=ping", through, &target])?;
-                values.add(&finish(ping)?);
+                lines.extend(finish(ping)?);
                 echo.stop();
             }
         }
-        Ok((bare, linked))
+        Ok(printed.map(|lines| Values::read(&lines)))
     }
 
     /// Looks names up in a network namespace, whose DNS server never answers.
@@ -233,9 +227,7 @@ impl Bench {
         if !problems.is_empty() {
             bail!("{}\n{}", problems.join("\n"), godot::tail(&lines));
         }
-        let mut values = Values::default();
-        values.add(&lines);
-        Ok(values)
+        Ok(Values::read(&lines))
     }
 
     fn start(&self, scene: &str, arguments: &[&str]) -> Result<ChildProcess> {

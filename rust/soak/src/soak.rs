@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use noray_testkit::defaults::SERVER_START;
 use noray_testkit::interrupt::end_all_when_interrupted;
 use noray_testkit::player::AcceptsPlayers as _;
 use noray_testkit::process_info::allow_many_files;
@@ -82,12 +81,9 @@ fn start_server(options: &Options, players: u32) -> Result<ServerProcess> {
     }
     // The level that says most of players.
     command.arg("--loglevel=debug");
-    let mut server = ServerProcess::launch_command(program.name(), &mut command, ports, true)?;
+    let mut server = ServerProcess::launch_command(&mut command, ports, true)?;
     // Not by a connection, which would count as a player's.
-    let until = Instant::now() + SERVER_START;
-    let started = |line: &str| line.contains("metrics on ").then_some(());
-    let started = server.child.wait_for_line(until, started);
-    started.context("the server does not start")?;
+    server.wait_for_log("metrics on ")?;
     Ok(server)
 }
 

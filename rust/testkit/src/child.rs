@@ -184,16 +184,10 @@ impl ChildProcess {
     /// # Errors
     /// The process still runs after `limit`.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
-        let until = Instant::now() + limit;
-        loop {
-            if let Some(status) = self.child.try_wait().context("cannot wait for it")? {
-                return Ok(status);
-            }
-            if Instant::now() >= until {
-                bail!("it did not end in time, {:.0?} after its start", self.age());
-            }
-            thread::sleep(defaults::POLL);
+        if !holds_within(limit, || self.has_ended()) {
+            bail!("it did not end in time, {:.0?} after its start", self.age());
         }
+        self.child.wait().context("cannot wait for it")
     }
 
     /// Sends a signal to the process, by its name without `SIG`.
@@ -232,7 +226,9 @@ impl ChildProcess {
             Ok(status) => problems.push(format!("it ended with {status}")),
             Err(error) => problems.push(format!("{error:#}")),
         }
-        if self.has_ended() && !self.leaves_nothing() {
+        let id = self.id();
+        let is_group_gone = || !system::group_lives(id);
+        if self.has_ended() && !holds_within(defaults::LEFTOVERS, is_group_gone) {
             problems.push("it left a process behind".to_owned());
         }
         self.sweep();
@@ -245,32 +241,15 @@ impl ChildProcess {
         }
     }
 
-    fn leaves_nothing(&self) -> bool {
-        let until = Instant::now() + defaults::LEFTOVERS;
-        while system::group_lives(self.id()) {
-            if Instant::now() >= until {
-                return false;
-            }
-            thread::sleep(defaults::POLL);
-        }
-        true
-    }
-
     /// Kills whatever is left and waits until the output is read.
     fn sweep(&mut self) {
         system::kill_group(self.id());
         let _ = self.child.kill();
         let _ = self.child.wait();
         interrupt::forget(self.id());
-        let until = Instant::now() + defaults::LEFTOVERS;
-        let mut state = lock(&self.log.state);
-        while state.closed < 2 && Instant::now() < until {
-            (state, _) = self
-                .log
-                .changed
-                .wait_timeout(state, defaults::POLL)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        let Log { state, changed } = &*self.log;
+        let is_open = |state: &mut LogState| state.closed < 2;
+        let _ = changed.wait_timeout_while(lock(state), defaults::LEFTOVERS, is_open);
     }
 
     fn printed(&self) -> Vec<String> {
@@ -289,6 +268,18 @@ impl Drop for ChildProcess {
             self.sweep();
         }
     }
+}
+
+/// Returns whether the condition comes to hold in time.
+fn holds_within(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let until = Instant::now() + limit;
+    while !condition() {
+        if Instant::now() >= until {
+            return false;
+        }
+        thread::sleep(defaults::POLL);
+    }
+    true
 }
 
 fn keep_lines(pipe: impl Read + Send + 'static, stream: Stream, log: Arc<Log>) {
@@ -371,14 +362,13 @@ mod tests {
             .unwrap();
         let ended = child.finish(Duration::from_secs(5));
         assert_eq!(ended.problems, ["it left a process behind"]);
-        let until = soon();
         // Whoever inherits it may take a moment to collect it.
-        while std::fs::read_to_string(format!("/proc/{left}/stat"))
-            .is_ok_and(|stat| !stat.contains(") Z "))
-        {
-            assert!(Instant::now() < until, "it lives on");
-            thread::sleep(defaults::POLL);
-        }
+        let stat = || std::fs::read_to_string(format!("/proc/{left}/stat"));
+        let is_gone = || !stat().is_ok_and(|stat| !stat.contains(") Z "));
+        assert!(
+            holds_within(Duration::from_secs(10), is_gone),
+            "it lives on"
+        );
     }
 
     #[test]

@@ -52,18 +52,14 @@ pub(crate) fn spawn_listed(command: &mut Command, leads_group: bool) -> Result<C
     let until = Instant::now() + Duration::from_secs(1);
     // Held until the process is listed: an interruption in between must not miss it.
     let mut live = lock(&LIVE);
-    let child = loop {
-        match command.spawn() {
-            Err(error)
-                if error.kind() == io::ErrorKind::ExecutableFileBusy && Instant::now() < until =>
-            {
-                thread::sleep(defaults::POLL);
-            }
-            other => break other,
-        }
-    };
-    let child =
-        child.with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    let is_busy = |error: &io::Error| error.kind() == io::ErrorKind::ExecutableFileBusy;
+    let mut child = command.spawn();
+    while child.as_ref().is_err_and(is_busy) && Instant::now() < until {
+        thread::sleep(defaults::POLL);
+        child = command.spawn();
+    }
+    let program = command.get_program().display();
+    let child = child.with_context(|| format!("cannot start {program}"))?;
     live.insert(child.id(), leads_group);
     Ok(child)
 }

@@ -6,12 +6,12 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::child::ChildProcess;
 use crate::player::{AcceptsPlayers, dial};
 use crate::ports::{free_ports, relay_setting};
-use crate::{defaults, log_scan};
+use crate::{defaults, log_scan, metrics};
 
 /// What a server is started from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -119,13 +119,12 @@ impl ServerProcess {
     ) -> Result<Self> {
         let mut command = program.command();
         command.envs(settings.iter().copied());
-        Self::launch_command(program.name(), &mut command, ports, program.is_ours())
+        Self::launch_command(&mut command, ports, program.is_ours())
     }
 
     /// Starts a server by a command of the caller's own, such as one with a limit of descriptors.
     /// Variables that the command sets stay as they are.
     pub fn launch_command(
-        name: &str,
         command: &mut Command,
         ports: ServerPorts,
         is_ours: bool,
@@ -146,7 +145,7 @@ impl ServerProcess {
             }
         }
         Ok(Self {
-            child: ChildProcess::start(name, command)?,
+            child: ChildProcess::start("the server", command)?,
             ports,
             is_ours,
         })
@@ -160,13 +159,33 @@ impl ServerProcess {
         let until = Instant::now() + defaults::SERVER_START;
         while dial(Ipv4Addr::LOCALHOST, self.commands()).is_err() {
             if self.child.has_ended() || Instant::now() > until {
-                let log = self.child.lines_from(0).join("\n");
-                let (name, port) = (self.child.name(), self.ports.commands);
-                bail!("{name} does not answer on port {port}:\n{log}");
+                let (port, log) = (self.ports.commands, self.log());
+                bail!("no server answers on port {port}:\n{log}");
             }
             sleep(Duration::from_millis(10));
         }
         Ok(())
+    }
+
+    /// Waits until it prints a line with this in it.
+    ///
+    /// # Errors
+    /// It ended, or prints none in time.
+    pub fn wait_for_log(&mut self, part: &str) -> Result<()> {
+        let until = Instant::now() + defaults::SERVER_START;
+        let has_part = |line: &str| line.contains(part).then_some(());
+        let found = self.child.wait_for_line(until, has_part);
+        found.with_context(|| format!("the server does not print {part:?}:\n{}", self.log()))
+    }
+
+    /// Returns its log so far.
+    pub fn log(&self) -> String {
+        self.child.lines_from(0).join("\n")
+    }
+
+    /// Returns the answer to an HTTP request for a path. For tests.
+    pub fn get(&self, path: &str) -> metrics::Answer {
+        metrics::get(self.http(), path).expect("an answer")
     }
 
     /// Returns where it serves metrics.

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use noray_testkit::paths;
-use noray_testkit::player::{AcceptsPlayers as _, Player, address_of, dial};
+use anyhow::{Result, ensure};
+use noray_testkit::player::{AcceptsPlayers as _, address_of, dial};
 use noray_testkit::server::{ServerPorts, ServerProcess, ServerProgram};
+use noray_testkit::{files, paths};
 
 use super::comparison::{DEFAULT_RELAYS, launch};
 use super::packet_stream::{PAYLOAD, PacketStream};
@@ -91,8 +91,8 @@ fn corpus() -> Result<Vec<Vec<u8>>> {
     for target in TARGETS {
         let folder = paths::root().join("rust/fuzz/corpus").join(target);
         let before = inputs.len();
-        for file in fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))? {
-            inputs.push(fs::read(file?.path())?);
+        for file in files::entries(&folder)? {
+            inputs.push(fs::read(file)?);
         }
         ensure!(inputs.len() > before, "{} is empty", folder.display());
     }
@@ -101,22 +101,17 @@ fn corpus() -> Result<Vec<Vec<u8>>> {
 
 /// One player of a relayed pair sends far more than it may.
 fn flood(program: &ServerProgram) -> Result<Outcome> {
-    let mut attacked = Attacked::start(program)?;
-    let sockets = SocketPair::relayed(&attacked.server, 0)?;
-    let mut stream = PacketStream::new(&sockets)?;
-    let mut sent = 0;
-    let server = &mut attacked.server;
     let mut bystanders = Packets::default();
-    attacked.bystanders.play_during(&mut bystanders, || {
+    let end = attack(program, &mut bystanders, |server, _| {
+        let sockets = SocketPair::relayed(server, 0)?;
+        let mut stream = PacketStream::new(&sockets)?;
+        let mut sent = 0;
         while sent < FLOOD && !server.child.has_ended() {
             sent += stream.offer(FLOOD_RATE, FLOOD_PART)?.sent;
         }
-        Ok(())
+        Ok(format!("within {} packets", thousands(sent as f64)))
     })?;
-    Ok(Outcome {
-        end: attacked.end(&format!("within {} packets", thousands(sent as f64))),
-        bystanders,
-    })
+    Ok(Outcome { end, bystanders })
 }
 
 /// Sends each input as a whole connection, and as a datagram to the registrar and to a relay. A
@@ -126,17 +121,14 @@ fn send_garbage(program: &ServerProgram, inputs: &[Vec<u8>]) -> Result<Outcome> 
     let mut ends = 0;
     let mut bystanders = Packets::default();
     loop {
-        let mut attacked = Attacked::start(program)?;
-        let (server, relay) = (&mut attacked.server, attacked.bystanders.relays[0]);
-        attacked.bystanders.play_during(&mut bystanders, || {
+        let end = attack(program, &mut bystanders, |server, relay| {
             while !server.child.has_ended()
                 && let Some((number, input)) = inputs.next()
             {
                 send_input(server, relay, number, input)?;
             }
-            Ok(())
+            Ok("by itself".to_owned())
         })?;
-        let end = attacked.end("by itself");
         ends += usize::from(end != STILL_UP);
         let is_over = inputs.len() == 0;
         if is_over || ends > MOST_ENDS {
@@ -174,38 +166,40 @@ fn send_input(
     Ok(())
 }
 
-/// An attacked server with two bystanders.
-struct Attacked {
-    server: ServerProcess,
-    bystanders: Bystanders,
-}
-
-impl Attacked {
-    fn start(program: &ServerProgram) -> Result<Self> {
-        let mut server = launch(program, ServerPorts::free(DEFAULT_RELAYS), &[])?;
-        server.wait_until_ready()?;
-        let bystanders = Bystanders::meet(&server)?;
-        Ok(Self { server, bystanders })
-    }
-
-    /// Ends the server. Returns what had become of it: it must serve a new player.
-    fn end(mut self, when: &str) -> String {
-        thread::sleep(END);
-        let served = self.server.registered_from(address_of(3));
-        let is_up = !self.server.child.has_ended();
-        match (is_up, served, self.server.stop()) {
-            (true, Ok(_), Ok(_)) => STILL_UP.to_owned(),
-            (false, ..) => format!("exits {when}"),
-            (true, Err(error), _) | (true, _, Err(error)) => format!("{error:#}"),
-        }
-    }
-}
-
-/// A relayed pair that keeps to the limits.
-struct Bystanders {
-    players: [Player; 2],
-    /// Where each sends.
-    relays: [SocketAddr; 2],
+/// Attacks a new server while two bystanders, who keep to the limits, play from a moment before
+/// until a moment after. `act` gets the server and a bystander's relay, and returns when a server
+/// that ended did so.
+///
+/// Returns what had become of the server: it must serve a new player.
+fn attack(
+    program: &ServerProgram,
+    bystanders: &mut Packets,
+    act: impl FnOnce(&mut ServerProcess, SocketAddr) -> Result<String>,
+) -> Result<String> {
+    let mut server = launch(program, ServerPorts::free(DEFAULT_RELAYS), &[])?;
+    server.wait_until_ready()?;
+    let mut one = server.registered_from(address_of(11))?;
+    let mut other = server.registered_from(address_of(12))?;
+    let relays = one.relay_with(&mut other)?;
+    let stop = AtomicBool::new(false);
+    let when = thread::scope(|scope| {
+        let playing = scope.spawn(|| play([&one.udp, &other.udp], relays, bystanders, &stop));
+        thread::sleep(REST);
+        let when = act(&mut server, relays[0]);
+        thread::sleep(REST);
+        stop.store(true, Relaxed);
+        let played = playing.join();
+        played.unwrap_or_else(|panic| resume_unwind(panic))?;
+        when
+    })?;
+    thread::sleep(END);
+    let served = server.registered_from(address_of(3));
+    let is_up = !server.child.has_ended();
+    Ok(match (is_up, served, server.stop()) {
+        (true, Ok(_), Ok(_)) => STILL_UP.to_owned(),
+        (false, ..) => format!("exits {when}"),
+        (true, Err(error), _) | (true, _, Err(error)) => format!("{error:#}"),
+    })
 }
 
 /// Packets of the bystanders.
@@ -228,60 +222,41 @@ impl std::fmt::Display for Packets {
     }
 }
 
-impl Bystanders {
-    fn meet(server: &ServerProcess) -> Result<Self> {
-        let mut one = server.registered_from(address_of(11))?;
-        let mut other = server.registered_from(address_of(12))?;
-        let relays = one.relay_with(&mut other)?;
-        let players = [one, other];
-        for player in &players {
-            player.udp.set_nonblocking(true)?;
+/// Sends each bystander's packets to its relay at an even pace, and receives what comes, until
+/// `stop` is set.
+fn play(
+    sockets: [&UdpSocket; 2],
+    relays: [SocketAddr; 2],
+    packets: &mut Packets,
+    stop: &AtomicBool,
+) -> Result<()> {
+    for socket in sockets {
+        socket.set_nonblocking(true)?;
+    }
+    let start = Instant::now();
+    let mut turns = 0;
+    while !stop.load(Relaxed) {
+        for (socket, relay) in sockets.iter().zip(relays) {
+            socket.send_to(&PACKET, relay)?;
+            packets.sent += 1;
         }
-        Ok(Self { players, relays })
+        receive(sockets, packets);
+        turns += 1;
+        thread::sleep((PACE * turns).saturating_sub(start.elapsed()));
     }
+    thread::sleep(REST);
+    receive(sockets, packets);
+    Ok(())
+}
 
-    /// Plays from a moment before `act` until a moment after, and counts its packets.
-    fn play_during(&self, packets: &mut Packets, act: impl FnOnce() -> Result<()>) -> Result<()> {
-        let stop = AtomicBool::new(false);
-        thread::scope(|scope| {
-            let playing = scope.spawn(|| self.play(packets, &stop));
-            thread::sleep(REST);
-            let result = act();
-            thread::sleep(REST);
-            stop.store(true, Relaxed);
-            playing
-                .join()
-                .unwrap_or_else(|panic| resume_unwind(panic))?;
-            result
-        })
-    }
-
-    fn play(&self, packets: &mut Packets, stop: &AtomicBool) -> Result<()> {
-        let start = Instant::now();
-        let mut turns = 0;
-        while !stop.load(Relaxed) {
-            for (player, relay) in self.players.iter().zip(self.relays) {
-                player.udp.send_to(&PACKET, relay)?;
-                packets.sent += 1;
-            }
-            self.receive(packets);
-            turns += 1;
-            thread::sleep((PACE * turns).saturating_sub(start.elapsed()));
-        }
-        thread::sleep(REST);
-        self.receive(packets);
-        Ok(())
-    }
-
-    fn receive(&self, packets: &mut Packets) {
-        let mut buffer = [0; 2048];
-        for player in &self.players {
-            while let Ok(length) = player.udp.recv(&mut buffer) {
-                if buffer[..length] == PACKET {
-                    packets.received += 1;
-                } else {
-                    packets.foreign += 1;
-                }
+fn receive(sockets: [&UdpSocket; 2], packets: &mut Packets) {
+    let mut buffer = [0; 2048];
+    for socket in sockets {
+        while let Ok(length) = socket.recv(&mut buffer) {
+            if buffer[..length] == PACKET {
+                packets.received += 1;
+            } else {
+                packets.foreign += 1;
             }
         }
     }

@@ -1,10 +1,10 @@
 //! The program `noray-server` in a process of its own.
 
-use std::{process::Command, time::Instant};
+use std::process::Command;
 
 use noray_testkit::{
-    defaults::{ANSWER, SERVER_START},
-    metrics::{self, Metrics},
+    defaults::ANSWER,
+    metrics::Metrics,
     ports::{free_ports, relay_setting},
     server::{ServerPorts, ServerProcess, ServerProgram, without_settings},
 };
@@ -30,13 +30,8 @@ pub(crate) fn start(command: &mut Command) -> ServerProcess {
 
 /// Starts the program on these ports of 127.0.0.1.
 pub(crate) fn start_on(command: &mut Command, ports: ServerPorts) -> ServerProcess {
-    let mut server = ServerProcess::launch_command("noray-server", command, ports, true).unwrap();
-    let started = server
-        .child
-        .wait_for_line(Instant::now() + SERVER_START, |line| {
-            line.contains("commands on ").then_some(())
-        });
-    assert_eq!(started, Ok(()), "{:?}", server.child.lines_from(0));
+    let mut server = ServerProcess::launch_command(command, ports, true).unwrap();
+    server.wait_for_log("commands on ").unwrap();
     server
 }
 
@@ -52,14 +47,9 @@ pub(crate) fn relay_ports(count: usize) -> String {
     relay_setting(&free_ports(count))
 }
 
-/// Returns the status line of the answer to a request for a path.
-pub(crate) fn status(server: &ServerProcess, path: &str) -> String {
-    metrics::get(server.http(), path).expect("an answer").status
-}
-
 /// Returns the text of the metrics.
 pub(crate) fn metrics(server: &ServerProcess) -> String {
-    let answer = metrics::get(server.http(), "/metrics").expect("an answer");
+    let answer = server.get("/metrics");
     assert_eq!(answer.status, "HTTP/1.1 200 OK");
     let head = answer.head.to_lowercase();
     let content_type = "content-type: text/plain; version=0.0.4";

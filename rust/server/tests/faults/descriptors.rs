@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::program::{binary_with_descriptors, ended, relay_ports, start, status};
+use crate::program::{binary_with_descriptors, ended, relay_ports, start};
 
 /// The processor time that a server which can only wait may use in [`WATCHED`].
 const IDLE: Duration = Duration::from_millis(300);
@@ -73,7 +73,7 @@ fn who_is_in_goes_on_and_others_come_in_when_some_are_free_again() {
     eventually("a relay is opened", || {
         first.ask(&ask).starts_with("connect-relay ")
     });
-    assert_eq!(status(&server, "/health"), "HTTP/1.1 200 OK");
+    assert_eq!(server.get("/health").status, "HTTP/1.1 200 OK");
     client.send_datagram(b"and on", port);
     assert_eq!(host.datagram().0, b"and on");
 

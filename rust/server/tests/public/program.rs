@@ -1,8 +1,7 @@
 //! The two programs, started with the same settings on free ports of 127.0.0.1.
 
 use noray_testkit::{
-    defaults::{ANSWER, SERVER_START},
-    metrics,
+    defaults::ANSWER,
     player::{AcceptsPlayers, Player, RelayedPair},
     ports::free_ports,
     server::{ServerPorts, ServerProcess, ServerProgram, without_settings},
@@ -13,7 +12,6 @@ use std::{
     ops::Deref,
     path::PathBuf,
     process::{Command, ExitStatus},
-    time::Instant,
 };
 use tempfile::TempDir;
 
@@ -66,13 +64,9 @@ impl Program {
         command
             .current_dir(folder.path())
             .envs(settings.iter().copied());
-        let (name, is_ours) = (self.0.name(), self.0.is_ours());
-        let mut process =
-            ServerProcess::launch_command(name, &mut command, ports, is_ours).unwrap();
-        let until = Instant::now() + SERVER_START;
-        let is_ready = |line: &str| line.contains(ready).then_some(());
-        let found = process.child.wait_for_line(until, is_ready);
-        assert_eq!(found, Ok(()), "{:?}", process.child.lines_from(0));
+        let is_ours = self.0.is_ours();
+        let mut process = ServerProcess::launch_command(&mut command, ports, is_ours).unwrap();
+        process.wait_for_log(ready).unwrap();
         process.wait_until_ready().unwrap();
         Server {
             process,
@@ -218,11 +212,6 @@ impl Server {
         player
     }
 
-    /// Returns the server's output so far.
-    pub(crate) fn log(&self) -> String {
-        self.child.lines_from(0).join("\n")
-    }
-
     /// Waits for the server's end and returns how it ended.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         self.process.child.wait(ANSWER).expect("the server ends")
@@ -232,10 +221,5 @@ impl Server {
     pub(crate) fn expect_alive(&mut self) {
         assert!(!self.process.child.has_ended(), "{}", self.log());
         self.player().expect_silence();
-    }
-
-    /// Returns the answer to a request for a path.
-    pub(crate) fn get(&self, path: &str) -> metrics::Answer {
-        metrics::get(self.http(), path).expect("an answer")
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::program::{binary, metrics, start, status, value};
+use crate::program::{binary, metrics, start, value};
 
 #[test]
 fn metrics_tell_what_happened_by_the_public_servers_names() {
@@ -101,13 +101,13 @@ fn metrics_tell_what_happened_by_the_public_servers_names() {
 #[test]
 fn only_two_things_can_be_asked_for() {
     let server = start(&mut binary());
-    assert_eq!(status(&server, "/health"), "HTTP/1.1 200 OK");
+    assert_eq!(server.get("/health").status, "HTTP/1.1 200 OK");
     for (path, expected) in [
         ("/", "HTTP/1.1 404 Not Found"),
         ("/metricsx", "HTTP/1.1 404 Not Found"),
         ("/health?x", "HTTP/1.1 200 OK"),
     ] {
-        assert_eq!(status(&server, path), expected, "{path}");
+        assert_eq!(server.get(path).status, expected, "{path}");
     }
     let post = "POST /metrics HTTP/1.1\r\nHost: noray\r\nContent-Length: 3\r\n\r\nabc";
     let answer = request_raw(server.http(), post).unwrap();

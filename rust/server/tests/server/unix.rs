@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::program::{binary, ended, relay_ports, start, status};
+use crate::program::{binary, ended, relay_ports, start};
 
 #[test]
 fn signals_stop_it_with_exit_code_0() {
@@ -43,7 +43,7 @@ fn a_game_on_a_relay_goes_on_while_it_drains() {
     let mut bystanders = [server.player(), server.player()];
     bystanders[0].register().unwrap();
     bystanders[0].register_remote().unwrap();
-    assert_eq!(status(&server, "/health"), "HTTP/1.1 200 OK");
+    assert_eq!(server.get("/health").status, "HTTP/1.1 200 OK");
 
     server.child.signal("TERM").unwrap();
     eventually("nobody is let in", || {
@@ -51,7 +51,7 @@ fn a_game_on_a_relay_goes_on_while_it_drains() {
     });
     assert!(bystanders[1].is_closed_within(ANSWER));
     let unavailable = "HTTP/1.1 503 Service Unavailable";
-    assert_eq!(status(&server, "/health"), unavailable);
+    assert_eq!(server.get("/health").status, unavailable);
     // For longer than a quiet relay may be.
     for number in 0..30_u8 {
         client.send_datagram(&[number], port);
