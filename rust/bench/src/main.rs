@@ -32,7 +32,7 @@ enum What {
         /// An installed copy of foxssake/noray
         #[arg(long, value_name = "DIR")]
         noray: Option<PathBuf>,
-        /// Only measurements with this in their name
+        /// Only measurements with this in their name: throughput, latency, players, start, abuse
         filter: Option<String>,
     },
 }

@@ -1,8 +1,9 @@
 //! Who may use what: the table of crates in `docs/ARCHITECTURE.md`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
-use noray_house_rules::{Features, dependencies, direct_dependencies};
+use ignore::WalkBuilder;
+use noray_house_rules::{Features, dependencies, direct_dependencies, root};
 
 /// All that the protocol may be made of: thiserror, what its macro is made of, and a keyed hash.
 const PROTOCOL_MAY_USE: [&str; 8] = [
@@ -14,6 +15,20 @@ const PROTOCOL_MAY_USE: [&str; 8] = [
     "quote",
     "syn",
     "unicode-ident",
+];
+
+/// What of the standard library does I/O, looks at a clock or starts a thread.
+const PROTOCOL_NEVER_NAMES: [&str; 10] = [
+    "UdpSocket",
+    "TcpStream",
+    "TcpListener",
+    "ToSocketAddrs",
+    "Instant::now",
+    "SystemTime",
+    "std::thread",
+    "thread::",
+    "std::fs",
+    "std::io",
 ];
 
 /// All that the player may name: the plain types of the client are its own.
@@ -60,6 +75,41 @@ fn the_protocol_uses_what_it_may() {
     let mut used = all_that_it_uses("noray-protocol");
     used.retain(|name| !PROTOCOL_MAY_USE.contains(&name.as_str()));
     assert!(used.is_empty(), "noray-protocol uses {used:?}");
+}
+
+/// Returns the lines with a forbidden name outside of comments and of the tests, which may read a
+/// clock and end a file.
+fn forbidden(text: &str) -> Vec<&str> {
+    let code = text
+        .lines()
+        .take_while(|line| line.trim() != "#[cfg(test)]");
+    let code = code.filter(|line| !line.trim_start().starts_with("//"));
+    let names = |line: &&str| PROTOCOL_NEVER_NAMES.iter().any(|name| line.contains(name));
+    code.filter(names).collect()
+}
+
+#[test]
+fn the_protocol_has_no_sockets_clocks_or_threads() {
+    for entry in WalkBuilder::new(root().join("rust/protocol/src")).build() {
+        let path = entry.unwrap().into_path();
+        if path.is_file() && !path.ends_with("tests.rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let found = forbidden(&text);
+            assert!(found.is_empty(), "{}: {found:?}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_forbidden_name_is_found_outside_of_comments_and_tests() {
+    let text = "// a UdpSocket\nuse std::net::UdpSocket;\n#[cfg(test)]\nuse std::thread;\n";
+    assert_eq!(forbidden(text), ["use std::net::UdpSocket;"]);
+    assert!(forbidden("use std::net::SocketAddr;").is_empty());
+}
+
+#[test]
+fn an_unknown_package_is_an_error() {
+    assert!(dependencies("no-such-package", Features::All).is_err());
 }
 
 #[test]

@@ -12,10 +12,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub server: PathBuf,
     /// How long
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(1..=1440))]
     pub minutes: u32,
     /// How many players
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", default_value_t = 500,
+          value_parser = clap::value_parser!(u32).range(2..=8000))]
     pub players: u32,
     /// Let other programs have the processor first
     #[arg(long)]

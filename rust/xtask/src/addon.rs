@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 use noray_testkit::game::stage_addon;
 use noray_testkit::{files, paths, tool};
 
@@ -12,26 +12,38 @@ use crate::cargo::{self, Profile};
 
 const PACKAGE: &str = "noray-godot";
 
+/// Rust's targets (of Windows' the beginning) with their names in `noray.gdextension`.
+const TARGETS: [(&str, &str); 9] = [
+    ("x86_64-unknown-linux-gnu", "linux.x86_64"),
+    ("aarch64-unknown-linux-gnu", "linux.arm64"),
+    ("x86_64-pc-windows-", "windows.x86_64"),
+    ("aarch64-pc-windows-", "windows.arm64"),
+    ("x86_64-apple-darwin", "macos"),
+    ("aarch64-apple-darwin", "macos"),
+    ("x86_64-linux-android", "android.x86_64"),
+    ("aarch64-linux-android", "android.arm64"),
+    ("aarch64-apple-ios", "ios"),
+];
+
 /// Builds for `targets` (this machine, if there are none), fills `addons/noray/bin` and stages
 /// the addon in the demo and in the tests' project.
 pub(crate) fn run(profile: Profile, targets: &[String]) -> Result<()> {
-    let mut wanted: Vec<Option<&str>> =
-        targets.iter().map(|triple| Some(triple.as_str())).collect();
-    if wanted.is_empty() {
-        wanted.push(None);
+    let mut wanted = Vec::new();
+    for triple in targets {
+        wanted.push((Some(triple.as_str()), platform(triple)?));
     }
-    let mut built: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    for triple in wanted {
-        let this_machine = (std::env::consts::OS, std::env::consts::ARCH);
-        let (os, arch) = triple.map_or(Ok(this_machine), platform)?;
-        let name = library_name(os, arch)?;
+    if wanted.is_empty() {
+        wanted.push((None, own_platform()?));
+    }
+    let mut built: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
+    for (triple, platform) in wanted {
         let folder = cargo::build(PACKAGE, profile, triple)?;
-        let libraries = built.entry(name).or_default();
-        libraries.push(folder.join(cargo_name(os)));
+        let library = folder.join(library("noray_godot", platform));
+        built.entry(platform).or_default().push(library);
     }
     let _lock = files::lock(&paths::target()?.join("addon.lock"))?;
-    for (name, libraries) in built {
-        let to = paths::addon().join("bin").join(name);
+    for (platform, libraries) in built {
+        let to = staged(platform);
         match libraries.as_slice() {
             [library] => drop(files::copy(library, &to)?),
             libraries => merge(libraries, &to)?,
@@ -59,49 +71,46 @@ fn merge(libraries: &[PathBuf], to: &Path) -> Result<()> {
 
 /// Returns the staged library of this machine.
 pub(crate) fn own_library() -> Result<PathBuf> {
-    let name = library_name(std::env::consts::OS, std::env::consts::ARCH)?;
-    Ok(paths::addon().join("bin").join(name))
+    Ok(staged(own_platform()?))
 }
 
-/// Returns what `noray.gdextension` calls the library for a system and processor, as Rust names them.
-fn library_name(os: &str, arch: &str) -> Result<String> {
-    let arch = match arch {
-        "aarch64" => "arm64",
-        other => other,
-    };
-    let name = match (os, arch) {
-        ("linux", "x86_64" | "arm64") => format!("libnoray_godot.linux.{arch}.so"),
-        ("windows", "x86_64" | "arm64") => format!("noray_godot.windows.{arch}.dll"),
-        ("android", "x86_64" | "arm64") => format!("libnoray_godot.android.{arch}.so"),
-        ("macos", "x86_64" | "arm64") => "libnoray_godot.macos.dylib".to_owned(),
-        ("ios", "arm64") => "libnoray_godot.ios.dylib".to_owned(),
-        _ => bail!("noray.gdextension names no library for {os} on {arch}"),
-    };
-    Ok(name)
+fn own_platform() -> Result<&'static str> {
+    platform_of(std::env::consts::OS, std::env::consts::ARCH)
 }
 
-/// Returns what cargo calls the library for a system.
-fn cargo_name(os: &str) -> &'static str {
-    match os {
-        "windows" => "noray_godot.dll",
-        "macos" | "ios" => "libnoray_godot.dylib",
-        _ => "libnoray_godot.so",
+/// Returns where the library of a platform is staged, as `noray.gdextension` says.
+fn staged(platform: &str) -> PathBuf {
+    let name = library(&format!("noray_godot.{platform}"), platform);
+    paths::addon().join("bin").join(name)
+}
+
+/// Returns the name of a library's file on a platform.
+fn library(name: &str, platform: &str) -> String {
+    match platform.split('.').next() {
+        Some("windows") => format!("{name}.dll"),
+        Some("macos" | "ios") => format!("lib{name}.dylib"),
+        _ => format!("lib{name}.so"),
     }
 }
 
-/// Returns the system and processor of a target triple.
-fn platform(triple: &str) -> Result<(&str, &str)> {
-    let unknown = || anyhow!("{triple} is not among the targets of noray.gdextension");
-    let (arch, rest) = triple.split_once('-').ok_or_else(unknown)?;
-    let os = match rest {
-        "unknown-linux-gnu" => "linux",
-        "linux-android" => "android",
-        "apple-darwin" => "macos",
-        "apple-ios" => "ios",
-        windows if windows.starts_with("pc-windows-") => "windows",
-        _ => return Err(unknown()),
+/// Returns the platform of a target triple.
+fn platform(triple: &str) -> Result<&'static str> {
+    let is_same = |target: &str| match target.ends_with('-') {
+        true => triple.starts_with(target),
+        false => triple == target,
     };
-    Ok((os, arch))
+    let mut targets = TARGETS.into_iter();
+    let found = targets.find(|(target, _)| is_same(target));
+    let found = found.map(|(_, platform)| platform);
+    found.with_context(|| format!("{triple} is not among the targets of noray.gdextension"))
+}
+
+/// Returns the platform of a system and processor, as Rust names them.
+fn platform_of(os: &str, arch: &str) -> Result<&'static str> {
+    let with_arch = format!("{os}.{}", arch.replace("aarch64", "arm64"));
+    let mut platforms = TARGETS.into_iter().map(|(_, platform)| platform);
+    let found = platforms.find(|platform| *platform == os || *platform == with_arch);
+    found.with_context(|| format!("noray.gdextension names no library for {os} on {arch}"))
 }
 
 #[cfg(test)]
@@ -110,18 +119,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-
-    const TARGETS: &[&str] = &[
-        "x86_64-unknown-linux-gnu",
-        "aarch64-unknown-linux-gnu",
-        "x86_64-pc-windows-msvc",
-        "aarch64-pc-windows-msvc",
-        "x86_64-apple-darwin",
-        "aarch64-apple-darwin",
-        "x86_64-linux-android",
-        "aarch64-linux-android",
-        "aarch64-apple-ios",
-    ];
 
     fn section(name: &str) -> Vec<(String, String)> {
         let file = fs::read_to_string(paths::addon().join("noray.gdextension")).unwrap();
@@ -141,19 +138,17 @@ mod tests {
     #[test]
     fn the_extension_file_and_the_build_agree_on_names() {
         let listed: BTreeSet<(String, String)> = section("libraries").into_iter().collect();
-        let written: BTreeSet<(String, String)> = TARGETS
-            .iter()
-            .map(|triple| {
-                let (os, arch) = platform(triple).unwrap();
-                let key = match (os, arch) {
-                    ("macos" | "ios", _) => os.to_owned(),
-                    (_, "aarch64") => format!("{os}.arm64"),
-                    _ => format!("{os}.{arch}"),
-                };
-                let name = library_name(os, arch).unwrap();
-                (key, format!("bin/{name}"))
-            })
-            .collect();
+        let bin = |platform| {
+            staged(platform)
+                .strip_prefix(paths::addon())
+                .unwrap()
+                .to_owned()
+        };
+        let written = TARGETS.map(|(_, platform)| {
+            let file = bin(platform).display().to_string();
+            (platform.to_owned(), file.replace('\\', "/"))
+        });
+        let written: BTreeSet<_> = written.into_iter().collect();
         assert_eq!(listed, written);
     }
 
@@ -185,6 +180,6 @@ mod tests {
         for triple in ["x86_64-unknown-linux-musl", "wasm32-unknown-emscripten", ""] {
             assert!(platform(triple).is_err(), "{triple}");
         }
-        assert!(library_name("linux", "riscv64").is_err());
+        assert!(platform_of("linux", "riscv64").is_err());
     }
 }

@@ -16,24 +16,15 @@ pub(crate) enum Profile {
     Release,
 }
 
-impl Profile {
-    fn folder(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Release => "release",
-        }
-    }
-}
-
-/// Returns a command of the cargo that runs us, in the repository's root.
-pub(crate) fn command(subcommand: &str) -> Result<Command> {
+/// Returns a command of the cargo that runs us, with these words, in the repository's root.
+pub(crate) fn command(words: &str) -> Result<Command> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
         .current_dir(paths::root())
-        .arg(subcommand)
-        .env("CARGO_TARGET_DIR", paths::target()?);
-    // A target set in the environment would move the outputs; it is passed on by name instead.
-    command.env_remove("CARGO_BUILD_TARGET");
+        .args(words.split(' '))
+        .env("CARGO_TARGET_DIR", paths::target()?)
+        // A target set in the environment would move the outputs; it is passed on by name instead.
+        .env_remove("CARGO_BUILD_TARGET");
     Ok(command)
 }
 
@@ -41,26 +32,37 @@ pub(crate) fn command(subcommand: &str) -> Result<Command> {
 ///
 /// `triple` is the target, or `None` for this machine.
 pub(crate) fn build(package: &str, profile: Profile, triple: Option<&str>) -> Result<PathBuf> {
-    let mut command = command("build")?;
-    command.args(["--package", package]);
-    if profile == Profile::Release {
-        command.arg("--release");
-    }
+    let mut command = command("build --package")?;
+    command.arg(package);
     let mut folder = paths::target()?;
     if let Some(triple) = triple {
         command.args(["--target", triple]);
         folder.push(triple);
     }
+    match profile {
+        Profile::Debug => folder.push("debug"),
+        Profile::Release => {
+            command.arg("--release");
+            folder.push("release");
+        }
+    }
     tool::run(&mut command).with_context(|| format!("cannot build {package}"))?;
-    Ok(folder.join(profile.folder()))
+    Ok(folder)
 }
 
-/// Returns whether the toolchain has a component, `rustfmt` or `clippy`.
-pub(crate) fn has(component: &str) -> Result<bool> {
-    let subcommand = component.strip_prefix("rust").unwrap_or(component);
-    let output = command(subcommand)?
-        .arg("--version")
-        .output()
-        .context("cannot start cargo")?;
-    Ok(output.status.success())
+/// Returns the executable of a program that extends cargo, in this version. Installs it in the
+/// target folder unless it is there.
+pub(crate) fn installed(name: &str, version: &str) -> Result<PathBuf> {
+    let tools = paths::target()?.join("tools");
+    let executable = tools.join("bin").join(name);
+    let said = Command::new(&executable).arg("--version").output();
+    let said = said.map_or_else(|_| Vec::new(), |output| output.stdout);
+    let is_there = |said: &str| said.split_whitespace().any(|word| word == version);
+    if !is_there(&String::from_utf8_lossy(&said)) {
+        let mut command = command("install --locked")?;
+        command.args([name, "--version", version, "--root"]);
+        tool::run(command.arg(&tools))
+            .with_context(|| format!("{name} {version} cannot be installed"))?;
+    }
+    Ok(executable)
 }

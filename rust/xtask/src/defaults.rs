@@ -5,6 +5,9 @@ use std::time::Duration;
 /// The `cargo fuzz` that is installed in the target folder.
 pub(crate) const CARGO_FUZZ: &str = "0.13.2";
 
+/// The `cargo deny` that is installed in the target folder.
+pub(crate) const CARGO_DENY: &str = "0.20.2";
+
 /// Bytes of an input that fuzzing makes: what the longest line takes. Longer ones find little more
 /// and take longer.
 pub(crate) const FUZZ_INPUT: usize = 4096;
@@ -22,11 +25,8 @@ pub(crate) const DEMO: Duration = Duration::from_secs(90);
 /// suite says otherwise: silence for longer than this means that the runner itself hangs.
 pub(crate) const TEST_SILENCE: Duration = Duration::from_secs(90);
 
-/// How long the soak lasts by itself, and among the tests.
+/// How long the soak among the tests lasts.
 pub(crate) const SOAK_MINUTES: u32 = 10;
-
-/// How many players the soak has.
-pub(crate) const SOAK_PLAYERS: u32 = 500;
 
 /// Beyond its minutes: the last games' ends, 80 s until the relays expire, and a look at the log.
 pub(crate) const SOAK_OVERTIME: Duration = Duration::from_secs(200);

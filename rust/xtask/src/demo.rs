@@ -1,10 +1,9 @@
 //! The demo: a host and joining players who meet by themselves, in windows or without.
 
-use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail, ensure};
 use noray_testkit::child::{ChildProcess, NoLine};
 use noray_testkit::defaults::GAME_EXIT;
 use noray_testkit::godot::{self, Godot};
@@ -57,59 +56,44 @@ fn has_display() -> bool {
 /// Lets bots play until each has seen all others move, and judges their logs.
 pub(crate) fn play_headless(godot: &Godot, players: u8, relay: bool) -> Result<()> {
     let until = Instant::now() + defaults::DEMO;
-    let mut table = Table {
-        godot,
-        size: players,
-        relay,
-        headless: true,
-        players: Vec::new(),
-    };
+    let mut table = Table::new(godot, players, relay, true);
     let played = table
         .open(until)
         .and_then(|()| table.follow(Some(until)))
         .and_then(|()| table.check_all_met())
         .and_then(|()| table.check_paths());
-    let limit = if played.is_ok() {
-        GAME_EXIT
-    } else {
-        Duration::ZERO
+    let limit = match played {
+        Ok(()) => GAME_EXIT,
+        Err(_) => Duration::ZERO,
     };
-    let mut failures: Vec<String> = played.err().iter().map(|e| format!("{e:#}")).collect();
-    for player in table.players {
+    let ends = table.players.into_iter().map(|player| {
         let name = player.process.name().to_owned();
-        if let Err(error) = godot::finish(player.process, limit) {
-            failures.push(format!("{name}: {error:#}"));
-        }
-    }
-    fail_with(&failures)
+        godot::finish(player.process, limit).context(name)
+    });
+    fail_with([played].into_iter().chain(ends))
 }
 
 fn play_in_windows(godot: &Godot, players: u8) -> Result<()> {
-    let mut table = Table {
-        godot,
-        size: players,
-        relay: false,
-        headless: false,
-        players: Vec::new(),
-    };
+    let mut table = Table::new(godot, players, false, false);
     table.open(Instant::now() + defaults::DEMO)?;
     if std::io::stdout().is_terminal() {
         println!("--- move with the arrow keys; close the windows or press Ctrl-C to end");
     }
     table.follow(None)?;
-    let mut failures = Vec::new();
-    for player in table.players {
+    fail_with(table.players.into_iter().map(|player| {
         let name = player.process.name().to_owned();
-        let ended = player.process.finish(GAME_EXIT);
-        failures.extend(ended.problems.iter().map(|it| format!("{name}: {it}")));
-    }
-    fail_with(&failures)
+        let problems = player.process.finish(GAME_EXIT).problems;
+        ensure!(problems.is_empty(), "{name}: {}", problems.join("; "));
+        Ok(())
+    }))
 }
 
-fn fail_with(failures: &[String]) -> Result<()> {
-    if !failures.is_empty() {
-        bail!("{}", failures.join("\n"));
-    }
+/// Fails with all that failed.
+fn fail_with(results: impl Iterator<Item = Result<()>>) -> Result<()> {
+    let failures: Vec<String> = results
+        .filter_map(|result| Some(format!("{:#}", result.err()?)))
+        .collect();
+    ensure!(failures.is_empty(), "{}", failures.join("\n"));
     Ok(())
 }
 
@@ -125,68 +109,59 @@ struct Table<'a> {
 
 struct Player {
     process: ChildProcess,
-    met: bool,
-    /// Of a joining player: the kind of its path to the host, as it last reported.
-    path: Option<String>,
-    /// The names of those that it has seen move.
-    seen: BTreeSet<String>,
+    /// The steps that it has reported.
+    steps: Vec<String>,
 }
 
 impl Player {
-    /// Waits for the next step, prints it, and returns it; `None` when the game has ended.
-    fn next_step(&mut self, until: Instant) -> Result<Option<String>, NoLine> {
+    /// Waits for the next step, prints it, and returns it.
+    fn next_step(&mut self, until: Instant) -> Result<String, NoLine> {
         let step = self.process.wait_for_line(until, |line| {
             line.strip_prefix(MARK).map(|step| step.trim().to_owned())
-        });
-        match step {
-            Ok(step) => {
-                let words = step.strip_prefix("log ").unwrap_or(&step);
-                println!("{}: {words}", self.process.name());
-                self.met |= step == "met";
-                if let Some(path) = step
-                    .strip_prefix("connected ")
-                    .or_else(|| step.strip_prefix("path "))
-                {
-                    self.path = Some(path.to_owned());
-                }
-                if let Some(name) = step
-                    .strip_prefix("sees ")
-                    .and_then(|rest| rest.strip_suffix(" moved"))
-                {
-                    self.seen.insert(name.to_owned());
-                }
-                Ok(Some(step))
-            }
-            Err(NoLine::Ended) => Ok(None),
-            Err(NoLine::TimedOut) => Err(NoLine::TimedOut),
-        }
+        })?;
+        let words = step.strip_prefix("log ").unwrap_or(&step);
+        println!("{}: {words}", self.process.name());
+        self.steps.push(step.clone());
+        Ok(step)
     }
 
     /// Reads on to a step that begins with `word`, and returns what follows it.
     fn step(&mut self, word: &str, until: Instant) -> Result<String> {
         loop {
-            match self.next_step(until) {
-                Ok(Some(step)) => {
-                    if let Some(rest) = step.strip_prefix(word) {
-                        return Ok(rest.trim().to_owned());
-                    }
-                }
-                Ok(None) => bail!(
-                    "{} ended before it told its {}",
-                    self.process.name(),
-                    word.trim()
-                ),
-                Err(_) => bail!(
-                    "{} did not tell its {} in time",
-                    self.process.name(),
-                    word.trim()
-                ),
+            let step = self.next_step(until).with_context(|| {
+                let name = self.process.name();
+                format!("{name} did not tell its {}", word.trim())
+            })?;
+            if let Some(rest) = step.strip_prefix(word) {
+                return Ok(rest.trim().to_owned());
             }
         }
     }
+
+    fn has_reported(&self, step: &str) -> bool {
+        self.steps.iter().any(|reported| reported == step)
+    }
+
+    /// Returns the kind of a joining player's path to the host, as it last reported.
+    fn path(&self) -> Option<&str> {
+        self.steps.iter().rev().find_map(|step| {
+            step.strip_prefix("connected ")
+                .or_else(|| step.strip_prefix("path "))
+        })
+    }
 }
 
-impl Table<'_> {
+impl<'a> Table<'a> {
+    fn new(godot: &'a Godot, size: u8, relay: bool, headless: bool) -> Self {
+        Self {
+            godot,
+            size,
+            relay,
+            headless,
+            players: Vec::new(),
+        }
+    }
+
     /// Starts the host, which runs the server, and those who join it.
     fn open(&mut self, until: Instant) -> Result<()> {
         self.start_player(&["--host", "--run-server", "--noray-port", "0"])?;
@@ -194,13 +169,12 @@ impl Table<'_> {
         let ports = host.step("server ", until)?;
         let (port, registrar_port) = ports
             .split_once(' ')
-            .ok_or_else(|| anyhow!("the host does not tell two ports: {ports}"))?;
+            .with_context(|| format!("the host does not tell two ports: {ports}"))?;
         let noray = format!("127.0.0.1:{port}");
-        let registrar_port = registrar_port.trim().to_owned();
         let oid = host.step("oid ", until)?;
 
         let mut arguments = vec!["--join", &oid, "--noray", &noray];
-        arguments.extend(["--registrar-port", &registrar_port]);
+        arguments.extend(["--registrar-port", registrar_port.trim()]);
         if self.relay {
             arguments.push("--relay");
         }
@@ -223,20 +197,15 @@ impl Table<'_> {
         } else {
             let mut command = godot.window(&project);
             // Side by side on a usual screen; and a game without sound needs no sound card.
-            let (width, height, columns) = if players > 2 {
-                (576, 324, 3)
-            } else {
-                (864, 486, 2)
+            let (width, height, columns) = match players {
+                ..=2 => (864, 486, 2),
+                _ => (576, 324, 3),
             };
             let (column, row) = (index % columns, index / columns);
-            let position = format!(
-                "{},{}",
-                40 + (width + 24) * column,
-                60 + (height + 96) * row
-            );
+            let (x, y) = (40 + (width + 24) * column, 60 + (height + 96) * row);
             command
                 .args(["--resolution", &format!("{width}x{height}")])
-                .args(["--position", &position])
+                .args(["--position", &format!("{x},{y}")])
                 .args(["--audio-driver", "Dummy"]);
             command
         };
@@ -247,28 +216,25 @@ impl Table<'_> {
         }
         self.players.push(Player {
             process: ChildProcess::start(name, &mut command)?,
-            met: false,
-            path: None,
-            seen: BTreeSet::new(),
+            steps: Vec::new(),
         });
         Ok(())
     }
 
     /// Prints every player's steps until all have ended.
     fn follow(&mut self, until: Option<Instant>) -> Result<()> {
-        let mut playing: Vec<bool> = vec![true; self.players.len()];
-        while playing.contains(&true) {
-            for (player, playing) in self.players.iter_mut().zip(&mut playing) {
+        let mut playing: Vec<&mut Player> = self.players.iter_mut().collect();
+        while !playing.is_empty() {
+            playing.retain_mut(|player| {
                 // A short look at each in turn keeps the lines nearly in the order of time.
                 let look = Instant::now() + Duration::from_millis(20);
-                while *playing {
+                loop {
                     match player.next_step(look) {
-                        Ok(Some(_)) => {}
-                        Ok(None) => *playing = false,
-                        Err(_) => break,
+                        Ok(_) => {}
+                        Err(error) => break error == NoLine::TimedOut,
                     }
                 }
-            }
+            });
             if until.is_some_and(|until| Instant::now() > until) {
                 bail!("the players did not all meet within {:.0?}", defaults::DEMO);
             }
@@ -280,15 +246,12 @@ impl Table<'_> {
     fn check_paths(&self) -> Result<()> {
         for player in self.players.iter().skip(1) {
             let name = player.process.name();
-            let path = player.path.as_deref().unwrap_or("not known");
-            let is_right = match path {
-                "relay" => self.relay,
-                "direct" | "lan" => !self.relay,
-                _ => false,
+            let path = player.path().unwrap_or("not known");
+            let is_right = match self.relay {
+                true => path == "relay",
+                false => ["direct", "lan"].contains(&path),
             };
-            if !is_right {
-                bail!("{name} is connected by the wrong path: {path}");
-            }
+            ensure!(is_right, "{name} is connected by the wrong path: {path}");
         }
         Ok(())
     }
@@ -298,13 +261,14 @@ impl Table<'_> {
         for player in &self.players {
             let name = player.process.name();
             for other in self.players.iter().map(|other| other.process.name()) {
-                if other != name && !player.seen.contains(other) {
-                    bail!("{name} has not seen {other} move");
-                }
+                let has_seen = player.has_reported(&format!("sees {other} moved"));
+                ensure!(
+                    other == name || has_seen,
+                    "{name} has not seen {other} move"
+                );
             }
-            if !player.met {
-                bail!("{name} does not tell that it has met the others");
-            }
+            let has_met = player.has_reported("met");
+            ensure!(has_met, "{name} does not tell that it has met the others");
         }
         Ok(())
     }

@@ -1,9 +1,8 @@
 //! Exports the demo and looks at what a player would get.
 
 use std::fs::{self, File};
-use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use noray_testkit::child::ChildProcess;
 use noray_testkit::defaults::IMPORT;
 use noray_testkit::godot::{self, Godot};
@@ -29,26 +28,20 @@ pub(crate) fn check(godot: &Godot) -> Result<()> {
         let problems = ended.problems.join("\n");
         bail!("{problems}\n{}", godot::tail(&ended.lines));
     }
-    let files = files_in(&pack)?;
-    if !files.iter().any(|file| file == "main.gdc") {
-        bail!("the demo is not in {}", pack.display());
-    }
-    let unwanted: Vec<&str> = files
-        .iter()
-        .map(String::as_str)
-        .filter(|file| FOR_DEVELOPERS.iter().any(|word| file.contains(word)))
-        .collect();
-    if !unwanted.is_empty() {
-        bail!("the export carries {}", unwanted.join(", "));
-    }
-    Ok(())
-}
-
-fn files_in(pack: &Path) -> Result<Vec<String>> {
-    let file = File::open(pack).with_context(|| format!("{}", pack.display()))?;
+    let file = File::open(&pack).with_context(|| format!("{}", pack.display()))?;
     let archive = ZipArchive::new(file)?;
-    archive
-        .file_names()
-        .map(|name| Ok(name?.into_owned()))
-        .collect()
+    let files: Vec<_> = archive.file_names().collect::<Result<_, _>>()?;
+    ensure!(
+        files.iter().any(|file| file == "main.gdc"),
+        "the demo is not in {}",
+        pack.display()
+    );
+    let mut unwanted = files;
+    unwanted.retain(|file| FOR_DEVELOPERS.iter().any(|word| file.contains(word)));
+    ensure!(
+        unwanted.is_empty(),
+        "the export carries {}",
+        unwanted.join(", ")
+    );
+    Ok(())
 }

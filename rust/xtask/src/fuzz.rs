@@ -15,7 +15,7 @@ use crate::{cargo, defaults};
 
 /// The targets of `rust/fuzz`, and how many inputs a test run feeds each: 5 to 15 seconds' worth
 /// here. A count, so that a slow machine takes longer and finds the same.
-const TARGETS: &[(&str, u32)] = &[
+const TARGETS: [(&str, u32); 5] = [
     ("framing", 10_000),
     ("commands", 2_000),
     ("registrar", 40_000),
@@ -35,16 +35,14 @@ enum Bound {
 /// Searches in one target or in all of them, for so many seconds each. With `keep`, what was found
 /// to reach new code is added to the kept inputs.
 pub(crate) fn run(target: Option<&str>, seconds: u32, keep: bool) -> Result<()> {
-    if let Some(name) = target
-        && !TARGETS.iter().any(|(known, _)| *known == name)
-    {
-        let known: Vec<_> = TARGETS.iter().map(|(known, _)| *known).collect();
+    let known = TARGETS.map(|(name, _)| name);
+    if let Some(name) = target.filter(|name| !known.contains(name)) {
         bail!("no target is named {name}; there are {}", known.join(", "));
     }
     let fuzz = CargoFuzz::find()?;
     fuzz.build()?;
-    for (name, _) in TARGETS {
-        if target.is_none_or(|target| target == *name) {
+    for name in known {
+        if target.is_none_or(|target| target == name) {
             fuzz.search(name, Bound::Seconds(seconds), keep)?;
         }
     }
@@ -53,29 +51,24 @@ pub(crate) fn run(target: Option<&str>, seconds: u32, keep: bool) -> Result<()> 
 
 /// Feeds each target a bounded number of inputs.
 pub(crate) fn test(report: &mut Report) {
-    let name_of = |target| format!("fuzz::{target}");
-    if !TARGETS
-        .iter()
-        .any(|(target, _)| report.wants(&name_of(target)))
-    {
+    let tests = TARGETS.map(|(target, inputs)| (format!("fuzz::{target}"), target, inputs));
+    if !tests.iter().any(|(name, ..)| report.wants(name)) {
         return;
     }
     let fuzz = match CargoFuzz::find() {
         Ok(fuzz) => fuzz,
         Err(why) => {
-            for (target, _) in TARGETS {
-                report.skip(&name_of(target), &format!("{why:#}"));
+            for (name, ..) in tests {
+                report.skip(&name, &format!("{why:#}"));
             }
             return;
         }
     };
     let built = fuzz.build();
-    for (target, inputs) in TARGETS {
-        report.test(&name_of(target), || {
-            if let Err(error) = &built {
-                bail!("{error:#}");
-            }
-            fuzz.search(target, Bound::Inputs(*inputs), false)
+    for (name, target, inputs) in tests {
+        report.test(&name, || match &built {
+            Ok(()) => fuzz.search(target, Bound::Inputs(inputs), false),
+            Err(error) => bail!("{error:#}"),
         });
     }
 }
@@ -97,21 +90,15 @@ impl CargoFuzz {
             let compiler = Path::new(&compiler).display();
             bail!("libFuzzer needs a C++ compiler, and there is no {compiler}");
         }
-        let target = paths::target()?;
-        let tools = target.join("tools");
-        let executable = tools.join("bin").join("cargo-fuzz");
-        if !has_version(&executable) {
-            install(&tools)?;
-        }
+        let executable = cargo::installed("cargo-fuzz", defaults::CARGO_FUZZ)?;
         // Downloads what only a build for libFuzzer needs.
-        let mut tree = cargo::command("tree")?;
-        tree.args(["--package", "noray-fuzz", "--features", "libfuzzer"]);
-        if !answers(&mut tree) {
+        let tree = "tree --package noray-fuzz --features libfuzzer";
+        if !answers(&mut cargo::command(tree)?) {
             bail!("the crate libfuzzer-sys cannot be downloaded");
         }
         Ok(Self {
             executable,
-            output: target.join("fuzz"),
+            output: paths::target()?.join("fuzz"),
         })
     }
 
@@ -177,24 +164,6 @@ impl CargoFuzz {
     }
 }
 
-fn install(tools: &Path) -> Result<()> {
-    let mut command = cargo::command("install")?;
-    let version = defaults::CARGO_FUZZ;
-    command
-        .args(["cargo-fuzz", "--version", version, "--locked", "--root"])
-        .arg(tools);
-    tool::run(&mut command).with_context(|| format!("cargo-fuzz {version} cannot be installed"))
-}
-
-fn has_version(executable: &Path) -> bool {
-    let output = Command::new(executable).arg("--version").output();
-    output.is_ok_and(|output| {
-        let text = String::from_utf8_lossy(&output.stdout);
-        text.split_whitespace()
-            .any(|word| word == defaults::CARGO_FUZZ)
-    })
-}
-
 fn answers(command: &mut Command) -> bool {
     let command = command
         .stdin(Stdio::null())
@@ -212,15 +181,15 @@ mod tests {
     /// Two lists that must agree: this one, and what `rust/fuzz` builds and keeps inputs for.
     #[test]
     fn every_target_is_run() {
-        let mut run: Vec<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
-        run.sort_unstable();
+        let mut run = TARGETS.map(|(name, _)| name.to_owned());
+        run.sort();
         let names = |folder: &str| -> Vec<String> {
             let entries = files::entries(&paths::fuzz().join(folder)).unwrap();
-            let names = entries.iter().filter_map(|path| path.file_stem());
-            let mut names: Vec<_> = names
-                .map(|name| name.to_string_lossy().into_owned())
+            let mut names: Vec<_> = entries
+                .iter()
+                .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
                 .collect();
-            names.sort_unstable();
+            names.sort();
             names
         };
         assert_eq!(names("fuzz_targets"), run);
@@ -231,7 +200,6 @@ mod tests {
 
     #[test]
     fn a_missing_tool_is_noticed() {
-        assert!(!has_version(Path::new("no-such-tool")));
         assert!(!answers(&mut Command::new("no-such-tool")));
     }
 }

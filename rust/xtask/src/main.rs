@@ -6,10 +6,10 @@ mod cargo;
 mod defaults;
 mod demo;
 mod demo_export;
+mod deny;
 mod fuzz;
 mod lab;
 mod program;
-mod rooms;
 mod soak;
 mod test;
 
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use noray_testkit::game::Others;
 use noray_testkit::interrupt;
 
@@ -100,45 +100,33 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
-    /// Measures in a real Godot and prints a table in Markdown
-    Bench {
-        #[command(subcommand)]
-        what: Option<Bench>,
-    },
+    /// Checks the licences, sources and advisories of all dependencies, as `deny.toml` says
+    ///
+    /// `cargo deny` is installed in the target folder. Without the advisories' database, which is
+    /// fetched, only that part is skipped.
+    Deny,
+    /// Measures in a real Godot, or the server under load, and prints tables in Markdown
+    #[command(disable_help_flag = true)]
+    Bench(Passed),
     /// Lets hundreds of players come, play by relay and leave for some minutes, and fails unless
     /// the server delivers everything and keeps nothing: for Linux
-    Soak {
-        /// How long
-        #[arg(long, value_name = "N", default_value_t = defaults::SOAK_MINUTES,
-              value_parser = clap::value_parser!(u32).range(1..=1440))]
-        minutes: u32,
-        /// How many players
-        #[arg(long, value_name = "N", default_value_t = defaults::SOAK_PLAYERS,
-              value_parser = clap::value_parser!(u32).range(2..=8000))]
-        players: u32,
-    },
+    #[command(disable_help_flag = true)]
+    Soak(Passed),
     /// Lets players behind every kind of router join each other, and prints who gets in, by
     /// which path and how fast
     ///
     /// They are real Godots in network namespaces with Linux's own NATs between them: for Linux,
     /// as root. Without `nft` it is fetched from Debian. The last line is the sum.
-    Natlab {
-        /// Options of the lab: `--netfox DIR`, `--noray DIR`, and a part of tests' names
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
+    #[command(disable_help_flag = true)]
+    Natlab(Passed),
 }
 
-#[derive(Subcommand)]
-enum Bench {
-    /// Measures our server under load, and the public one beside it, by turns: for Linux
-    Server {
-        /// An installed copy of foxssake/noray (with its npm packages), to be measured as well
-        #[arg(long, value_name = "DIR")]
-        noray: Option<PathBuf>,
-        /// Only measurements with this in their name: throughput, latency, players, start, abuse
-        filter: Option<String>,
-    },
+/// What goes to the started program as it is.
+#[derive(Args)]
+struct Passed {
+    /// The program's own options: `--help` lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
@@ -174,10 +162,9 @@ fn run(command: Command) -> Result<bool> {
             return test::run(part, filter, &others, soak_minutes);
         }
         Command::Addon { release, targets } => {
-            let profile = if release {
-                cargo::Profile::Release
-            } else {
-                cargo::Profile::Debug
+            let profile = match release {
+                true => cargo::Profile::Release,
+                false => cargo::Profile::Debug,
             };
             addon::run(profile, &targets)?;
         }
@@ -186,17 +173,15 @@ fn run(command: Command) -> Result<bool> {
             eprintln!("Godot {}", godot.version);
             println!("{}", godot.executable.display());
         }
-        Command::Bench { what: None } => bench::in_godot()?,
-        Command::Bench {
-            what: Some(Bench::Server { noray, filter }),
-        } => bench::server(noray.as_deref(), filter.as_deref())?,
         Command::Fuzz {
             target,
             seconds,
             keep,
         } => fuzz::run(target.as_deref(), seconds, keep)?,
-        Command::Soak { minutes, players } => soak::run(minutes, players)?,
-        Command::Natlab { arguments } => return lab::run(&arguments),
+        Command::Deny => deny::run()?,
+        Command::Bench(passed) => bench::run(&passed.arguments)?,
+        Command::Soak(passed) => soak::run(&passed.arguments)?,
+        Command::Natlab(passed) => return lab::run(&passed.arguments),
     }
     Ok(true)
 }

@@ -1,6 +1,7 @@
 //! Builds and runs the binaries of other crates.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -15,12 +16,19 @@ pub(crate) fn build(package: &str, profile: Profile) -> Result<PathBuf> {
     Ok(folder.join(format!("{package}{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// Returns a command that runs an executable of this repository.
-pub(crate) fn command(executable: &Path) -> Command {
-    let mut command = Command::new(executable);
+/// Builds a crate for debugging, and returns a command that runs its binary.
+pub(crate) fn command(package: &str) -> Result<Command> {
+    let mut command = Command::new(build(package, Profile::Debug)?);
     // Cargo sets it for what cargo itself runs: where to look for the repository.
     command.env("CARGO_MANIFEST_DIR", noray_testkit::paths::root());
-    command
+    Ok(command)
+}
+
+/// Returns whether a program is only asked which options it has.
+pub(crate) fn is_help(arguments: &[OsString]) -> bool {
+    arguments
+        .iter()
+        .any(|word| word == "--help" || word == "-h")
 }
 
 /// Runs a program that counts tests, prints all that it prints but the sum, and adds that to

@@ -1,6 +1,6 @@
 //! Starts the soak, by itself or beside other tests.
 
-use std::process::Command;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -15,18 +15,14 @@ use crate::{defaults, program};
 const NAME: &str = "server::soak";
 
 /// Runs the soak, with a server as players get it.
-pub(crate) fn run(minutes: u32, players: u32) -> Result<()> {
-    tool::run_on_terminal(&mut command(Profile::Release, minutes, players)?)
-}
-
-fn command(profile: Profile, minutes: u32, players: u32) -> Result<Command> {
-    let mut command = program::command(&program::build("noray-soak", Profile::Debug)?);
-    command
-        .arg(format!("--minutes={minutes}"))
-        .arg(format!("--players={players}"))
-        .arg("--server")
-        .arg(program::build("noray-server", profile)?);
-    Ok(command)
+pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
+    let mut command = program::command("noray-soak")?;
+    command.args(arguments);
+    if !program::is_help(arguments) {
+        let server = program::build("noray-server", Profile::Release)?;
+        command.arg("--server").arg(server);
+    }
+    tool::run_on_terminal(&mut command)
 }
 
 /// A soak beside other tests; dropping it ends it.
@@ -45,10 +41,12 @@ pub(crate) fn begin(report: &mut Report, minutes: u32) -> Option<Soak> {
         return None;
     }
     let start = || {
-        ChildProcess::start(
-            "soak",
-            command(Profile::Debug, minutes, defaults::SOAK_PLAYERS)?.arg("--nice"),
-        )
+        let mut command = program::command("noray-soak")?;
+        command
+            .arg("--nice")
+            .args(["--minutes", &minutes.to_string()]);
+        let server = program::build("noray-server", Profile::Debug)?;
+        ChildProcess::start("soak", command.arg("--server").arg(server))
     };
     match start() {
         Ok(process) => {

@@ -14,28 +14,22 @@ use noray_testkit::system::is_root;
 use noray_testkit::{paths, tool};
 
 use crate::cargo::{self, Profile};
-use crate::{addon, defaults, demo, demo_export, fuzz, lab, rooms, soak};
+use crate::{addon, defaults, demo, demo_export, fuzz, lab, soak};
 
 const RUNNER: &str = "res://runner.tscn";
 
 /// What the runner in Godot says when the filter leaves it nothing to run.
 const NOTHING_CHOSEN: &str = "no test has this in its name";
 
-/// Checks of the sources: a name, the component of Rust that it needs, and the arguments for cargo.
-const LINTS: &[(&str, &str, &[&str])] = &[
-    ("rust::format", "rustfmt", &["fmt", "--all", "--check"]),
-    (
+/// Checks of the sources: a name, the component of Rust that it needs, and cargo's words for both.
+const LINTS: [[&str; 4]; 2] = [
+    ["rust::format", "rustfmt", "fmt", "--all --check"],
+    [
         "rust::clippy",
         "clippy",
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "--deny",
-            "warnings",
-        ],
-    ),
+        "clippy",
+        "--workspace --all-targets -- --deny warnings",
+    ],
 ];
 
 /// Which of the two halves to run.
@@ -60,11 +54,12 @@ pub(crate) fn run(
     if part != Part::Godot {
         lints(&mut report)?;
         // `cargo test` itself reports what does not build.
-        let built = tool::run(cargo::command("test")?.args(["--workspace", "--no-run"]));
+        let built = tool::run(&mut cargo::command("test --workspace --no-run")?);
         if built.is_ok() {
             soak = soak::begin(&mut report, soak_minutes);
         }
-        rust(&mut report, others)?;
+        cargo_tests(&mut report, others)?;
+        fuzz::test(&mut report);
     }
     if part != Part::Rust {
         in_godot(&mut report, others);
@@ -76,31 +71,24 @@ pub(crate) fn run(
 }
 
 fn lints(report: &mut Report) -> Result<()> {
-    for (name, tool, arguments) in LINTS {
+    for [name, component, subcommand, arguments] in LINTS {
         // A minimal installation of Rust is without these two.
-        if !cargo::has(tool)? {
-            let why = format!("this Rust has none (rustup component add {tool})");
+        let version = cargo::command(subcommand)?.arg("--version").output()?;
+        if !version.status.success() {
+            let why = format!("this Rust has none (rustup component add {component})");
             report.skip(name, &why);
             continue;
         }
         report.test(name, || {
-            tool::run(cargo::command(arguments[0])?.args(&arguments[1..]))
+            tool::run(&mut cargo::command(&format!("{subcommand} {arguments}"))?)
         });
     }
     Ok(())
 }
 
-fn rust(report: &mut Report, others: &Others) -> Result<()> {
-    rooms::run(report);
-    cargo_tests(report, others)?;
-    fuzz::test(report);
-    Ok(())
-}
-
 /// Runs `cargo test` and adds its counts.
 fn cargo_tests(report: &mut Report, others: &Others) -> Result<()> {
-    let mut command = cargo::command("test")?;
-    command.args(["--workspace", "--no-fail-fast"]);
+    let mut command = cargo::command("test --workspace --no-fail-fast")?;
     if let Some(folder) = &others.noray {
         // Facts about the public server are then tested with it; else they count as skipped.
         command.env("PUBLIC_NORAY_DIR", std::path::absolute(folder)?);
@@ -109,12 +97,8 @@ fn cargo_tests(report: &mut Report, others: &Others) -> Result<()> {
     let mut sum = count_tests(&mut command);
     if is_root() {
         // These tests forge senders.
-        let mut command = cargo::command("test")?;
-        command
-            .args(["--package", "noray-server", "--test", "server"])
-            .args(["--", "--ignored"])
-            .args(report.filter());
-        let forging = count_tests(&mut command);
+        let mut command = cargo::command("test --package noray-server --test server -- --ignored")?;
+        let forging = count_tests(command.args(report.filter()));
         sum.passed += forging.passed;
         sum.failed += forging.failed;
         sum.skipped = sum.skipped.saturating_sub(forging.passed + forging.failed);
@@ -146,18 +130,8 @@ fn count_tests(command: &mut Command) -> Counts {
 
 /// Reads passed, failed and ignored in `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
 fn counts(line: &str) -> Option<Counts> {
-    let line = line.strip_prefix("test result: ")?;
-    let (_, counts) = line.split_once(". ")?;
-    let count = |word: &str| {
-        counts
-            .split("; ")
-            .find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
-    };
-    Some(Counts {
-        passed: count("passed")?,
-        failed: count("failed")?,
-        skipped: count("ignored")?,
-    })
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    Counts::parse(&counts.replace(';', ",").replace("ignored", "skipped"))
 }
 
 fn in_godot(report: &mut Report, others: &Others) {
