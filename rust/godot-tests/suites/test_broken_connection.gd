@@ -54,7 +54,7 @@ func test_nobody_else_gets_the_openid() -> void:
 		return
 	var oid := Noray.oid
 	var identified := record(Noray.on_pid)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	_proxy.close_connections()
 	var thief := StreamPeerTCP.new()
 	thief.connect_to_host(HERE, server.port)
@@ -90,7 +90,7 @@ func _host_through_proxy() -> bool:
 func _break_and_wait() -> void:
 	var lost := record(Noray.on_disconnect_from_host)
 	var identified := record(Noray.on_pid)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	_proxy.close_connections()
 	check(await comes(lost), "on_disconnect_from_host came %d times" % lost.size())
 	check(await comes(identified, 1, AGAIN), "on_pid came %d times" % identified.size())

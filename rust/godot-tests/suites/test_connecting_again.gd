@@ -135,7 +135,7 @@ func test_reconnect_in_the_handler_of_on_disconnect_from_host() -> void:
 			func() -> void: inner.append(record(Noray.connect_to_host(HERE, second.port))),
 			CONNECT_ONE_SHOT
 	)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	first.stop()
 	await wait_until(func() -> bool: return not inner.is_empty(), 5.0)
 	if check_equal(inner.size(), 1, "calls in the handler"):

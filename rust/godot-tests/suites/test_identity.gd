@@ -114,7 +114,7 @@ func test_a_server_that_goes_meanwhile() -> void:
 	var pids := record(Noray.on_pid)
 	Noray.register_host()
 	await wait_until(func() -> bool: return not server.lines.is_empty(), 5.0)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	server.stop()
 	check(await comes(pids), "on_pid came %d times" % pids.size())
 	check_equal(pids, [[""]])

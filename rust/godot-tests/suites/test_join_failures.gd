@@ -103,7 +103,7 @@ func test_a_server_that_closes() -> void:
 	var fake := FakeServer.new()
 	var pending := record(Noray.join("a", _at(fake), {"timeout": 3.0}))
 	await wait_until(func() -> bool: return not fake.lines.is_empty(), 5.0)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	expect_in_log("cannot join:")
 	fake.stop()
 	check(await comes(pending, 1, 10.0), "it ended %d times" % pending.size())

@@ -7,7 +7,7 @@ func test_a_server_that_closes_at_once() -> void:
 	var server := FakeServer.new()
 	server.is_awake = false
 	var disconnected := record(Noray.on_disconnect_from_host)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	var pending := record(Noray.connect_to_host(HERE, server.port))
 	await check_ended(pending, OK, "the call")
 	server.is_awake = true
@@ -23,7 +23,7 @@ func test_a_server_that_stops_later() -> void:
 	var server := start_server()
 	await join(server.port, server.registrar_port)
 	var disconnected := record(Noray.on_disconnect_from_host)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	server.stop()
 	check(await comes(disconnected), "on_disconnect_from_host came %d times" % disconnected.size())
 	check(not Noray.is_connected_to_host(), "still connected")
@@ -40,7 +40,7 @@ func test_the_property_is_false_in_the_handler() -> void:
 	Noray.on_disconnect_from_host.connect(
 			func() -> void: seen.append(Noray.is_connected_to_host()), CONNECT_ONE_SHOT
 	)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	server.stop()
 	await wait_until(func() -> bool: return not seen.is_empty(), 5.0)
 	check_equal(seen, [false] as Array[bool])
@@ -88,7 +88,7 @@ func test_last_words_are_heard() -> void:
 	Noray.on_disconnect_from_host.connect(
 			func() -> void: events.append("disconnected"), CONNECT_ONE_SHOT
 	)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	server.say("connect 10.1.2.3:4567\n")
 	server.stop()
 	await wait_until(func() -> bool: return events.size() >= 2, 5.0)

@@ -109,7 +109,7 @@ func test_stopping() -> void:
 	var registrar_port := server.registrar_port
 	await join(port, registrar_port)
 	var disconnected := record(Noray.on_disconnect_from_host)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	server.stop()
 	check_equal([server.is_running(), server.port, server.registrar_port], [false, 0, 0])
 	check_equal(
@@ -180,7 +180,7 @@ func test_a_dropped_server_stops() -> void:
 	var port := server.port
 	await connect_to(port)
 	var disconnected := record(Noray.on_disconnect_from_host)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	server = null
 	check(await comes(disconnected), "on_disconnect_from_host: %d times" % disconnected.size())
 	expect_in_log("port %d: " % port)

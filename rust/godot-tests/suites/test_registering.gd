@@ -221,7 +221,7 @@ func test_a_server_that_dies_in_the_middle() -> void:
 	await _get_pid()
 	var pending := record(Noray.register_remote(_registrar.port, 8.0, 0.02))
 	await wait_until(func() -> bool: return _registrar.datagrams.size() >= 2, 5.0)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	_server.stop()
 	await check_ended(pending, ERR_CONNECTION_ERROR, "the call")
 	await wait_frames(3)

@@ -22,7 +22,7 @@ func test_a_host_whose_server_restarts() -> void:
 	var changed := record(Noray.oid_changed)
 	var lost := record(Noray.on_disconnect_from_host)
 	var back := record(Noray.on_connect_to_host)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	var ports: Array[int] = [server.port, server.registrar_port]
 	server.stop()
 	check(await comes(lost), "on_disconnect_from_host came %d times" % lost.size())
@@ -55,7 +55,7 @@ func test_a_relayed_game_whose_server_restarts() -> void:
 	await wait_until(func() -> bool: return events.size() == 1, 5.0)
 	var id := multiplayer.get_peers()[0]
 	check_equal(Noray.get_connection(id).path, NorayConnection.RELAY, "the path")
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	var ports: Array[int] = [server.port, server.registrar_port]
 	server.stop()
 	check_error(server.start(ports[0], ports[1], RELAY_PORTS, HERE), OK, "starting it again")
@@ -78,7 +78,7 @@ func test_a_host_whose_server_is_another() -> void:
 	var registered := fake.registrar.datagrams.size()
 	var port := Noray.local_port
 	var changed := record(Noray.oid_changed)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	fake.close_connections()
 	check(await comes(changed, 1, AGAIN), "oid_changed came %d times" % changed.size())
 	check(Noray.oid != old, "the OpenID is the same")
@@ -93,7 +93,7 @@ func test_a_player_whose_server_goes() -> void:
 	var host := start_host()
 	await join_here(await oid_of(host))
 	await happens("1 said welcome 3")
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	server.stop()
 	await wait_seconds(2.0)
 	talk.say.rpc_id(1, "ping")
@@ -110,7 +110,7 @@ func test_no_game_no_reconnecting() -> void:
 	await wait_seconds(1.5)
 	var connected := record(Noray.on_connect_to_host)
 	var lost := record(Noray.on_disconnect_from_host)
-	expect_in_log("the server closed the connection")
+	expect_in_log("Noray: the server closed the connection")
 	var ports: Array[int] = [server.port, server.registrar_port]
 	server.stop()
 	check(await comes(lost), "on_disconnect_from_host came %d times" % lost.size())
