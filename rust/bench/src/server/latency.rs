@@ -77,7 +77,7 @@ pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
 
 fn relayed(server: &ServerProcess) -> Result<Values> {
     let process = ProcessInfo::of(server.child.id())?;
-    let streams = (0..PAIRS).map(|pair| Stream::new(SocketPair::relayed(server, pair)?));
+    let streams = (0..PAIRS).map(|pair| stream(SocketPair::relayed(server, pair)?));
     let mut streams = streams.collect::<Result<Vec<_>>>()?;
     let before = process.cpu_time_of_threads()?;
     let (latencies, sent) = measure_latencies(&mut streams)?;
@@ -106,23 +106,18 @@ fn open_idle_relays(server: &ServerProcess) -> Result<()> {
 
 /// Returns median and 99th percentile without a server in between.
 fn without_relay() -> Result<[f64; 2]> {
-    let streams = (0..PAIRS).map(|_| Stream::new(SocketPair::straight()?));
+    let streams = (0..PAIRS).map(|_| stream(SocketPair::straight()?));
     let mut streams = streams.collect::<Result<Vec<_>>>()?;
     let (latencies, _) = measure_latencies(&mut streams)?;
     Ok([median(&latencies), percentile(&latencies, 99)])
 }
 
-/// From one socket to another.
-struct Stream {
-    sockets: SocketPair,
-    receiver: BatchReceiver,
-}
+/// Two sockets, and what receives at the second.
+type Stream = (SocketPair, BatchReceiver);
 
-impl Stream {
-    fn new(sockets: SocketPair) -> Result<Self> {
-        let receiver = BatchReceiver::stamped(&sockets.to)?;
-        Ok(Self { sockets, receiver })
-    }
+fn stream(sockets: SocketPair) -> Result<Stream> {
+    let receiver = BatchReceiver::stamped(&sockets.to)?;
+    Ok((sockets, receiver))
 }
 
 /// Returns how many microseconds each packet took that arrived, and how many packets were sent.
@@ -133,7 +128,7 @@ fn measure_latencies(streams: &mut [Stream]) -> Result<(Vec<f64>, u64)> {
     thread::sleep(REST);
     let mut latencies = Vec::new();
     let mut unclear = 0;
-    for Stream { sockets, receiver } in streams {
+    for (sockets, receiver) in streams {
         receiver.take(&sockets.to, |packet, came| {
             match (came, packet.first_chunk()) {
                 (Some(came), Some(sent)) => {
@@ -156,7 +151,7 @@ fn send(streams: &[Stream]) -> Result<u64> {
     let total = RATE * TIME.as_secs();
     let mut payload = [7; PAYLOAD];
     let start = Instant::now();
-    for (number, Stream { sockets, .. }) in (0..total).zip(streams.iter().cycle()) {
+    for (number, (sockets, _)) in (0..total).zip(streams.iter().cycle()) {
         let due = Duration::from_nanos(number * 1_000_000_000 / RATE);
         let wait = due.saturating_sub(start.elapsed());
         if !wait.is_zero() {

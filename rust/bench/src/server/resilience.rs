@@ -52,12 +52,10 @@ pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
     };
     let floods = of_each(&flood)?;
     let garbage = of_each(&|program| send_garbage(program, &inputs))?;
-    let row = |what, outcomes: &[Outcome], show: fn(&Outcome) -> String, target| {
-        let other = outcomes.get(1).map(show);
-        Row::of_words(what, &show(&outcomes[0]), other.as_deref(), target)
+    let row = |what, outcomes: &[Outcome], at: usize, target| {
+        let other = outcomes.get(1).map(|other| other[at].as_str());
+        Row::of_words(what, &outcomes[0][at], other, target)
     };
-    let end = |outcome: &Outcome| outcome.end.clone();
-    let arrived = |outcome: &Outcome| outcome.bystanders.to_string();
     let fed = format!(
         "{} inputs of the fuzz corpus, by TCP and UDP",
         thousands(inputs.len() as f64)
@@ -65,10 +63,10 @@ pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
     let bystanders = "- packets of another pair that arrived";
     Ok(Part {
         rows: vec![
-            row("1,000,000 packets over the limit", &floods, end, STILL_UP),
-            row(bystanders, &floods, arrived, "all"),
-            row(&fed, &garbage, end, STILL_UP),
-            row(bystanders, &garbage, arrived, "all"),
+            row("1,000,000 packets over the limit", &floods, 0, STILL_UP),
+            row(bystanders, &floods, 1, "all"),
+            row(&fed, &garbage, 0, STILL_UP),
+            row(bystanders, &garbage, 1, "all"),
         ],
         notes: vec![format!(
             "Abuse: the limits are the default ones; {} packets a second of {PAYLOAD} bytes \
@@ -79,11 +77,8 @@ pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
     })
 }
 
-/// What became of an attacked server and of the bystanders' packets.
-struct Outcome {
-    end: String,
-    bystanders: Packets,
-}
+/// What became of an attacked server, and of the bystanders' packets.
+type Outcome = [String; 2];
 
 /// Returns the kept inputs of the fuzz targets.
 fn corpus() -> Result<Vec<Vec<u8>>> {
@@ -111,7 +106,7 @@ fn flood(program: &ServerProgram) -> Result<Outcome> {
         }
         Ok(format!("within {} packets", thousands(sent as f64)))
     })?;
-    Ok(Outcome { end, bystanders })
+    Ok([end, bystanders.to_string()])
 }
 
 /// Sends each input as a whole connection, and as a datagram to the registrar and to a relay. A
@@ -138,7 +133,7 @@ fn send_garbage(program: &ServerProgram, inputs: &[Vec<u8>]) -> Result<Outcome> 
                 _ if is_over => format!("exits {ends} times"),
                 _ => format!("exits {ends} times, before {} inputs", inputs.len()),
             };
-            return Ok(Outcome { end, bystanders });
+            return Ok([end, bystanders.to_string()]);
         }
     }
 }

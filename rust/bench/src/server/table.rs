@@ -1,5 +1,7 @@
 //! The table of results.
 
+use indicatif::HumanCount;
+
 /// The rows of a measurement, and notes about it.
 #[derive(Default)]
 pub(super) struct Part {
@@ -101,15 +103,7 @@ pub(super) fn microseconds(value: f64) -> String {
 
 /// Shows a whole number with its thousands apart.
 pub(super) fn thousands(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(value.round() as u64).to_string()
 }
 
 #[cfg(test)]

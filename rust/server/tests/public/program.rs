@@ -84,20 +84,16 @@ impl Program {
     ) -> Option<BTreeMap<&'static str, String>> {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join(".env"), file).unwrap();
-        let mut command = match &self.0 {
-            ServerProgram::Ours(executable) => {
-                let mut command = Command::new(executable);
-                command.arg("--check");
-                command
-            }
+        let mut command = self.0.command();
+        match &self.0 {
+            ServerProgram::Ours(_) => command.arg("--check"),
             ServerProgram::Public(copy) => {
-                let mut command = Command::new("node");
+                command = Command::new("node");
+                without_settings(&mut command);
                 command.args(["--input-type=module", "--eval", SHOW_CONFIG]);
-                command.arg(copy.join("src/config.mjs"));
-                command
+                command.arg(copy.join("src/config.mjs"))
             }
         };
-        without_settings(&mut command);
         let output = command
             .current_dir(folder.path())
             .envs(settings.iter().copied())
@@ -172,8 +168,7 @@ pub(crate) fn normal(name: &str, value: &str) -> String {
         chars.sort_unstable();
         return chars.into_iter().collect();
     }
-    let mut command = Command::new(env!("CARGO_BIN_EXE_noray-server"));
-    without_settings(&mut command);
+    let mut command = Program::ours().0.command();
     let output = command.arg("--check").env(name, value).output().unwrap();
     assert!(output.status.success(), "{name}={value}");
     value_of(name, &String::from_utf8(output.stdout).unwrap())
