@@ -65,19 +65,15 @@ pub(crate) async fn play_as_pair(crowd: Rc<Crowd>, pair: u32, delay: Duration) {
         if let Err(error) = play(&crowd, label, time).await {
             crowd.count(|tally| tally.fail(format!("pair {pair}: {error:#}")));
         }
-        sleep(between(
-            defaults::SHORTEST_ABSENCE,
-            defaults::LONGEST_ABSENCE,
-        ))
-        .await;
+        let absence = between(defaults::SHORTEST_ABSENCE, defaults::LONGEST_ABSENCE);
+        sleep(absence).await;
     }
 }
 
 /// Two new players meet, and play for `time`.
 async fn play(crowd: &Crowd, label: Label, time: Duration) -> Result<()> {
     let (host, joining) = tokio::try_join!(crowd.join(), crowd.join())?;
-    let met = spawn_blocking(|| meet([joining, host])).await?;
-    let (mut players, relays) = met?;
+    let (mut players, relays) = spawn_blocking(|| meet([joining, host])).await??;
     crowd.count(|tally| {
         tally.met += 1;
         tally.relay_ports.extend(relays.map(|relay| relay.port()));
@@ -100,12 +96,9 @@ async fn play(crowd: &Crowd, label: Label, time: Duration) -> Result<()> {
     );
     if game.missing() > 0 {
         // Before the sockets are closed, and the system forgets their counters.
-        let sockets = players.each_ref().map(Player::address);
-        let ports: Vec<u16> = sockets
-            .iter()
-            .chain(&relays)
-            .map(SocketAddr::port)
-            .collect();
+        let addresses = [players.each_ref().map(Player::address), relays];
+        let ports = addresses.as_flattened().iter().map(SocketAddr::port);
+        let ports: Vec<u16> = ports.collect();
         let dropped = udp_drops(&ports)?;
         crowd.count(|tally| tally.dropped_by_system += dropped);
         bail!(

@@ -132,7 +132,8 @@ impl Player {
 
     /// Registers its address.
     pub fn register_remote(&self) -> Result<()> {
-        let answer = ask_registrar(&self.udp, self.registrar, self.pid.as_bytes())?;
+        let pid = self.pid.as_bytes();
+        let answer = ask_registrar_within(self.patience, &self.udp, self.registrar, pid)?;
         ensure!(answer == "OK", "the registrar answers {answer:?}");
         Ok(())
     }
@@ -184,8 +185,8 @@ impl Player {
         let line = line.with_context(|| format!("no line {begin:?}"))?;
         match line.strip_prefix(begin) {
             Some(rest) => Ok(rest.to_owned()),
-            // Not which one, which could hold a PrivateID.
-            None => bail!("not {begin:?} but another line"),
+            None if line.starts_with("set-pid ") => bail!("not {begin:?} but a PrivateID"),
+            None => bail!("not {begin:?} but {line:?}"),
         }
     }
 
@@ -317,9 +318,18 @@ fn is_timeout(kind: ErrorKind) -> bool {
 
 /// Sends a datagram to a registrar, again if it got lost, and returns the answer.
 pub fn ask_registrar(udp: &UdpSocket, registrar: SocketAddr, datagram: &[u8]) -> Result<String> {
+    ask_registrar_within(ANSWER, udp, registrar, datagram)
+}
+
+fn ask_registrar_within(
+    time: Duration,
+    udp: &UdpSocket,
+    registrar: SocketAddr,
+    datagram: &[u8],
+) -> Result<String> {
     udp.set_read_timeout(Some(REGISTRATION_REPEAT))?;
     let mut buffer = [0; 2048];
-    let until = Instant::now() + ANSWER;
+    let until = Instant::now() + time;
     while Instant::now() < until {
         udp.send_to(datagram, registrar)?;
         match udp.recv_from(&mut buffer) {

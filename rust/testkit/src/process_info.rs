@@ -66,15 +66,12 @@ impl ProcessInfo {
 
     /// Returns the addresses that its UDP sockets are bound to.
     pub fn udp_sockets(&self) -> Result<Vec<SocketAddr>> {
-        let own: BTreeSet<u64> = self
-            .0
-            .fd()?
-            .flatten()
-            .filter_map(|descriptor| match descriptor.target {
-                FDTarget::Socket(inode) => Some(inode),
-                _ => None,
-            })
-            .collect();
+        let targets = self.0.fd()?.flatten().map(|descriptor| descriptor.target);
+        let own = targets.filter_map(|target| match target {
+            FDTarget::Socket(inode) => Some(inode),
+            _ => None,
+        });
+        let own: BTreeSet<u64> = own.collect();
         // A system without IPv6 has no second table.
         let sockets = self.0.udp()?.into_iter();
         let sockets = sockets.chain(self.0.udp6().unwrap_or_default());
