@@ -1,6 +1,10 @@
 //! From a server's name to a TCP connection.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -45,7 +49,8 @@ pub enum DialError {
     },
 }
 
-/// Connects to the first of a server's addresses that accepts, and returns that address too.
+/// Connects to the first of a server's addresses that accepts. Returns the address of its UDP ports
+/// too, with the port of the commands.
 pub(crate) async fn dial(
     host: &str,
     port: u16,
@@ -54,13 +59,14 @@ pub(crate) async fn dial(
     let attempt = async {
         let addresses = resolve(host, port).await?;
         debug!(host, ?addresses, "resolved");
-        let (stream, address) = race(addresses)
-            .await
-            .map_err(|source| DialError::Unreachable {
-                host: host.to_owned(),
-                port,
-                source,
-            })?;
+        let (stream, address) =
+            connect(addresses)
+                .await
+                .map_err(|source| DialError::Unreachable {
+                    host: host.to_owned(),
+                    port,
+                    source,
+                })?;
         tune(&stream);
         Ok((stream, address))
     };
@@ -94,6 +100,29 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
         return Err(not_found(None));
     }
     Ok(addresses)
+}
+
+/// Connects to the first of these addresses that accepts, and returns the address for UDP.
+async fn connect(addresses: Vec<SocketAddr>) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, accepted) = race(addresses.clone()).await?;
+    let address = SocketAddr::new(udp_ip(accepted.ip(), &addresses), accepted.port());
+    debug!(%accepted, udp = %address.ip(), "server accepted");
+    Ok((stream, address))
+}
+
+/// Returns where the registrar and the relays of a server are that accepted at `accepted`. On every
+/// server there is they have IPv4 alone, so the name's IPv4 address is theirs too.
+fn udp_ip(accepted: IpAddr, addresses: &[SocketAddr]) -> IpAddr {
+    let accepted = accepted.to_canonical();
+    if accepted.is_ipv4() {
+        return accepted;
+    }
+    let v4 = addresses.iter().map(|address| address.ip().to_canonical());
+    let v4 = v4.into_iter().find(IpAddr::is_ipv4);
+    let here = accepted
+        .is_loopback()
+        .then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    v4.or(here).unwrap_or(accepted)
 }
 
 /// Tries the addresses in order, each when the one before it has failed or [`ATTEMPT_DELAY`] has
@@ -154,7 +183,7 @@ fn tune(stream: &TcpStream) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::Ipv6Addr;
 
     use socket2::{Domain, Socket, Type};
     use tokio::net::TcpListener;
@@ -221,6 +250,34 @@ mod tests {
         let families: Vec<_> = addresses.iter().map(SocketAddr::is_ipv6).collect();
         assert!(families.is_sorted(), "{addresses:?}");
         assert_eq!(resolve("[::1]", 1).await.unwrap().len(), 1);
+    }
+
+    /// The registrar has IPv4 alone: registration used to time out.
+    #[tokio::test]
+    async fn a_lost_ipv4_attempt_does_not_lose_the_registrar() {
+        let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await else {
+            return; // this machine has no IPv6
+        };
+        let open = listener.local_addr().unwrap();
+        let (_listener, _waiting, dead) = stalled();
+        let (stream, address) = connect(vec![dead, open]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), open);
+        assert_eq!(address, SocketAddr::new(dead.ip(), open.port()));
+    }
+
+    #[test]
+    fn the_registrar_has_ipv4_wherever_the_name_has() {
+        let udp = |accepted: &str, addresses: &[&str]| {
+            let port = |ip: &&str| SocketAddr::new(ip.parse().unwrap(), 8890);
+            let addresses: Vec<_> = addresses.iter().map(port).collect();
+            udp_ip(accepted.parse().unwrap(), &addresses).to_string()
+        };
+        let both = ["192.0.2.1", "192.0.2.2", "2001:db8::1"];
+        assert_eq!(udp("2001:db8::1", &both), "192.0.2.1");
+        assert_eq!(udp("192.0.2.2", &both), "192.0.2.2");
+        assert_eq!(udp("2001:db8::1", &["2001:db8::1"]), "2001:db8::1");
+        assert_eq!(udp("::ffff:192.0.2.1", &["::ffff:192.0.2.1"]), "192.0.2.1");
+        assert_eq!(udp("::1", &["::1"]), "127.0.0.1");
     }
 
     #[tokio::test]

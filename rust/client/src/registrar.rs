@@ -24,7 +24,11 @@ pub enum RegisterError {
     #[error("the registrar refused this player")]
     Refused,
     /// The registrar did not answer in time.
-    #[error("no answer from the registrar at {registrar} within {} s", .after.as_secs_f32())]
+    #[error(
+        "no answer from the registrar at {registrar} within {} s{}",
+        .after.as_secs_f32(),
+        family_hint(*.registrar)
+    )]
     TimedOut {
         /// The address that should have answered.
         registrar: SocketAddr,
@@ -45,6 +49,15 @@ impl RegisterError {
                 after: REGISTER_TIMEOUT,
             },
         }
+    }
+}
+
+/// Returns what is probably wrong with a registrar that is reached by IPv6.
+fn family_hint(registrar: SocketAddr) -> &'static str {
+    if registrar.ip().to_canonical().is_ipv6() {
+        "; noray servers register players by IPv4, and this one's name has no IPv4 address"
+    } else {
+        ""
     }
 }
 
@@ -87,5 +100,23 @@ pub(crate) async fn register(
         if Instant::now() >= deadline {
             return Err(RegisterError::TimedOut { registrar, after });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_has_ipv6_alone_is_not_a_mystery() {
+        let sentence = |registrar: &str| {
+            let registrar = registrar.parse().unwrap();
+            RegisterError::from_failure(RegistrationFailure::TimedOut, registrar).to_string()
+        };
+        assert_eq!(
+            sentence("192.0.2.1:8809"),
+            "no answer from the registrar at 192.0.2.1:8809 within 8 s"
+        );
+        assert!(sentence("[2001:db8::1]:8809").ends_with("has no IPv4 address"));
     }
 }

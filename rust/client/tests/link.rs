@@ -1,7 +1,7 @@
 //! Players with a link each, a server between them, and plain sockets in place of ENet.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -23,8 +23,9 @@ struct Player {
 
 impl Player {
     fn connect(server: &Server) -> Self {
-        let mut options = ConnectOptions::new("127.0.0.1");
-        options.port = server.command_address().port();
+        let address = server.command_address();
+        let mut options = ConnectOptions::new(address.ip().to_string());
+        options.port = address.port();
         Self {
             connection: Connection::open(&Handle::current(), options),
             link: Link::open(&Handle::current()),
@@ -174,8 +175,7 @@ fn server() -> Server {
 }
 
 /// Joins a host and exchanges a datagram each way; returns the kind of path.
-async fn join_and_talk(force_relay: bool) -> PathKind {
-    let server = server();
+async fn join_and_talk(server: Server, force_relay: bool) -> PathKind {
     let (host_enet, joining_enet) = (enet().await, enet().await);
     let mut host = Player::connect(&server);
     let oid = host.host(&host_enet, 4).await;
@@ -207,12 +207,28 @@ async fn join_and_talk(force_relay: bool) -> PathKind {
 
 #[tokio::test]
 async fn two_players_meet_directly() {
-    assert_eq!(join_and_talk(false).await, PathKind::Direct);
+    assert_eq!(join_and_talk(server(), false).await, PathKind::Direct);
 }
 
 #[tokio::test]
 async fn two_players_meet_by_relay() {
-    assert_eq!(join_and_talk(true).await, PathKind::Relay);
+    assert_eq!(join_and_talk(server(), true).await, PathKind::Relay);
+}
+
+/// Its registrar and its relays have IPv4 alone.
+#[tokio::test]
+async fn a_server_that_is_reached_by_ipv6_does_not_keep_players_apart() {
+    for force_relay in [false, true] {
+        let config = Config {
+            socket_host: Ipv6Addr::LOCALHOST.into(),
+            ..config()
+        };
+        let Ok(server) = Server::start(config, &Handle::current()) else {
+            return; // this machine has no IPv6
+        };
+        let kind = join_and_talk(server, force_relay).await;
+        assert_eq!(kind == PathKind::Relay, force_relay);
+    }
 }
 
 #[tokio::test]

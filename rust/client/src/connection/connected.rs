@@ -60,6 +60,7 @@ impl From<mpsc::error::SendError<ConnectionEvent>> for End {
 
 /// A TCP connection, and what the player asked of the server over it.
 pub(super) struct Connected {
+    /// The server's address, with the IP address of its registrar and its relays.
     server: SocketAddr,
     server_kind: ServerKind,
     lines: ServerLines,

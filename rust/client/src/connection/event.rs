@@ -9,7 +9,7 @@ use crate::{dial::DialError, registrar::RegisterError};
 /// What happened on a connection, in order.
 #[derive(Debug)]
 pub enum ConnectionEvent {
-    /// The server at this address accepted.
+    /// A server accepted. At this IP address are its registrar and its relays.
     Connected(SocketAddr),
     /// No server was reached. No event follows.
     NotConnected(DialError),
