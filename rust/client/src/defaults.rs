@@ -104,6 +104,17 @@ pub(crate) const IDLE_WAKE: Duration = Duration::from_secs(3600);
 /// Pause after a failed receive: an error that persists must not occupy a whole thread.
 pub(crate) const ERROR_PAUSE: Duration = Duration::from_millis(5);
 
+/// Most errors that the link takes from its socket in a row before it pauses. Some systems report an
+/// earlier datagram that was refused, once for each.
+pub(crate) const RECEIVE_ERRORS_PER_TURN: u32 = 8;
+
+/// How long a socket may give nothing but errors before it counts as dead and is bound anew: soon
+/// enough that no peer notices.
+pub(crate) const DEAD_SOCKET_AFTER: Duration = Duration::from_millis(250);
+
+/// Pause before the link asks again for a socket that the system did not give.
+pub(crate) const REBIND_PAUSE: Duration = Duration::from_secs(1);
+
 // The local network
 
 /// How long a host is looked for in the local network: the query goes out four times in that.

@@ -8,12 +8,12 @@ use std::{
 
 use if_addrs::Interface;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::UdpSocket;
+use tokio::{net::UdpSocket, time::sleep};
 use tracing::debug;
 
 use super::address::is_local;
 use crate::defaults::{
-    MAX_LAN_ANSWER, MAX_LAN_INTERFACES, MDNS_GROUP_V4, MDNS_GROUP_V6, MDNS_PORT,
+    ERROR_PAUSE, MAX_LAN_ANSWER, MAX_LAN_INTERFACES, MDNS_GROUP_V4, MDNS_GROUP_V6, MDNS_PORT,
 };
 
 /// One socket for each IP version, each on a free port.
@@ -82,7 +82,7 @@ impl Sockets {
                     return (buffer[..length].to_vec(), from);
                 }
                 // So Windows reports what became of an earlier datagram, and one that is too long.
-                Err(error) if is_temporary(&error) => {}
+                Err(error) if is_temporary(&error) => sleep(ERROR_PAUSE).await,
                 Err(error) => {
                     debug!(%error, is_v4, "socket for the local network failed");
                     *(if is_v4 { &mut self.v4 } else { &mut self.v6 }) = None;

@@ -19,6 +19,7 @@ mod local_network;
 mod loopback;
 mod message;
 mod options;
+mod receive_errors;
 mod socket;
 mod stats;
 mod task;

@@ -35,11 +35,15 @@ use super::{
     loopback::LoopbackSocket,
     message::{Command, LinkMessage},
     options::{HostOptions, JoinOptions},
+    receive_errors::ReceiveErrors,
     socket::LinkSocket,
     stats::PeerStats,
 };
 use crate::{
-    defaults::{DATAGRAMS_PER_TURN, IDLE_WAKE, MAX_DATAGRAM, USE_CHECK_INTERVAL},
+    defaults::{
+        DATAGRAMS_PER_TURN, ERROR_PAUSE, IDLE_WAKE, MAX_DATAGRAM, REBIND_PAUSE,
+        RECEIVE_ERRORS_PER_TURN, USE_CHECK_INTERVAL,
+    },
     registrar::RegisterError,
 };
 
@@ -50,6 +54,9 @@ pub(super) struct LinkTask {
     used: Arc<AtomicBool>,
     connection: Option<mpsc::Sender<LinkMessage>>,
     socket: Option<Arc<LinkSocket>>,
+    receive_errors: ReceiveErrors,
+    /// Until when the socket is left alone, because it failed.
+    paused_until: Option<Instant>,
     registrar: Option<SocketAddr>,
     local_network: LocalNetwork,
     /// The OpenID under which the player hosts.
@@ -67,6 +74,8 @@ impl LinkTask {
             used,
             connection: None,
             socket: None,
+            receive_errors: ReceiveErrors::default(),
+            paused_until: None,
             registrar: None,
             local_network: LocalNetwork::default(),
             oid: None,
@@ -82,10 +91,12 @@ impl LinkTask {
         let mut deadline = Instant::now() + IDLE_WAKE;
         loop {
             let is_due = tokio::select! {
-                () = readable(self.socket.as_deref()) => self.receive(&mut buffer),
+                () = readable(self.socket.as_deref(), self.paused_until) => {
+                    self.receive(&mut buffer)
+                }
                 command = commands.recv() => match command {
                     Some(command) => {
-                        self.obey(command).await;
+                        self.obey(command);
                         true
                     }
                     None => return,
@@ -114,10 +125,25 @@ impl LinkTask {
         };
         let now = Instant::now();
         let mut is_due = false;
+        let mut errors = 0;
+        self.paused_until = None;
         for _ in 0..DATAGRAMS_PER_TURN {
-            let Some((length, from)) = socket.try_receive(buffer) else {
-                break;
+            let (length, from) = match socket.try_receive(buffer) {
+                Ok(Some(received)) => received,
+                Ok(None) => {
+                    self.receive_errors.clear();
+                    break;
+                }
+                Err(error) => {
+                    errors += 1;
+                    if errors < RECEIVE_ERRORS_PER_TURN {
+                        continue;
+                    }
+                    self.pause_socket(now, &error);
+                    return true;
+                }
             };
+            self.receive_errors.clear();
             let datagram = &buffer[..length];
             match self.link.receive(now, from, datagram) {
                 Some(id) => match self.peers.get(&id) {
@@ -131,6 +157,51 @@ impl LinkTask {
             }
         }
         is_due
+    }
+
+    /// Leaves a socket alone for a moment that gives nothing but errors, or binds it anew.
+    fn pause_socket(&mut self, now: Instant, error: &io::Error) {
+        if !self.receive_errors.is_failing() {
+            warn!(%error, "the link's socket does not receive");
+        }
+        self.paused_until = Some(now + ERROR_PAUSE);
+        if self.receive_errors.note(now) {
+            self.renew_socket(now);
+        }
+    }
+
+    /// Binds a socket anew that is known to be dead, unless that was just tried.
+    fn revive_socket(&mut self, now: Instant) {
+        let is_dead = (self.socket.as_ref()).is_some_and(|socket| socket.is_dead());
+        if is_dead && self.paused_until.is_none_or(|until| now >= until) {
+            self.renew_socket(now);
+        }
+    }
+
+    /// Binds the socket anew, and has the server learn its address again.
+    fn renew_socket(&mut self, now: Instant) {
+        let Some(socket) = &self.socket else {
+            return;
+        };
+        match socket.bind_anew() {
+            Ok(is_same_port) => {
+                warn!(
+                    port = socket.port(),
+                    is_same_port, "the link's socket is bound anew"
+                );
+                self.receive_errors.clear();
+                self.paused_until = None;
+                self.link.refresh_registration(now);
+                if !is_same_port {
+                    self.begin_hosting();
+                    self.tell_connection(LinkMessage::AddressInDoubt);
+                }
+            }
+            Err(error) => {
+                debug!(%error, "no socket for the link");
+                self.paused_until = Some(now + REBIND_PAUSE);
+            }
+        }
     }
 
     /// Lets a player into the game that is hosted, with its first datagram.
@@ -165,7 +236,7 @@ impl LinkTask {
         }
     }
 
-    async fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: Command) {
         let now = Instant::now();
         match command {
             Command::Host(options) => {
@@ -186,7 +257,7 @@ impl LinkTask {
                 registrar,
                 pid,
                 port,
-            } => self.register(now, registrar, pid, port).await,
+            } => self.register(now, registrar, pid, port),
             Command::SetServer(server) => {
                 if server.is_none() {
                     self.link.forget_registration();
@@ -204,14 +275,8 @@ impl LinkTask {
         }
     }
 
-    async fn register(
-        &mut self,
-        now: Instant,
-        registrar: SocketAddr,
-        pid: PrivateId,
-        port: Option<u16>,
-    ) {
-        match self.open_socket(now, registrar, port).await {
+    fn register(&mut self, now: Instant, registrar: SocketAddr, pid: PrivateId, port: Option<u16>) {
+        match self.open_socket(now, registrar, port) {
             Ok(()) if port.is_some() => {
                 self.link.adopt(now, registrar, pid);
                 self.registration_ended(Ok(()));
@@ -222,7 +287,7 @@ impl LinkTask {
     }
 
     /// Opens the socket, unless the one that is open can be registered too: peers know its address.
-    async fn open_socket(
+    fn open_socket(
         &mut self,
         now: Instant,
         registrar: SocketAddr,
@@ -232,8 +297,10 @@ impl LinkTask {
         self.local_network.set_registrar(now, registrar);
         let is_open = (self.socket.as_ref()).is_some_and(|socket| socket.serves(registrar, port));
         if !is_open {
-            let socket = LinkSocket::bind(registrar, port.unwrap_or(0)).await?;
+            let socket = LinkSocket::bind(registrar, port.unwrap_or(0))?;
             self.socket = Some(Arc::new(socket));
+            self.receive_errors.clear();
+            self.paused_until = None;
             self.begin_hosting();
         }
         Ok(())
@@ -249,7 +316,7 @@ impl LinkTask {
             max_clients: options.max_clients,
             force_relay: options.force_relay,
         });
-        let port = self.socket.as_ref().and_then(|socket| socket.port().ok());
+        let port = self.socket.as_ref().map(|socket| socket.port());
         match port.filter(|_| options.lan && !options.force_relay) {
             Some(port) => self.local_network.advertise(oid, port),
             None => self.local_network.stop_advertising(),
@@ -305,6 +372,7 @@ impl LinkTask {
     fn perform(&mut self) -> Instant {
         let now = Instant::now();
         self.link.tick(now);
+        self.revive_socket(now);
         if let Some(socket) = &self.socket {
             for datagram in self.link.transmits() {
                 socket.send(datagram.to, &datagram.bytes);
@@ -318,8 +386,11 @@ impl LinkTask {
         }
         let used = self.link.is_used() || self.hosting.is_some();
         self.used.store(used, Ordering::Relaxed);
+        let is_dead = (self.socket.as_ref()).is_some_and(|socket| socket.is_dead());
+        let revival = self.paused_until.filter(|_| is_dead);
+        let deadlines = self.link.next_deadline(now).into_iter().chain(revival);
         let idle = now + IDLE_WAKE;
-        (self.link.next_deadline(now)).map_or(idle, |deadline| deadline.min(idle))
+        deadlines.fold(idle, Instant::min)
     }
 
     fn handle(&mut self, now: Instant, event: LinkEvent) {
@@ -358,7 +429,7 @@ impl LinkTask {
         let port = match (&self.socket, self.registrar) {
             (Some(socket), Some(registrar)) => result
                 .map_err(|failure| RegisterError::from_failure(failure, registrar))
-                .and_then(|()| socket.port().map_err(RegisterError::from)),
+                .map(|()| socket.port()),
             _ => Err(RegisterError::Disconnected),
         };
         self.tell_connection(LinkMessage::Registered(port));
@@ -436,7 +507,11 @@ fn use_check() -> Interval {
     interval
 }
 
-async fn readable(socket: Option<&LinkSocket>) {
+/// Waits until there may be something to receive, and the socket is not left alone.
+async fn readable(socket: Option<&LinkSocket>, paused_until: Option<Instant>) {
+    if let Some(until) = paused_until {
+        sleep_until(until.into()).await;
+    }
     match socket {
         Some(socket) => socket.readable().await,
         None => pending().await,

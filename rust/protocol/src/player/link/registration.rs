@@ -70,6 +70,11 @@ impl Registration {
         }
     }
 
+    /// Sends the next datagram at once.
+    pub(super) fn refresh(&mut self, now: Instant) {
+        self.next = self.next.min(now);
+    }
+
     pub(super) fn registrar(&self) -> SocketAddr {
         self.registrar
     }

@@ -81,6 +81,13 @@ impl Link {
         self.registration = Some(Registration::adopt(now, registrar, pid));
     }
 
+    /// Sends the next keepalive at once: the socket was bound anew.
+    pub fn refresh_registration(&mut self, now: Instant) {
+        if let Some(registration) = &mut self.registration {
+            registration.refresh(now);
+        }
+    }
+
     /// Ends the keepalives: the connection that the registration belonged to is over.
     pub fn forget_registration(&mut self) {
         self.registration = None;
