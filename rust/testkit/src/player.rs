@@ -12,6 +12,8 @@ use socket2::{Domain, Socket, Type};
 
 use crate::defaults::{ANSWER, REGISTRATION_REPEAT};
 
+const REGISTER: &[u8] = b"register-host\n";
+
 /// A server that players can connect to.
 pub trait AcceptsPlayers {
     /// Returns where players send commands.
@@ -25,11 +27,17 @@ pub trait AcceptsPlayers {
         true
     }
 
-    /// Returns a player connected from this address of the machine; a greeting was read.
-    fn player_from(&self, from: Ipv4Addr) -> Result<Player> {
+    /// Returns a player connected from this address of the machine who has read nothing.
+    fn dial_from(&self, from: Ipv4Addr) -> Result<Player> {
         let tcp = dial(from, self.commands()).context("cannot connect")?;
         let mut player = Player::on(tcp, self.registrar())?;
         player.udp = UdpSocket::bind((from, 0))?;
+        Ok(player)
+    }
+
+    /// Returns a player connected from this address of the machine; a greeting was read.
+    fn player_from(&self, from: Ipv4Addr) -> Result<Player> {
+        let mut player = self.dial_from(from)?;
         if self.greets() {
             player.read_greeting()?;
         }
@@ -39,8 +47,13 @@ pub trait AcceptsPlayers {
     /// Returns a player connected from this address of the machine, with an OpenID and a
     /// registered address.
     fn registered_from(&self, from: Ipv4Addr) -> Result<Player> {
-        let mut player = self.player_from(from)?;
-        player.register()?;
+        let mut player = self.dial_from(from)?;
+        // At once, as a game does: the time until the greeting is not the registration's.
+        player.write(REGISTER)?;
+        if self.greets() {
+            player.read_greeting()?;
+        }
+        player.read_ids()?;
         player.register_remote()?;
         Ok(player)
     }
@@ -124,7 +137,11 @@ impl Player {
 
     /// Registers itself.
     pub fn register(&mut self) -> Result<()> {
-        self.write(b"register-host\n")?;
+        self.write(REGISTER)?;
+        self.read_ids()
+    }
+
+    fn read_ids(&mut self) -> Result<()> {
         self.oid = self.rest_of_line("set-oid ")?;
         self.pid = self.rest_of_line("set-pid ")?;
         Ok(())

@@ -14,6 +14,13 @@ pub(super) const DEFAULT_RELAYS: usize = 2049;
 /// When a server takes commands, its start is not quite over.
 const SETTLED: Duration = Duration::from_millis(300);
 
+/// Limits that no server reaches.
+pub(super) const NO_LIMITS: [(&str, &str); 3] = [
+    ("NORAY_UDP_RELAY_MAX_INDIVIDUAL_TRAFFIC", "1tb"),
+    ("NORAY_UDP_RELAY_MAX_GLOBAL_TRAFFIC", "1tb"),
+    ("NORAY_UDP_RELAY_MAX_LIFETIME_TRAFFIC", "1pb"),
+];
+
 /// The values of each server.
 pub(super) struct Comparison<const N: usize> {
     /// Ours.
@@ -79,8 +86,26 @@ pub(super) fn compare<const N: usize>(
     })
 }
 
+/// Measures how each program relays, as [`compare`] does, and each time also the system without a
+/// server between. Returns the medians of both.
+pub(super) fn compare_relays<const M: usize, const N: usize>(
+    programs: &[ServerProgram],
+    rounds: usize,
+    without_relay: fn() -> Result<[f64; M]>,
+    relayed: fn(&ServerProcess) -> Result<[f64; N]>,
+) -> Result<([f64; M], Comparison<N>)> {
+    let mut direct = Vec::new();
+    let measured = compare(programs, rounds, |program| {
+        if program.is_ours() {
+            direct.push(without_relay()?);
+        }
+        with_server(program, DEFAULT_RELAYS, &NO_LIMITS, relayed)
+    })?;
+    Ok((medians(&direct), measured))
+}
+
 /// Returns the median of each value.
-pub(super) fn medians<const N: usize>(values: &[[f64; N]]) -> [f64; N] {
+fn medians<const N: usize>(values: &[[f64; N]]) -> [f64; N] {
     std::array::from_fn(|at| {
         let of_one: Vec<f64> = values.iter().map(|values| values[at]).collect();
         median(&of_one)

@@ -13,11 +13,10 @@ use noray_testkit::server::{ServerProcess, ServerProgram};
 use noray_testkit::statistics::{median, percentile};
 
 use super::batch_receiver::BatchReceiver;
-use super::comparison::{DEFAULT_RELAYS, compare, medians, with_server};
+use super::comparison::{NO_LIMITS, compare, compare_relays, with_server};
 use super::packet_stream::PAYLOAD;
 use super::socket_pair::SocketPair;
 use super::table::{Part, microseconds};
-use super::throughput::NO_LIMITS;
 
 /// How often each server is measured.
 const ROUNDS: usize = 7;
@@ -38,14 +37,7 @@ type Values = [f64; 4];
 
 /// Measures all programs.
 pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
-    let mut direct = Vec::new();
-    let measured = compare(programs, ROUNDS, |program| {
-        if program.is_ours() {
-            direct.push(without_relay()?);
-        }
-        with_server(program, DEFAULT_RELAYS, &NO_LIMITS, relayed)
-    })?;
-    let [at_50, at_99] = medians(&direct);
+    let ([at_50, at_99], measured) = compare_relays(programs, ROUNDS, without_relay, relayed)?;
     // Idle relays must stay open.
     let settings = [&NO_LIMITS[..], &[("NORAY_UDP_RELAY_TIMEOUT", "10m")]].concat();
     let crowded = compare(&programs[..1], IDLE_ROUNDS, |program| {

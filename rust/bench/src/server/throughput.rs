@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use noray_testkit::process_info::{ProcessInfo, machine_cpu_time};
 use noray_testkit::server::{ServerProcess, ServerProgram};
 
-use super::comparison::{DEFAULT_RELAYS, compare, medians, with_server};
+use super::comparison::compare_relays;
 use super::packet_stream::{FLAT_OUT, PacketStream, Trial};
 use super::socket_pair::SocketPair;
 use super::table::{Part, thousands};
@@ -31,13 +31,6 @@ const BEST: usize = 3;
 /// more.
 const WORSE: usize = 3;
 
-/// Limits that no server reaches.
-pub(super) const NO_LIMITS: [(&str, &str); 3] = [
-    ("NORAY_UDP_RELAY_MAX_INDIVIDUAL_TRAFFIC", "1tb"),
-    ("NORAY_UDP_RELAY_MAX_GLOBAL_TRAFFIC", "1tb"),
-    ("NORAY_UDP_RELAY_MAX_LIFETIME_TRAFFIC", "1pb"),
-];
-
 /// The indices of the values, in the order of the rows. Rates are in packets a second.
 const DELIVERED: usize = 0;
 /// The server's processor time for each packet that arrives, in microseconds.
@@ -54,14 +47,7 @@ type Values = [f64; 7];
 
 /// Measures all programs, and the system without a server in between.
 pub(super) fn measure(programs: &[ServerProgram]) -> Result<Part> {
-    let mut direct = Vec::new();
-    let measured = compare(programs, ROUNDS, |program| {
-        if program.is_ours() {
-            direct.push(without_relay()?);
-        }
-        with_server(program, DEFAULT_RELAYS, &NO_LIMITS, relayed)
-    })?;
-    let direct = medians(&direct);
+    let (direct, measured) = compare_relays(programs, ROUNDS, without_relay, relayed)?;
     let share = |value| format!("{:.0} %", 100.0 * value / direct[DELIVERED]);
     let share_of = format!(
         "- share of the {} a second that arrive with no relay between",
