@@ -104,7 +104,7 @@ pub(crate) fn live_peer(enet: EnetPeer) -> Option<Gd<ENetMultiplayerPeer>> {
     Gd::try_from_instance_id(InstanceId::try_from_i64(enet.0)?).ok()
 }
 
-/// Returns whether the game still has this ENet peer, and that is neither closed nor lost.
+/// Returns whether the game still has this ENet peer, and it is neither closed nor lost.
 pub(crate) fn is_open(enet: EnetPeer) -> bool {
     live_peer(enet).is_some_and(|peer| status(&peer) != ClientStatus::Closed)
 }
@@ -157,8 +157,8 @@ pub(crate) fn peer_port(enet: EnetPeer, peer_id: i32) -> Option<u16> {
     u16::try_from(packet_peer(enet, peer_id)?.get_remote_port()).ok()
 }
 
-/// Lets ENet give up a peer that is known to be gone: with its next packet that is not
-/// acknowledged, a fraction of a second from now, it tells the game as of any other lost peer.
+/// Lets ENet give up a peer that is known to be gone: its next unacknowledged packet, within a
+/// fraction of a second, makes ENet report the peer as lost.
 pub(crate) fn give_up(enet: EnetPeer, peer_id: i32) {
     if let Some(mut peer) = packet_peer(enet, peer_id)
         && peer.get_state() == PeerState::CONNECTED
@@ -213,7 +213,7 @@ pub(crate) fn send_datagram(
     without_error_lines(|| connection.socket_send(address, port.into(), datagram));
 }
 
-/// Calls Godot, whose error lines would say again what a result says.
+/// Calls Godot with its error lines turned off: the result already tells what failed.
 pub(crate) fn without_error_lines<R>(call: impl FnOnce() -> R) -> R {
     let mut engine = Engine::singleton();
     let prints = engine.is_printing_error_messages();

@@ -50,8 +50,9 @@ const PRODUCTS: [&str; 5] = [
 ];
 
 /// What only builds, tests and measures.
-const TOOLS: [&str; 7] = [
+const TOOLS: [&str; 8] = [
     "noray-bench",
+    "noray-download",
     "noray-fuzz",
     "noray-house-rules",
     "noray-lab",

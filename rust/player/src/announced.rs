@@ -14,7 +14,7 @@ pub(crate) struct Announced {
 
 impl Announced {
     /// Remembers an address, which is the target of every handshake that begins from now on, until
-    /// [`Self::end`]. Returns the one before, which `end` takes.
+    /// [`Self::end`]. Returns the previous current address; pass it to `end`, which restores it.
     pub(crate) fn begin(&mut self, address: SocketAddr) -> Option<SocketAddr> {
         self.addresses.retain(|known| *known != address);
         if self.addresses.len() == ANNOUNCED_ADDRESSES {

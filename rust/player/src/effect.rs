@@ -176,7 +176,7 @@ pub enum Answer {
     Null,
 }
 
-/// What is decided only once all before it is done, and its handlers have run.
+/// A step that is decided only after all earlier effects of the turn, and their signal handlers, have run.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// `connect_to_host`: the connection before it has ended.

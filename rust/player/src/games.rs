@@ -102,7 +102,7 @@ impl Games {
         }
     }
 
-    /// Ends the join that runs, if one does, before the link has told its end.
+    /// Ends the join that runs, if one does, before the link has reported its end.
     pub(crate) fn give_up_join(&mut self, error: JoinCallError, output: &mut Output) {
         let Some(joining) = self.joining.take() else {
             return;
@@ -318,8 +318,8 @@ impl Games {
     /// Godot's multiplayer listens to this client: it was not there when ENet told of the host.
     pub(crate) fn handle_multiplayer_listens(&mut self, enet: EnetPeer, output: &mut Output) {
         let joined = self.joined.iter_mut().find(|joined| joined.enet == enet);
-        if let Some(joined) = joined.filter(|joined| joined.is_untold) {
-            joined.is_untold = false;
+        if let Some(joined) = joined.filter(|joined| joined.needs_host_announcement) {
+            joined.needs_host_announcement = false;
             output.push(Effect::AnnounceHost(enet));
         }
     }
@@ -368,7 +368,11 @@ impl Games {
         if let Some(enet) = self.joining.as_ref().and_then(Joining::client) {
             output.push(Effect::PollClient(enet));
         }
-        for joined in self.joined.iter().filter(|joined| joined.is_untold) {
+        for joined in self
+            .joined
+            .iter()
+            .filter(|joined| joined.needs_host_announcement)
+        {
             output.push(Effect::LookForMultiplayer(joined.enet));
         }
         if self.is_used() && self.next_look.is_none_or(|next| now >= next) {

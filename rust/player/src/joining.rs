@@ -58,7 +58,7 @@ pub(crate) struct Joined {
     pub(crate) stats: PeerStats,
     pub(crate) oid: OpenId,
     /// Whether Godot's multiplayer has still to hear that the host is there.
-    pub(crate) is_untold: bool,
+    pub(crate) needs_host_announcement: bool,
 }
 
 impl Joining {
@@ -177,7 +177,7 @@ impl Joining {
             host: host.id,
             stats: host.stats,
             oid: self.oid,
-            is_untold: true,
+            needs_host_announcement: true,
         })
     }
 

@@ -16,7 +16,7 @@ use tokio::{io::Interest, net::UdpSocket};
 
 use crate::{
     defaults::{MAX_DATAGRAM, MAX_RUN, MAX_RUN_LENGTH},
-    sockets::{bind_udp, is_one_sender, send_datagram},
+    sockets::{bind_udp, is_answerable, send_datagram},
 };
 
 thread_local! {
@@ -81,7 +81,7 @@ impl Batching {
         })
     }
 
-    /// Receives datagrams that are there and hands them on in runs. Returns `true` if there may be
+    /// Receives the waiting datagrams and hands them on in runs. Returns `true` if there may be
     /// more. Drops datagrams that nobody could answer.
     ///
     /// # Errors
@@ -100,7 +100,7 @@ impl Batching {
                     return None;
                 };
                 let datagram = buffer.get(..meta.len)?;
-                is_one_sender(from).then_some((from, datagram))
+                is_answerable(from).then_some((from, datagram))
             });
             let max_run = MAX_RUN.min(self.system.max_gso_segments());
             in_runs(datagrams, max_run, &mut buffers.run, &mut handle);
@@ -171,7 +171,7 @@ fn in_runs<'a>(
         let length = first.len();
         let mut count = 1;
         let mut last = length;
-        // An empty datagram belongs to no run, in which it would leave no trace.
+        // An empty datagram is sent alone: within a run, nothing would tell it apart.
         let may_follow = |(next, datagram): &(SocketAddrV4, &[u8]), last: usize| {
             *next == from && (1..=length).contains(&datagram.len()) && last == length
         };

@@ -15,7 +15,7 @@ use crate::{
     link::{LinkHandle, LinkMessage},
 };
 
-/// How far the setup is.
+/// The stage of the setup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stage {
     /// The server has not given an identity.
@@ -43,7 +43,7 @@ pub(super) struct LinkSetup {
 }
 
 impl LinkSetup {
-    /// Returns the setup of a link that has had no identity, or `former`.
+    /// Begins the setup. `former` is the identity to resume, if there was one.
     pub(super) fn new(link: LinkHandle, registrar_port: u16, former: Option<Identity>) -> Self {
         let (sender, messages) = mpsc::channel(LINK_MESSAGE_QUEUE);
         link.attach(sender);

@@ -99,8 +99,8 @@ impl<R> Senders<R> {
         }
     }
 
-    /// Gives a player its registered address, which another player may have had before: the one
-    /// that proved it last counts, unless the other one is using it right now.
+    /// Assigns the player's registered address to it. Takes it from a previous owner, unless that
+    /// owner is using it now.
     pub(super) fn claim(&mut self, port: u16, now: Instant, hold: Duration) {
         let Some(address) = self.by_port.get(&port).map(|sender| sender.registered) else {
             return;
@@ -202,7 +202,8 @@ impl<R> Senders<R> {
     ) -> Option<&R> {
         let port = match self.by_address.get(&from.into()) {
             Some(port) => *port,
-            // Whether it may be learned is the longer search: most strangers come from elsewhere.
+            // `may_be_learned` comes last because it is the slower search: most strangers fail the
+            // look-up by IP address.
             None if self.by_ip.contains_key(from.ip()) && may_be_learned() => {
                 self.guess(from, now, limits)?
             }
@@ -317,7 +318,7 @@ enum Guess {
     /// stopped last is the likeliest.
     Moved(Duration),
     /// The player was asked for long ago, and nothing ever came from it.
-    Forgotten,
+    NeverHeard,
     /// The player sends from elsewhere, but the address can be nobody else's.
     OnlyOne,
 }
@@ -334,7 +335,7 @@ impl<R> Sender<R> {
             return Some(Guess::Expected);
         }
         match heard {
-            None => Some(Guess::Forgotten),
+            None => Some(Guess::NeverHeard),
             Some(_) if is_within(heard, hold, now) => is_only_one.then_some(Guess::OnlyOne),
             Some(heard) => Some(Guess::Moved(now.saturating_duration_since(heard))),
         }
