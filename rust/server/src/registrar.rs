@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     defaults::{DATAGRAMS_PER_TURN, MAX_PRIVATE_ID, MAX_REFUSALS_PER_SECOND, RECEIVE_PAUSE},
     directory::Directory,
-    sockets::{is_one_sender, send_datagram},
+    sockets::{is_answerable, send_datagram},
     throttle::Throttle,
 };
 
@@ -65,7 +65,7 @@ impl Registrar {
     fn answer_some(&mut self) -> io::Result<bool> {
         for _ in 0..DATAGRAMS_PER_TURN {
             match self.socket.try_recv_from(&mut self.buffer) {
-                Ok((length, SocketAddr::V4(from))) if is_one_sender(from) => {
+                Ok((length, SocketAddr::V4(from))) if is_answerable(from) => {
                     self.answer(length, from);
                 }
                 Ok(_) => {}

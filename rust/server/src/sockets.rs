@@ -86,7 +86,7 @@ pub(crate) fn send_datagram(socket: &tokio::net::UdpSocket, payload: &[u8], to: 
 }
 
 /// Returns whether a datagram from this address has a single sender, who can be answered.
-pub(crate) fn is_one_sender(address: SocketAddrV4) -> bool {
+pub(crate) fn is_answerable(address: SocketAddrV4) -> bool {
     let ip = address.ip();
     address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast()
 }
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn senders_who_cannot_be_answered_are_told_apart() {
-        let is_one = |address: &str| is_one_sender(address.parse().unwrap());
+        let is_one = |address: &str| is_answerable(address.parse().unwrap());
         assert!(is_one("127.0.0.1:1"));
         assert!(is_one("192.168.1.255:65535"));
         for address in ["1.2.3.4:0", "0.0.0.0:1", "224.0.0.1:1", "255.255.255.255:1"] {
