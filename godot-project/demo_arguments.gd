@@ -6,7 +6,7 @@ extends RefCounted
 ## --host                       host a game at once
 ## --join <oid>                 join the host with this OpenID at once
 ## --name <name>                the player's name
-## --noray <name[:port]>        the noray server's address (127.0.0.1)
+## --noray <name[:port]>        the noray server's address (this computer's)
 ## --registrar-port <port>      its registrar's UDP port (8809)
 ## --run-server                 with --host: run the noray server in this game
 ## --noray-port <port>          with --run-server: its TCP port, 0 for any free one (8890)
@@ -22,7 +22,8 @@ extends RefCounted
 var wants_to_host: bool = false
 var oid_to_join: String = ""
 var player_name: String = ""
-var noray_address: String = "127.0.0.1"
+## Empty for this computer's.
+var noray_address: String = ""
 var registrar_port: int = NorayAddress.DEFAULT_REGISTRAR_PORT
 var run_server: bool = false
 var force_relay: bool = false

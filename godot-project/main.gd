@@ -57,6 +57,9 @@ func _ready() -> void:
 	_movement_watch.met.connect(_on_met)
 	_screen.host_wanted.connect(_on_host_wanted)
 	_screen.join_wanted.connect(_on_join_wanted)
+	get_viewport().size_changed.connect(_center_arena)
+	ReadableWindow.keep(get_window())
+	_center_arena()
 	_show_arena(false)
 	_screen.add_line("Host a game, or join one with its host's OpenID. To try it alone, start the demo twice.", false)
 	_start_automatically()
@@ -66,6 +69,12 @@ func _show_arena(in_play: bool) -> void:
 	_arena.visible = in_play
 	_panel.visible = in_play
 	_screen.visible = not in_play
+
+
+## A window of another shape than the arena shows it in the middle of what the panel leaves free.
+func _center_arena() -> void:
+	var free := get_viewport().get_visible_rect().size - Vector2(_panel.size.x, 0.0)
+	_arena.position = ((free - Arena.SIZE) / 2.0).max(Vector2.ZERO).floor()
 
 
 func _start_automatically() -> void:
@@ -98,7 +107,9 @@ func _on_started() -> void:
 	_arena.enter(_player_name)
 
 
-func _on_ended(_reason: String) -> void:
+func _on_ended(reason: String) -> void:
+	if not reason.is_empty():
+		_report("log %s" % reason)
 	_arena.clear()
 	_movement_watch.clear()
 	_show_arena(false)

@@ -13,6 +13,8 @@ const COLORS: Array[Color] = [
 	Color("f0616d"), Color("4d9df8"), Color("f5c542"), Color("4cc38a"),
 	Color("b083f0"), Color("f58a42"), Color("5fd4e6"), Color("f59ac8"),
 ]
+## With the walls.
+const SIZE := Vector2(880, 660)
 const WALKABLE := Rect2(50, 90, 788, 500)
 
 ## A bot moves this game's own figure.

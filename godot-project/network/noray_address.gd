@@ -4,6 +4,7 @@ extends RefCounted
 
 const DEFAULT_PORT := 8890
 const DEFAULT_REGISTRAR_PORT := 8809
+const HOME_NETWORKS: PackedStringArray = ["192.168.", "10."]
 
 var host: String
 var port: int
@@ -41,6 +42,27 @@ static func parse(text: String, the_registrar_port: int = DEFAULT_REGISTRAR_PORT
 	return NorayAddress.new(name_part, port_part.to_int(), the_registrar_port)
 
 
+## Returns the addresses by which others in the same network can reach this computer, the most
+## likely ones first.
+static func of_this_computer() -> PackedStringArray:
+	var found: Array[String] = []
+	for network: Dictionary in IP.get_local_interfaces():
+		for address: String in network["addresses"]:
+			if address.is_valid_ip_address() and not address.contains(":") \
+					and not address.begins_with("127.") and not address.begins_with("169.254."):
+				found.append(address)
+	found.sort_custom(func(a: String, b: String) -> bool: return _rank(a) < _rank(b))
+	return PackedStringArray(found)
+
+
+## Home networks come first; virtual machines and containers mostly use 172.16 to 172.31.
+static func _rank(address: String) -> int:
+	for rank in HOME_NETWORKS.size():
+		if address.begins_with(HOME_NETWORKS[rank]):
+			return rank
+	return HOME_NETWORKS.size() + (1 if address.begins_with("172.") else 0)
+
+
 ## Returns true if only this computer can reach the address.
 func is_loopback() -> bool:
 	return host == "localhost" or host == "::1" or host.begins_with("127.")
@@ -49,6 +71,11 @@ func is_loopback() -> bool:
 ## Returns true if the address is this computer's own, so that a server can run there.
 func is_local() -> bool:
 	return is_loopback() or IP.get_local_addresses().has(host)
+
+
+## Returns the address as a player enters it.
+func to_enter() -> String:
+	return host if port == DEFAULT_PORT else str(self)
 
 
 func _to_string() -> String:

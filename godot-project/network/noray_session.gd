@@ -34,6 +34,8 @@ const GOODBYE_TIME := 0.25
 
 var state := State.IDLE
 var is_host: bool = false
+## The noray server of this game.
+var address: NorayAddress = null
 ## What an attempt to host or join is doing, as a sentence.
 var progress: String = ""
 
@@ -58,13 +60,14 @@ func _exit_tree() -> void:
 	_close_everything()
 
 
-## Hosts a game that others find through the noray server at [param address].
-func host_game(address: NorayAddress, run_server: bool) -> void:
+## Hosts a game that others find through the noray server at [param noray].
+func host_game(noray: NorayAddress, run_server: bool) -> void:
 	if state != State.IDLE:
 		return
 	is_host = true
+	address = noray
 	if run_server:
-		address = _start_server(address)
+		address = _start_server(noray)
 		if address == null:
 			return
 	_begin("Registering at %s …" % address)
@@ -78,10 +81,11 @@ func host_game(address: NorayAddress, run_server: bool) -> void:
 
 
 ## Joins the game of the host with the OpenID [param oid].
-func join_game(address: NorayAddress, oid: String, force_relay: bool) -> void:
+func join_game(noray: NorayAddress, oid: String, force_relay: bool) -> void:
 	if state != State.IDLE:
 		return
 	is_host = false
+	address = noray
 	_begin("Joining …")
 	var peer: ENetMultiplayerPeer = await Noray.join(oid, str(address), {
 		"registrar_port": address.registrar_port,
@@ -120,19 +124,18 @@ func is_open() -> bool:
 
 
 ## Starts a noray server in this game. Returns its address, or null if it cannot start.
-func _start_server(address: NorayAddress) -> NorayAddress:
-	var err := _server.start(address.port, address.registrar_port)
+func _start_server(wanted: NorayAddress) -> NorayAddress:
+	var err := _server.start(wanted.port, wanted.registrar_port)
 	if err != OK:
 		_end("%s If another game on this computer already runs a server, turn off 'Run a server here' to use that one."
 				% _sentence(_server.last_error_message))
 		return null
 	_say("A noray server runs in this game, on TCP port %d and UDP port %d." % [
 		_server.port, _server.registrar_port])
-	if address.is_loopback():
-		_say("Only games on this computer can reach it at %s. To play with others, enter this computer's address in your network."
-				% address.host)
+	if wanted.is_loopback():
+		_say("Only games on this computer can reach it at %s." % wanted.host)
 	server_started.emit(_server.port, _server.registrar_port)
-	return NorayAddress.new(address.host, _server.port, _server.registrar_port)
+	return NorayAddress.new(wanted.host, _server.port, _server.registrar_port)
 
 
 func _begin(text: String) -> void:
@@ -180,8 +183,6 @@ func _disconnect_peer(peer_id: int) -> void:
 ## Returns to [constant State.IDLE].
 func _end(reason: String) -> void:
 	_close_everything()
-	if not reason.is_empty():
-		_say(reason, true)
 	state_changed.emit()
 	ended.emit(reason)
 

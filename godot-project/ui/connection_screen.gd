@@ -5,6 +5,7 @@ extends Control
 signal host_wanted(address: NorayAddress, run_server: bool, player_name: String)
 signal join_wanted(address: NorayAddress, oid: String, force_relay: bool, player_name: String)
 
+const LOOPBACK := "127.0.0.1"
 const NAMES: PackedStringArray = ["Ada", "Bob", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana"]
 
 var session: NoraySession:
@@ -14,6 +15,7 @@ var session: NoraySession:
 		session.ended.connect(_show_notice)
 
 var _can_run_server: bool = false
+var _own_addresses := NorayAddress.of_this_computer()
 var _registrar_port: int = NorayAddress.DEFAULT_REGISTRAR_PORT
 
 @onready var _name_field: LineEdit = %NameField
@@ -48,6 +50,8 @@ func show_arguments(arguments: DemoArguments) -> void:
 	_name_field.text = arguments.player_name if not arguments.player_name.is_empty() \
 			else NAMES[randi() % NAMES.size()]
 	_address_field.text = arguments.noray_address
+	if _address_field.text.is_empty():
+		_address_field.text = _own_addresses[0] if not _own_addresses.is_empty() else LOOPBACK
 	_registrar_port = arguments.registrar_port
 	_oid_field.text = arguments.oid_to_join
 	_relay_check.button_pressed = arguments.force_relay
@@ -61,7 +65,7 @@ func show_arguments(arguments: DemoArguments) -> void:
 func host() -> void:
 	var address := _address()
 	if _is_idle() and address != null:
-		_notice.hide()
+		_clear_notice()
 		host_wanted.emit(address, _run_server_switch.button_pressed, _name_field.text)
 
 
@@ -69,7 +73,7 @@ func host() -> void:
 func join() -> void:
 	var address := _address()
 	if _is_idle() and address != null and not _oid().is_empty():
-		_notice.hide()
+		_clear_notice()
 		join_wanted.emit(address, _oid(), _relay_check.button_pressed, _name_field.text)
 
 
@@ -92,7 +96,8 @@ func _is_idle() -> bool:
 func _refresh() -> void:
 	var is_idle := _is_idle()
 	var address := _address()
-	_address_hint.visible = address == null
+	_address_hint.text = _hint(address)
+	_address_hint.theme_type_variation = &"MistakeLabel" if address == null else &"HintLabel"
 	_name_field.editable = is_idle
 	_address_field.editable = is_idle
 	_run_server_switch.disabled = not is_idle or not _can_run_server
@@ -104,6 +109,27 @@ func _refresh() -> void:
 	_waiting.visible = not is_idle
 	_waiting_label.text = session.progress if session.state == NoraySession.State.STARTING else ""
 	_cancel_button.disabled = session.state == NoraySession.State.LEAVING
+
+
+## Says who can reach a server at this address.
+func _hint(address: NorayAddress) -> String:
+	if address == null:
+		return "Enter a name or an address, such as 127.0.0.1:8890."
+	if address.is_loopback():
+		var text := "Only games on this computer can reach this address."
+		if not _own_addresses.is_empty():
+			text += " Others in your network can reach %s." % " or ".join(_own_addresses.slice(0, 2))
+		return text
+	if address.is_local():
+		return "Others in your network can enter this address too. Across the internet, use a server that everyone can reach."
+	return "Everyone who plays together enters the same server."
+
+
+## The notice becomes a line of the log.
+func _clear_notice() -> void:
+	if _notice.visible:
+		_notice.hide()
+		add_line(_notice_label.text, true)
 
 
 func _show_notice(text: String) -> void:

@@ -25,6 +25,7 @@ extends Control
 
 var _registrar_port: int = NorayAddress.DEFAULT_REGISTRAR_PORT
 var _quits_when_met: bool = false
+var _is_busy: bool = false
 var _is_host: bool = false
 ## A joining player uses the first address that the server announces.
 var _has_address: bool = false
@@ -40,6 +41,8 @@ var _has_address: bool = false
 func _ready() -> void:
 	_host_button.pressed.connect(_host)
 	_join_button.pressed.connect(_join)
+	_oid_field.text_changed.connect(_on_oid_changed)
+	ReadableWindow.keep(get_window())
 	Noray.on_connect_nat.connect(_on_connect)
 	Noray.on_connect_relay.connect(_on_connect)
 	Noray.connect_failed.connect(_on_connect_failed)
@@ -49,6 +52,7 @@ func _ready() -> void:
 	multiplayer.server_disconnected.connect(_on_host_left)
 	multiplayer.peer_disconnected.connect(_on_player_left)
 	_take_arguments(OS.get_cmdline_user_args())
+	_refresh()
 
 
 func _host() -> void:
@@ -82,9 +86,9 @@ func _join() -> void:
 		return
 	var err: Error
 	if _relay_check.button_pressed:
-		err = Noray.connect_relay(_oid_field.text)
+		err = Noray.connect_relay(_oid_to_join())
 	else:
-		err = Noray.connect_nat(_oid_field.text)
+		err = Noray.connect_nat(_oid_to_join())
 	if err != OK:
 		_fail(Noray.last_error_message)
 
@@ -124,8 +128,7 @@ func _register() -> bool:
 	if noray == null:
 		_fail("'%s' is not an address." % _address_field.text)
 		return false
-	_host_button.disabled = true
-	_join_button.disabled = true
+	_set_busy(true)
 	_say("Registering at %s …" % noray)
 	var err: Error = await Noray.connect_to_host(noray.host, noray.port)
 	if err != OK:
@@ -138,6 +141,26 @@ func _register() -> bool:
 		_fail(Noray.last_error_message)
 		return false
 	return true
+
+
+func _oid_to_join() -> String:
+	return _oid_field.text.strip_edges()
+
+
+func _set_busy(is_busy: bool) -> void:
+	_is_busy = is_busy
+	_refresh()
+
+
+func _refresh() -> void:
+	_host_button.disabled = _is_busy
+	_join_button.disabled = _is_busy or _oid_to_join().is_empty()
+	_oid_field.editable = not _is_busy
+	_address_field.editable = not _is_busy
+
+
+func _on_oid_changed(_text: String) -> void:
+	_refresh()
 
 
 func _on_joined() -> void:
@@ -181,8 +204,7 @@ func _on_connect_failed(_oid: String, _error: Error, message: String) -> void:
 func _fail(message: String) -> void:
 	_say(message, true)
 	_close()
-	_host_button.disabled = false
-	_join_button.disabled = false
+	_set_busy(false)
 	if _quits_when_met:
 		_quit(1)
 

@@ -196,13 +196,15 @@ impl<'a> Table<'a> {
             command
         } else {
             let mut command = godot.window(&project);
-            // Side by side on a usual screen; and a game without sound needs no sound card.
-            let (width, height, columns) = match players {
-                ..=2 => (864, 486, 2),
-                _ => (576, 324, 3),
+            // Side by side on a usual screen, or one over the other: a smaller one cannot be read.
+            // And a game without sound needs no sound card.
+            let (width, height) = (864, 486);
+            let (columns, right, down) = match players {
+                ..=2 => (2, width + 24, height + 96),
+                _ => (3, 480, 270),
             };
             let (column, row) = (index % columns, index / columns);
-            let (x, y) = (40 + (width + 24) * column, 60 + (height + 96) * row);
+            let (x, y) = (40 + right * column, 60 + down * row);
             command
                 .args(["--resolution", &format!("{width}x{height}")])
                 .args(["--position", &format!("{x},{y}")])
