@@ -40,9 +40,22 @@ const DEBIANS: Wanted = Wanted {
 /// Where Godot is fetched from, into a store.
 struct Source {
     name: &'static str,
-    fetched: fn(&Path) -> Option<PathBuf>,
-    fetch: fn(&Path) -> Result<PathBuf>,
+    executable: fn(&Path) -> Result<PathBuf>,
+    fetch: fn(&Path) -> Result<()>,
 }
+
+const SOURCES: [Source; 2] = [
+    Source {
+        name: "the official release",
+        executable: official_release::executable,
+        fetch: official_release::fetch,
+    },
+    Source {
+        name: "Debian's packages",
+        executable: |store| Ok(debians_folder(store).join(DEBIANS.script)),
+        fetch: |store| debian::fetch(&debians_folder(store), &DEBIANS),
+    },
+];
 
 /// Finds a Godot, fetching one when there is none. Says on stderr what it does.
 ///
@@ -56,42 +69,27 @@ pub fn find() -> Result<Godot> {
     }
     let mut tried = vec![format!("{VARIABLE} is not set")];
 
-    let (found, unusable) = on_path();
-    if let Some(godot) = found {
-        return Ok(godot);
-    }
-    if unusable.is_empty() {
+    let candidates = candidates(&env::var_os("PATH").unwrap_or_default());
+    if candidates.is_empty() {
         tried.push(format!("PATH has none of {}", NAMES.join(", ")));
     }
-    tried.extend(unusable);
-
+    if let Some(godot) = first_usable(candidates, &mut tried) {
+        return Ok(godot);
+    }
     let store = paths::target()?.join("godot");
     let _lock = files::lock(&store.join("lock"))?;
-    let sources = [
-        Source {
-            name: "the official release",
-            fetched: official_release::fetched,
-            fetch: official_release::fetch,
-        },
-        Source {
-            name: "Debian's packages",
-            fetched: debian_fetched,
-            fetch: debian_fetch,
-        },
-    ];
-    for source in &sources {
-        if let Some(executable) = (source.fetched)(&store) {
-            match Godot::at(&executable) {
-                Ok(godot) => return Ok(godot),
-                Err(error) => tried.push(format!("{error:#}")),
-            }
-        }
+    let mut fetched: Vec<PathBuf> = SOURCES
+        .iter()
+        .filter_map(|source| (source.executable)(&store).ok())
+        .collect();
+    fetched.retain(|executable| executable.is_file());
+    if let Some(godot) = first_usable(fetched, &mut tried) {
+        return Ok(godot);
     }
-    for source in &sources {
+    for source in SOURCES {
         eprintln!("no Godot here yet; trying {}", source.name);
-        match (source.fetch)(&store) {
-            Ok(executable) => {
-                let godot = Godot::at(&executable)?;
+        match (source.fetch)(&store).and_then(|()| Godot::at(&(source.executable)(&store)?)) {
+            Ok(godot) => {
                 eprintln!("fetched Godot {}", godot.version);
                 return Ok(godot);
             }
@@ -110,32 +108,18 @@ pub fn find() -> Result<Godot> {
     ))
 }
 
+/// Returns the first usable Godot, and adds to `tried` what is wrong with those before it.
+fn first_usable(executables: Vec<PathBuf>, tried: &mut Vec<String>) -> Option<Godot> {
+    executables.iter().find_map(|executable| {
+        Godot::at(executable)
+            .map_err(|error| tried.push(format!("{error:#}")))
+            .ok()
+    })
+}
+
 /// Returns the folder of Debian's Godot in a store.
 fn debians_folder(store: &Path) -> PathBuf {
     store.join(format!("debian-{}", env::consts::ARCH))
-}
-
-fn debian_fetched(store: &Path) -> Option<PathBuf> {
-    let script = debians_folder(store).join(DEBIANS.script);
-    script.is_file().then_some(script)
-}
-
-fn debian_fetch(store: &Path) -> Result<PathBuf> {
-    let folder = debians_folder(store);
-    debian::fetch(&folder, &DEBIANS)?;
-    Ok(folder.join(DEBIANS.script))
-}
-
-/// Returns the first usable Godot on `PATH`, and what is wrong with those that are not.
-fn on_path() -> (Option<Godot>, Vec<String>) {
-    let mut unusable = Vec::new();
-    for candidate in candidates(&env::var_os("PATH").unwrap_or_default()) {
-        match Godot::at(&candidate) {
-            Ok(godot) => return (Some(godot), unusable),
-            Err(error) => unusable.push(format!("{error:#}")),
-        }
-    }
-    (None, unusable)
 }
 
 /// Returns where a Godot may lie, by name.

@@ -1,10 +1,10 @@
 //! Debian's `nft`, for a machine without one.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
-use noray_testkit::{files, paths};
+use anyhow::Result;
+use noray_testkit::{files, paths, tool};
 
 use crate::debian::{self, Wanted};
 
@@ -13,7 +13,7 @@ const WANTED: Wanted = Wanted {
     packages: &[&["nftables"]],
     script: "nft",
     program: "usr/sbin/nft",
-    check,
+    check: |script| tool::run_reading(Command::new(script).arg("--version"), |_| {}),
 };
 
 /// Returns the script that starts the unpacked `nft`, fetching it if it is not there yet.
@@ -28,15 +28,4 @@ pub fn fetch() -> Result<PathBuf> {
         debian::fetch(&folder, &WANTED)?;
     }
     Ok(script)
-}
-
-fn check(script: &Path) -> Result<()> {
-    let mut command = Command::new(script);
-    let output = command.arg("--version").stdin(Stdio::null()).output();
-    let output = output.context("cannot start the unpacked nft")?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("the unpacked nft does not run: {}", said.trim());
-    }
-    Ok(())
 }

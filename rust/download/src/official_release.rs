@@ -1,11 +1,9 @@
 //! The official release of Godot, from the project's release page.
 
-use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use noray_testkit::files;
 use noray_testkit::godot::Godot;
 use sha2::{Digest, Sha512};
@@ -54,63 +52,55 @@ fn folder(store: &Path) -> PathBuf {
     store.join(format!("official-{}", defaults::OFFICIAL_GODOT))
 }
 
-/// Returns the executable of a release fetched before.
-pub(crate) fn fetched(store: &Path) -> Option<PathBuf> {
-    let executable = folder(store).join(build().ok()?.executable);
-    executable.is_file().then_some(executable)
+/// Returns where the release's executable lies in a store.
+pub(crate) fn executable(store: &Path) -> Result<PathBuf> {
+    Ok(folder(store).join(build()?.executable))
 }
 
 /// Downloads the release into `store`. The caller holds the store's lock.
-pub(crate) fn fetch(store: &Path) -> Result<PathBuf> {
+pub(crate) fn fetch(store: &Path) -> Result<()> {
     let release = format!("{RELEASES}/{}-stable", defaults::OFFICIAL_GODOT);
     fetch_from(&release, &build()?, &folder(store))
 }
 
-fn fetch_from(release: &str, build: &Build, folder: &Path) -> Result<PathBuf> {
-    one_step::make_folder(folder, |part| fill(release, build, part))?;
-    Ok(folder.join(&build.executable))
+fn fetch_from(release: &str, build: &Build, folder: &Path) -> Result<()> {
+    one_step::make_folder(folder, |part| {
+        let archive = download(release, &build.archive)?;
+        zip::ZipArchive::new(Cursor::new(archive))
+            .and_then(|mut zip| zip.extract(part))
+            .with_context(|| format!("cannot unpack {}", build.archive))?;
+        let executable = part.join(&build.executable);
+        if !executable.is_file() {
+            bail!("{} holds no {}", build.archive, build.executable);
+        }
+        files::make_executable(&executable)?;
+        Godot::at(&executable).map(drop)
+    })
 }
 
-fn fill(release: &str, build: &Build, part: &Path) -> Result<()> {
+/// Returns an archive of a release that is what its list of checksums says.
+fn download(release: &str, name: &str) -> Result<Vec<u8>> {
     let agent = agent();
-    let wanted = {
-        let list = get(&agent, &format!("{release}/{SUMS}"))?
-            .body_mut()
-            .read_to_string()
-            .with_context(|| format!("cannot read {release}/{SUMS}"))?;
-        checksum(&list, &build.archive)
-            .ok_or_else(|| anyhow!("{SUMS} does not name {}", build.archive))?
-    };
+    let list = get(&agent, &format!("{release}/{SUMS}"))?
+        .body_mut()
+        .read_to_string()
+        .with_context(|| format!("cannot read {release}/{SUMS}"))?;
+    let wanted = checksum(&list, name).with_context(|| format!("{SUMS} does not name {name}"))?;
 
-    let archive = part.join(&build.archive);
-    let url = format!("{release}/{}", build.archive);
+    let url = format!("{release}/{name}");
     let mut response = get(&agent, &url)?;
     let length = response.body().content_length().unwrap_or(0);
-    let title = format!("downloading {}", build.archive);
-    let bar = progress::of_bytes(&title, length);
-    let mut reader = bar.wrap_read(response.body_mut().as_reader());
-    let mut file =
-        File::create(&archive).with_context(|| format!("cannot write {}", archive.display()))?;
-    io::copy(&mut reader, &mut file).with_context(|| format!("cannot download {url}"))?;
+    let bar = progress::of_bytes(&format!("downloading {name}"), length);
+    let mut archive = Vec::new();
+    bar.wrap_read(response.body_mut().as_reader())
+        .read_to_end(&mut archive)
+        .with_context(|| format!("cannot download {url}"))?;
     bar.finish_and_clear();
-
-    let got = digest(&archive)?;
+    let got = digest(&archive);
     if got != wanted {
         bail!("{url} is not what its release says: SHA-512 {got} instead of {wanted}");
     }
-    let file = File::open(&archive).with_context(|| format!("{}", archive.display()))?;
-    zip::ZipArchive::new(file)
-        .and_then(|mut zip| zip.extract(part))
-        .with_context(|| format!("cannot unpack {}", build.archive))?;
-    let _ = fs::remove_file(&archive);
-
-    let executable = part.join(&build.executable);
-    if !executable.is_file() {
-        bail!("{} holds no {}", build.archive, build.executable);
-    }
-    files::make_executable(&executable)?;
-    Godot::at(&executable)?;
-    Ok(())
+    Ok(archive)
 }
 
 fn agent() -> Agent {
@@ -144,30 +134,16 @@ fn checksum(list: &str, name: &str) -> Option<String> {
         .map(|(sum, _)| sum.to_ascii_lowercase())
 }
 
-fn digest(path: &Path) -> Result<String> {
-    let mut file = File::open(path).with_context(|| format!("{}", path.display()))?;
-    let mut hasher = Sha512::new();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let count = file
-            .read(&mut buffer)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(&buffer[..count]);
-    }
-    let mut text = String::new();
-    for byte in hasher.finalize() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
+fn digest(bytes: &[u8]) -> String {
+    let bytes = Sha512::digest(bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use std::collections::HashMap;
-    use std::io::{BufRead, BufReader, Cursor, Write};
+    use std::fs;
+    use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
     use std::thread;
 
@@ -224,14 +200,7 @@ mod tests {
         zip.finish().unwrap().into_inner()
     }
 
-    fn sha(bytes: &[u8]) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
-        fs::write(&file, bytes).unwrap();
-        digest(&file).unwrap()
-    }
-
-    fn try_release(pages: HashMap<String, Vec<u8>>) -> (Result<PathBuf>, tempfile::TempDir) {
+    fn try_release(pages: HashMap<&str, Vec<u8>>) -> (Result<()>, tempfile::TempDir) {
         let store = tempfile::tempdir().unwrap();
         let build = Build {
             archive: "Godot.zip".to_owned(),
@@ -239,37 +208,38 @@ mod tests {
         };
         // What an interrupted fetch may have left.
         fs::create_dir_all(store.path().join("official.part/rest")).unwrap();
-        let result = fetch_from(&serve(pages), &build, &store.path().join("official"));
+        let pages = pages
+            .into_iter()
+            .map(|(name, page)| (name.to_owned(), page));
+        let release = serve(pages.collect());
+        let result = fetch_from(&release, &build, &store.path().join("official"));
         (result, store)
+    }
+
+    /// Fetches a release with this Godot, whose checksum is that of `listed`.
+    fn try_godot(script: &str, listed: &[u8]) -> (Result<()>, tempfile::TempDir) {
+        let sums = format!("{}  Godot.zip\n", digest(listed));
+        try_release(HashMap::from([
+            (SUMS, sums.into_bytes()),
+            ("Godot.zip", archive(script)),
+        ]))
     }
 
     const GOOD: &str = "#!/bin/sh\necho 4.6.3.stable.official\n";
 
     #[test]
     fn a_release_is_checked_unpacked_and_run() {
-        let zip = archive(GOOD);
-        let sums = format!("{}  Godot.zip\n", sha(&zip));
-        let (result, store) = try_release(HashMap::from([
-            (SUMS.to_owned(), sums.into_bytes()),
-            ("Godot.zip".to_owned(), zip),
-        ]));
-        assert_eq!(result.unwrap(), store.path().join("official/Godot"));
-        assert_eq!(files::entries(store.path()).unwrap().len(), 1);
-        assert_eq!(
-            files::entries(&store.path().join("official"))
-                .unwrap()
-                .len(),
-            1
-        );
+        let (result, store) = try_godot(GOOD, &archive(GOOD));
+        result.unwrap();
+        assert!(store.path().join("official/Godot").is_file());
+        let entries = |folder: &Path| files::entries(folder).unwrap().len();
+        assert_eq!(entries(store.path()), 1);
+        assert_eq!(entries(&store.path().join("official")), 1);
     }
 
     #[test]
     fn a_wrong_archive_is_refused_and_leaves_nothing() {
-        let sums = format!("{}  Godot.zip\n", sha(b"another"));
-        let (result, store) = try_release(HashMap::from([
-            (SUMS.to_owned(), sums.into_bytes()),
-            ("Godot.zip".to_owned(), archive(GOOD)),
-        ]));
+        let (result, store) = try_godot(GOOD, b"another");
         let error = format!("{:#}", result.unwrap_err());
         assert!(error.contains("is not what its release says"), "{error}");
         assert!(files::entries(store.path()).unwrap().is_empty());
@@ -277,12 +247,8 @@ mod tests {
 
     #[test]
     fn an_archive_whose_godot_does_not_run_is_refused() {
-        let zip = archive("#!/bin/sh\nexit 127\n");
-        let sums = format!("{}  Godot.zip\n", sha(&zip));
-        let (result, store) = try_release(HashMap::from([
-            (SUMS.to_owned(), sums.into_bytes()),
-            ("Godot.zip".to_owned(), zip),
-        ]));
+        let script = "#!/bin/sh\nexit 127\n";
+        let (result, store) = try_godot(script, &archive(script));
         assert!(result.is_err());
         assert!(files::entries(store.path()).unwrap().is_empty());
     }
