@@ -24,6 +24,9 @@ pub type Circle = Vec<PathBuf>;
 /// A module's path within its crate; empty for the crate's root.
 type ModulePath = Vec<String>;
 
+/// Which modules each module imports.
+type Edges = BTreeMap<ModulePath, BTreeSet<ModulePath>>;
+
 /// How many re-exports a name may go through; more is a circle of re-exports.
 const MAX_REEXPORTS: usize = 8;
 
@@ -34,25 +37,28 @@ const MAX_REEXPORTS: usize = 8;
 pub fn circles(root_file: &Path) -> Result<Vec<Circle>> {
     let mut modules = BTreeMap::new();
     load(root_file, &[], &mut modules)?;
-    let edges: BTreeMap<_, BTreeSet<_>> = modules
+    let edges = modules
         .iter()
         .map(|(path, module)| (path.clone(), imports_of(path, module, &modules)))
         .collect();
-    let circles = strongly_connected(&edges);
+    let circles = strongly_connected(&edges).into_iter();
     let files_of = |circle: Vec<ModulePath>| {
         let files = circle.iter().map(|path| modules[path].file.clone());
         files.collect()
     };
-    Ok(circles.into_iter().map(files_of).collect())
+    Ok(circles.map(files_of).collect())
 }
 
 /// A source file.
+#[derive(Default)]
 struct Module {
     file: PathBuf,
     /// Every path in it, as written, outside of tests.
     paths: Vec<Vec<String>>,
     /// The names that its `use` items bring in, with what they stand for.
     names: BTreeMap<String, Vec<String>>,
+    /// The modules in it that are files of their own.
+    children: Vec<String>,
     /// Whether it only declares modules and re-exports names, which is no import.
     only_declares: bool,
 }
@@ -61,23 +67,19 @@ struct Module {
 fn load(file: &Path, path: &[String], modules: &mut BTreeMap<ModulePath, Module>) -> Result<()> {
     let source = fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
     let parsed = syn::parse_file(&source).with_context(|| format!("in {}", file.display()))?;
-    let mut reader = Reader::default();
-    reader.visit_file(&parsed);
     let mut items = parsed.items.iter();
-    let only_declares = items.all(|item| matches!(item, Item::Mod(_) | Item::Use(_)));
-    modules.insert(
-        path.to_vec(),
-        Module {
-            file: file.to_path_buf(),
-            paths: reader.paths,
-            names: reader.names,
-            only_declares,
-        },
-    );
-    for name in reader.children {
-        let child_path = [path, slice::from_ref(&name)].concat();
-        load(&file_of(file, &name), &child_path, modules)?;
+    let mut module = Module {
+        file: file.to_path_buf(),
+        only_declares: items.all(|item| matches!(item, Item::Mod(_) | Item::Use(_))),
+        ..Module::default()
+    };
+    module.visit_file(&parsed);
+    for name in &module.children {
+        let mut child_path = path.to_vec();
+        child_path.push(name.clone());
+        load(&file_of(file, name), &child_path, modules)?;
     }
+    modules.insert(path.to_vec(), module);
     Ok(())
 }
 
@@ -85,28 +87,18 @@ fn load(file: &Path, path: &[String], modules: &mut BTreeMap<ModulePath, Module>
 fn file_of(parent: &Path, name: &str) -> PathBuf {
     let folder = parent.parent().unwrap_or(Path::new("."));
     let stem = parent.file_stem().unwrap_or_default();
-    let inner = if ["mod", "lib", "main"].iter().any(|face| stem == *face) {
-        folder.to_path_buf()
-    } else {
-        folder.join(stem)
+    let inner = match ["mod", "lib", "main"].iter().any(|face| stem == *face) {
+        true => folder.to_path_buf(),
+        false => folder.join(stem),
     };
     let flat = inner.join(format!("{name}.rs"));
-    if flat.exists() {
-        flat
-    } else {
-        inner.join(name).join("mod.rs")
+    match flat.exists() {
+        true => flat,
+        false => inner.join(name).join("mod.rs"),
     }
 }
 
-/// Collects a file's paths, names and modules.
-#[derive(Default)]
-struct Reader {
-    paths: Vec<Vec<String>>,
-    names: BTreeMap<String, Vec<String>>,
-    children: Vec<String>,
-}
-
-impl<'ast> Visit<'ast> for Reader {
+impl<'ast> Visit<'ast> for Module {
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {
         if is_test(&module.attrs) {
             return;
@@ -143,7 +135,7 @@ impl<'ast> Visit<'ast> for Reader {
     }
 }
 
-impl Reader {
+impl Module {
     /// A macro's arguments are tokens: `a :: b` in them is a path.
     fn paths_of_tokens(&mut self, tokens: TokenStream) {
         let mut path = Vec::new();
@@ -180,14 +172,12 @@ fn flatten(tree: &UseTree, path: &mut Vec<String>, found: &mut impl FnMut(String
             flatten(&part.tree, path, found);
             path.pop();
         }
+        UseTree::Name(part) if part.ident == "self" => {
+            found(path.last().cloned().unwrap_or_default(), path);
+        }
         UseTree::Name(part) => {
-            let name = part.ident.to_string();
-            if name == "self" {
-                found(path.last().cloned().unwrap_or_default(), path);
-                return;
-            }
-            path.push(name.clone());
-            found(name, path);
+            path.push(part.ident.to_string());
+            found(part.ident.to_string(), path);
             path.pop();
         }
         UseTree::Rename(part) => {
@@ -228,29 +218,22 @@ fn resolve(
     modules: &BTreeMap<ModulePath, Module>,
     reexports: usize,
 ) -> Option<ModulePath> {
-    if written.len() < 2 {
-        // A name of this file's own, or a visibility: `pub(crate)`.
-        return None;
-    }
+    // Less is a name of this file's own, or a visibility: `pub(crate)`.
+    let (first, mut rest) = written.split_first().filter(|(_, rest)| !rest.is_empty())?;
     let mut at = from.clone();
-    let mut rest = written;
-    match rest.first()?.as_str() {
-        "crate" => {
-            at.clear();
-            rest = &rest[1..];
-        }
-        "self" => rest = &rest[1..],
+    match first.as_str() {
+        "crate" => at.clear(),
+        "self" => {}
         "super" => {
-            while rest.first().is_some_and(|segment| segment == "super") {
+            at.pop();
+            while let Some(("super", above)) = rest.split_first().map(|(s, r)| (s.as_str(), r)) {
                 at.pop();
-                rest = &rest[1..];
+                rest = above;
             }
         }
         first => {
-            let child = [at.as_slice(), &[first.to_owned()]].concat();
-            if !modules.contains_key(&child) {
-                return None;
-            }
+            at.push(first.to_owned());
+            modules.get(&at)?;
         }
     }
     while let Some((segment, after)) = rest.split_first() {
@@ -273,39 +256,26 @@ fn resolve(
     modules.contains_key(&at).then_some(at)
 }
 
-/// Returns the groups of more than one node in which every node leads to every other (Tarjan).
-fn strongly_connected(edges: &BTreeMap<ModulePath, BTreeSet<ModulePath>>) -> Vec<Vec<ModulePath>> {
+/// Returns the groups of more than one node in which every node leads to every other.
+fn strongly_connected(edges: &Edges) -> BTreeSet<Vec<ModulePath>> {
     let reaches: BTreeMap<_, _> = edges
         .keys()
         .map(|node| (node, reachable(node, edges)))
         .collect();
-    let mut groups: BTreeSet<Vec<ModulePath>> = BTreeSet::new();
-    for (node, reached) in &reaches {
-        let group: Vec<_> = reached
-            .iter()
-            .filter(|other| reaches.get(other).is_some_and(|back| back.contains(*node)))
-            .cloned()
-            .collect();
-        if group.len() > 1 {
-            groups.insert(group);
-        }
-    }
-    groups.into_iter().collect()
+    let groups = reaches.iter().map(|(node, reached)| {
+        let leads_back = |other: &&ModulePath| reaches[*other].contains(*node);
+        reached.iter().filter(leads_back).cloned().collect()
+    });
+    groups.filter(|group: &Vec<_>| group.len() > 1).collect()
 }
 
 /// Returns all that can be reached from a node in one step or more.
-fn reachable(
-    node: &ModulePath,
-    edges: &BTreeMap<ModulePath, BTreeSet<ModulePath>>,
-) -> BTreeSet<ModulePath> {
+fn reachable(node: &ModulePath, edges: &Edges) -> BTreeSet<ModulePath> {
     let mut reached = BTreeSet::new();
     let mut waiting = vec![node];
     while let Some(next) = waiting.pop() {
-        for target in edges.get(next).into_iter().flatten() {
-            if reached.insert(target.clone()) {
-                waiting.push(target);
-            }
-        }
+        let targets = edges[next].iter();
+        waiting.extend(targets.filter(|target| reached.insert((*target).clone())));
     }
     reached
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, env, process::Command};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 use crate::tree::root;
 
@@ -44,9 +44,8 @@ fn tree(package: &str, arguments: &[&str]) -> Result<BTreeSet<String>> {
         .args(["--target", "all", "--prefix", "none", "--format", "{p}"])
         .args(arguments);
     let output = cargo.output().context("cannot start cargo")?;
-    if !output.status.success() {
-        bail!("cargo tree: {}", String::from_utf8_lossy(&output.stderr));
-    }
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo tree: {error}");
     let tree = String::from_utf8(output.stdout).context("cargo tree")?;
     let names = tree.lines().filter_map(|line| line.split(' ').next());
     Ok(names.map(str::to_owned).collect())

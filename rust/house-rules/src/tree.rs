@@ -1,9 +1,12 @@
 //! Where things are.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
-use cargo_metadata::{MetadataCommand, TargetKind};
+use cargo_metadata::MetadataCommand;
 
 /// Returns the repository's root.
 #[must_use]
@@ -23,20 +26,12 @@ pub fn crate_roots() -> Result<Vec<PathBuf>> {
         .no_deps()
         .exec()
         .context("cannot ask cargo for the workspace")?;
-    let targets = metadata
-        .packages
-        .iter()
-        .flat_map(|package| &package.targets);
-    let mut roots: Vec<PathBuf> = targets
-        .filter(|target| {
-            target
-                .kind
-                .iter()
-                .any(|kind| matches!(kind, TargetKind::Lib | TargetKind::CDyLib | TargetKind::Bin))
-        })
-        .map(|target| target.src_path.clone().into_std_path_buf())
+    let targets = metadata.packages.into_iter();
+    let mut targets: Vec<_> = targets.flat_map(|package| package.targets).collect();
+    targets.retain(|target| target.is_lib() || target.is_cdylib() || target.is_bin());
+    let roots: BTreeSet<PathBuf> = targets
+        .into_iter()
+        .map(|target| target.src_path.into())
         .collect();
-    roots.sort();
-    roots.dedup();
-    Ok(roots)
+    Ok(roots.into_iter().collect())
 }

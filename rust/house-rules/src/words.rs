@@ -116,39 +116,24 @@ impl Glossary {
                 found.push((index + 1, word[1].to_owned()));
             }
             // What is between quotes is a string.
-            let code = code.split('"').step_by(2);
-            let names =
-                code.flat_map(|code| code.split(|c: char| !c.is_alphanumeric() && c != '_'));
-            found.extend(
-                names
-                    .map(|name| (index + 1, name.to_owned()))
-                    .filter(|name| self.is_retired(&name.1)),
-            );
-        }
-        if language == Language::Rust {
-            self.misuses_in_tokens(text.parse().unwrap_or_default(), &mut found);
-        }
-        found.sort();
-        found
-            .into_iter()
-            .map(|(line, word)| format!("{line}: {word}"))
-            .collect()
-    }
-
-    fn misuses_in_tokens(&self, tokens: TokenStream, found: &mut Vec<(usize, String)>) {
-        for token in tokens {
-            match token {
-                TokenTree::Group(group) => self.misuses_in_tokens(group.stream(), found),
-                TokenTree::Ident(name) => {
-                    let line = name.span().start().line;
-                    let name = name.to_string();
-                    if self.is_retired(&name) {
-                        found.push((line, name));
-                    }
-                }
-                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+            for code in code.split('"').step_by(2) {
+                let names = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+                let retired = names.filter(|name| self.is_retired(name));
+                found.extend(retired.map(|name| (index + 1, name.to_owned())));
             }
         }
+        if language == Language::Rust {
+            names_in(text.parse().unwrap_or_default(), &mut |line, name| {
+                if self.is_retired(&name) {
+                    found.push((line, name));
+                }
+            });
+        }
+        found.sort();
+        let shown = found.into_iter();
+        shown
+            .map(|(line, word)| format!("{line}: {word}"))
+            .collect()
     }
 
     fn is_retired(&self, name: &str) -> bool {
@@ -161,6 +146,17 @@ impl Glossary {
             let singular = part.strip_suffix('s').unwrap_or(part);
             self.names.contains(singular)
         })
+    }
+}
+
+/// Calls `found` with each name in code and its line.
+fn names_in(tokens: TokenStream, found: &mut impl FnMut(usize, String)) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => names_in(group.stream(), found),
+            TokenTree::Ident(name) => found(name.span().start().line, name.to_string()),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
     }
 }
 
