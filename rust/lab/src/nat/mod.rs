@@ -13,6 +13,7 @@
 //! | `run` | what is played, and in which order |
 //! | `world` | the network, the servers and the players that cases share |
 //! | `network`, `routers`, `namespaces` | machines and routers, the rules of each kind, `ip` and `nft` |
+//! | `network.sh`, `*.nft` | what these run and fill in |
 //! | `router_check` | whether each router is what it is called |
 //! | `kinds`, `cell`, `matrix` | what is combined, one join, all of them |
 //! | `cases` | what the matrix cannot show |

@@ -7,20 +7,6 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use noray_testkit::system;
 
-/// What every script begins with. The system raises a link some time after the command, and drops
-/// packets until then.
-const PRELUDE: &str = "\
-    PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin\n\
-    wait_for_link() {\n\
-    for try in $(seq 500); do\n\
-    state=$(ip netns exec $1 cat /sys/class/net/$2/operstate)\n\
-    test \"$state\" = up && return 0\n\
-    sleep 0.01\n\
-    done\n\
-    echo \"$2 in $1 stays down\" >&2\n\
-    return 1\n\
-    }\n";
-
 /// The programs.
 #[derive(Clone)]
 pub(crate) struct Namespaces {
@@ -46,34 +32,23 @@ impl Namespaces {
         })
     }
 
-    /// Runs a shell's script, with the function `wait_for_link NAMESPACE INTERFACE`.
+    /// Runs a script for `sh` with the functions of `network.sh`.
     pub(crate) fn script(&self, text: &str) -> Result<()> {
-        let text = format!("{PRELUDE}{text}");
+        let text = [include_str!("network.sh"), text].concat();
         feed(Command::new("sh").args(["-e", "-s"]), &text)
     }
 
     /// Returns the names of all namespaces.
     pub(crate) fn list(&self) -> Result<Vec<String>> {
-        let list = self.read(&["netns", "list"])?;
-        let names = list
-            .lines()
-            .filter_map(|line| line.split_whitespace().next());
-        Ok(names.map(str::to_owned).collect())
-    }
-
-    /// Returns the processes in a namespace.
-    pub(crate) fn processes(&self, namespace: &str) -> Vec<u32> {
-        let ids = self.read(&["netns", "pids", namespace]).unwrap_or_default();
-        ids.split_whitespace()
-            .filter_map(|id| id.parse().ok())
-            .collect()
-    }
-
-    fn read(&self, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.ip);
-        let output = command.args(arguments).stdin(Stdio::null()).output();
-        let output = output.context("cannot start ip")?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        let output = command
+            .args(["netns", "list"])
+            .stdin(Stdio::null())
+            .output();
+        let list = output.context("cannot start ip")?.stdout;
+        let list = String::from_utf8_lossy(&list).into_owned();
+        let names = list.lines().filter_map(|line| line.split(' ').next());
+        Ok(names.map(str::to_owned).collect())
     }
 
     /// Gives a namespace rules of `nft`.

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Context, Result, bail};
 use noray_testkit::interrupt::{lock, when_interrupted};
-use noray_testkit::system::kill;
 
 use crate::nat::kinds::Location;
 use crate::nat::namespaces::Namespaces;
@@ -24,15 +23,6 @@ const HOME_NETWORK: &str = "192.168.1";
 
 /// The network between two routers in a row.
 const CARRIER_NETWORK: &str = "100.64.0";
-
-/// Every namespace forwards packets for others, and accepts them on any interface; what passes a
-/// router's switch does not pass its rules.
-const SETTINGS: &str = "\
-    cd /proc/sys/net\n\
-    echo 1 > ipv4/ip_forward\n\
-    echo 0 > ipv4/conf/all/rp_filter\n\
-    echo 0 > ipv4/conf/default/rp_filter\n\
-    test ! -e bridge || echo 0 > bridge/bridge-nf-call-iptables\n";
 
 /// What this run's namespaces are removed with, also when we are interrupted.
 static RUNNING: Mutex<Option<Namespaces>> = Mutex::new(None);
@@ -87,7 +77,7 @@ impl Network {
             .make(&network.name("world"))
             .context("cannot make a network namespace")?;
         namespaces
-            .nft(&network.name("world"), &routers::world(0))
+            .nft(&network.name("world"), &routers::world(0, &[]))
             .context("cannot give a namespace rules")?;
         for number in 0..servers {
             let namespace = network.name(&format!("server{number}"));
@@ -158,19 +148,17 @@ impl Network {
                 self.make(&carrier)?;
                 let outside = self.attach(&carrier)?;
                 let wan = host_of(CARRIER_NETWORK, 2)?;
-                self.lan(&carrier, CARRIER_NETWORK)?;
-                self.plug(&carrier, &inner, "wan", CARRIER_NETWORK, 2)?;
                 self.set_up_router(&carrier, outer, outside, CARRIER_NETWORK)?;
+                self.plug(&carrier, CARRIER_NETWORK, 2, &inner, "wan")?;
                 (outside, wan)
             }
         };
-        self.lan(&inner, HOME_NETWORK)?;
         self.set_up_router(&inner, router, wan, HOME_NETWORK)?;
         let mut machines = Vec::new();
         for number in 0..players {
             let namespace = self.name(&format!("{name}-{number}"));
             self.make(&namespace)?;
-            self.plug(&inner, &namespace, "eth0", HOME_NETWORK, number + 2)?;
+            self.plug(&inner, HOME_NETWORK, number + 2, &namespace, "eth0")?;
             machines.push(Machine {
                 namespace,
                 address: host_of(HOME_NETWORK, number + 2)?,
@@ -193,7 +181,7 @@ impl Network {
 
     /// Lets this share of what comes from and goes to these addresses get lost.
     pub(crate) fn lose(&self, percent: u8, addresses: &[Ipv4Addr]) -> Result<()> {
-        let rules = routers::world(percent) + &routers::lossy(addresses);
+        let rules = routers::world(percent, addresses);
         self.namespaces.nft(&self.name("world"), &rules)
     }
 
@@ -202,11 +190,7 @@ impl Network {
     }
 
     fn make(&self, namespace: &str) -> Result<()> {
-        self.namespaces.script(&format!(
-            "ip netns add {namespace}\n\
-             ip -n {namespace} link set lo up\n\
-             ip netns exec {namespace} sh -e -c '{SETTINGS}'\n"
-        ))
+        self.namespaces.script(&format!("make_machine {namespace}"))
     }
 
     /// Connects a machine to the world and returns its address there.
@@ -214,51 +198,15 @@ impl Network {
         let number = self.links.fetch_add(1, Ordering::Relaxed);
         let [in_world, address] = link_addresses(number)?;
         let world = self.name("world");
-        self.namespaces.script(&format!(
-            "ip link add wan netns {namespace} type veth peer name link{number} netns {world}\n\
-             ip -n {world} address add {in_world}/31 dev link{number}\n\
-             ip -n {world} link set link{number} up\n\
-             ip -n {namespace} address add {address}/31 dev wan\n\
-             ip -n {namespace} link set wan up\n\
-             ip -n {namespace} route add default via {in_world}\n\
-             wait_for_link {world} link{number}\n\
-             wait_for_link {namespace} wan\n"
-        ))?;
+        let ends = format!("{world} link{number} {in_world} {namespace} {address}");
+        self.namespaces.script(&format!("attach {ends}"))?;
         Ok(address)
     }
 
-    /// Gives a router the switch that its players are plugged into.
-    fn lan(&self, router: &str, network: &str) -> Result<()> {
-        // Without snooping multicast reaches everyone, as on a home's switch.
-        self.namespaces.script(&format!(
-            "ip -n {router} link add lan type bridge \
-             forward_delay 0 stp_state 0 mcast_snooping 0\n\
-             ip -n {router} address add {network}.1/24 dev lan\n\
-             ip -n {router} link set lan up\n"
-        ))
-    }
-
     /// Plugs a machine into a router's switch.
-    fn plug(
-        &self,
-        router: &str,
-        machine: &str,
-        interface: &str,
-        network: &str,
-        host: u8,
-    ) -> Result<()> {
-        self.namespaces.script(&format!(
-            "ip link add {interface} netns {machine} type veth \
-             peer name plug{host} netns {router}\n\
-             ip -n {router} link set plug{host} master lan\n\
-             ip -n {router} link set plug{host} up\n\
-             ip -n {machine} address add {network}.{host}/24 dev {interface}\n\
-             ip -n {machine} link set {interface} up\n\
-             ip -n {machine} route add default via {network}.1\n\
-             wait_for_link {router} plug{host}\n\
-             wait_for_link {router} lan\n\
-             wait_for_link {machine} {interface}\n"
-        ))
+    fn plug(&self, router: &str, network: &str, host: u8, machine: &str, to: &str) -> Result<()> {
+        let script = format!("plug {router} {network} {host} {machine} {to}");
+        self.namespaces.script(&script)
     }
 
     fn set_up_router(
@@ -271,12 +219,9 @@ impl Network {
         let servers: Vec<Ipv4Addr> = self.servers.iter().map(|server| server.address).collect();
         let rules = router.rules(outside, &format!("{network}.0/24"), &servers);
         self.namespaces.nft(namespace, &rules)?;
-        // The settings appear with the first rule that needs the connection table.
         self.namespaces.script(&format!(
-            "ip netns exec {namespace} sh -e -c '\
-             cd /proc/sys/net/netfilter\n\
-             echo {UDP_TIMEOUT} > nf_conntrack_udp_timeout\n\
-             echo {UDP_TIMEOUT} > nf_conntrack_udp_timeout_stream\n'\n"
+            "add_switch {namespace} {network}\n\
+             set_udp_timeout {namespace} {UDP_TIMEOUT}\n"
         ))
     }
 }
@@ -338,20 +283,13 @@ fn is_alive(id: u32) -> bool {
     Path::new(&format!("/proc/{id}")).exists()
 }
 
-/// Ends what runs in a run's namespaces, and removes them. Goes on when one resists.
+/// Removes the namespaces of a run, with what still runs in them.
 fn remove(namespaces: &Namespaces, run: u32) {
-    let Ok(names) = namespaces.list() else {
-        return;
-    };
-    let mut script = String::new();
-    for name in names.iter().filter(|name| run_of(name) == Some(run)) {
-        for process in namespaces.processes(name) {
-            kill(process);
-        }
-        script.push_str(&format!("ip netns delete {name} || failed=1\n"));
-    }
-    script.push_str("exit ${failed:-0}\n");
-    if let Err(error) = namespaces.script(&script) {
+    let removed = namespaces.list().and_then(|mut names| {
+        names.retain(|name| run_of(name) == Some(run));
+        namespaces.script(&format!("remove_machines {}", names.join(" ")))
+    });
+    if let Err(error) = removed {
         eprintln!("some of the lab's namespaces stay: {error:#}");
     }
 }

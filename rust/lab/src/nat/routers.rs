@@ -2,9 +2,8 @@
 //!
 //! The terms are RFC 4787's. Linux's own masquerade keeps ports, which most home routers do, or
 //! takes a random one for each destination. A random port that all destinations share is made of
-//! two tables, `ports` (inside address and port to outside port) and `owners` (back again): the
-//! first packet gets its port from Linux, and later ones by the tables, which forget what was not
-//! used for a while.
+//! the two maps in `changing_ports.nft`: the first packet gets its port from Linux, and later ones by
+//! the maps, which forget what was not used for a while.
 
 use std::net::Ipv4Addr;
 
@@ -92,135 +91,58 @@ impl Router {
         self.mapping == Mapping::Preserving
     }
 
-    /// Returns the rules for `nft`. The router's interfaces are `lan` and `wan`; `outside` is its
-    /// address on `wan`, and `inside` the network on `lan`.
+    /// Returns the rules for `nft`: `outside` is the router's address on its interface `wan`, and
+    /// `inside` the network on `lan`.
     pub(crate) fn rules(self, outside: Ipv4Addr, inside: &str, servers: &[Ipv4Addr]) -> String {
-        let changing = self.mapping == Mapping::Changing;
-        let mut rules = String::from("flush ruleset\ntable ip lab {\n");
-        if changing {
-            rules.push_str(&format!(
-                "map ports {{ type ipv4_addr . inet_service : inet_service; \
-                 flags dynamic,timeout; timeout {UDP_TIMEOUT}s; size 65535; }}\n\
-                 map owners {{ type inet_service : ipv4_addr . inet_service; \
-                 flags dynamic,timeout; timeout {UDP_TIMEOUT}s; size 65535; }}\n"
-            ));
+        let mut rules = include_str!("router.nft").to_owned();
+        let mut open = Vec::new();
+        if self.mapping == Mapping::Changing {
+            rules.push_str(include_str!("changing_ports.nft"));
+            open.extend(self.open.then_some("\"wan\""));
+            open.extend(self.hairpin.then_some("\"lan\""));
         }
-
-        // What is for the router itself is dropped: answered or let in, the first unexpected
-        // packet would claim the port in the connection table, and the punch through it would
-        // leave from another one.
-        rules.push_str(
-            "chain input { type filter hook input priority filter; policy drop; \
-             iifname \"lo\" accept; }\n",
-        );
-
-        rules.push_str(&set_of("servers", servers));
-        rules.push_str(&gate_chain(self.shut));
-        rules.push_str(
-            "chain forward { type filter hook forward priority filter; policy drop;\n\
-             meta l4proto udp ip saddr != @servers ip daddr != @servers jump gate\n\
-             ct state established,related accept\n\
-             iifname \"lan\" oifname \"wan\" accept\n",
-        );
-        if self.open || self.hairpin {
-            // Only what the chain `inward` gave a new destination.
-            rules.push_str("ct status dnat accept\n");
-        }
-        rules.push_str("}\n");
-
-        if changing {
-            // A packet that goes out shows the port that it got. Updating a known entry only renews
-            // it.
-            rules.push_str("chain noted { type filter hook postrouting priority srcnat + 10;\n");
-            for direction in ["original", "reply"] {
-                let inside = format!("ct {direction} ip saddr . ct {direction} proto-src");
-                rules.push_str(&format!(
-                    "ip saddr {outside} ct direction {direction} meta l4proto udp \
-                     update @ports {{ {inside} : udp sport }} \
-                     update @owners {{ udp sport : {inside} }}\n"
-                ));
-            }
-            rules.push_str("}\n");
-            rules.push_str("chain inward { type nat hook prerouting priority dstnat;\n");
-            for (wanted, interface) in [(self.open, "wan"), (self.hairpin, "lan")] {
-                if wanted {
-                    rules.push_str(&format!(
-                        "iifname \"{interface}\" ip daddr {outside} meta l4proto udp \
-                         dnat ip to udp dport map @owners\n"
-                    ));
-                }
-            }
-            rules.push_str("}\n");
-        }
-
-        rules.push_str("chain outward { type nat hook postrouting priority srcnat;\n");
-        if changing {
-            rules.push_str(&format!(
-                "ip saddr {inside} meta l4proto udp \
-                 snat ip to {outside} : ip saddr . udp sport map @ports\n\
-                 ip saddr {inside} ct status dnat snat ip to {outside} fully-random\n"
-            ));
-        }
-        let random = match self.mapping {
-            Mapping::Symmetric | Mapping::Changing => " random,fully-random",
+        let masquerade = match self.mapping {
+            Mapping::Symmetric | Mapping::Changing => "random,fully-random",
             Mapping::Preserving => "",
         };
-        rules.push_str(&format!(
-            "ip saddr {inside} oifname \"wan\" masquerade{random}\n}}\n}}\n"
-        ));
         rules
+            .replace("UDP_TIMEOUT", &format!("{UDP_TIMEOUT}s"))
+            .replace("OUTSIDE", &outside.to_string())
+            .replace("INSIDE", inside)
+            .replace("SERVERS", &list(servers))
+            .replace("GATE", if self.shut { "drop" } else { "" })
+            .replace("ELEMENTS", &elements(&open))
+            .replace("MASQUERADE", masquerade)
     }
 }
 
 /// Returns rules that shut a router for all UDP but the noray servers', or open it, also for what
 /// flows already.
 pub(crate) fn gate(shut: bool) -> String {
-    format!(
-        "flush chain ip lab gate\ntable ip lab {{\n{}}}\n",
-        gate_chain(shut)
-    )
+    let rule = match shut {
+        true => "add rule ip lab gate drop\n",
+        false => "",
+    };
+    format!("flush chain ip lab gate\n{rule}")
 }
 
-fn gate_chain(shut: bool) -> String {
-    let rule = if shut { "drop;" } else { "" };
-    format!("chain gate {{ {rule} }}\n")
+/// Returns the rules of the world between the routers, which loses `percent` of the packets to some
+/// addresses.
+pub(crate) fn world(percent: u8, lossy: &[Ipv4Addr]) -> String {
+    include_str!("world.nft")
+        .replace("LOSS", &percent.to_string())
+        .replace("ELEMENTS", &elements(lossy))
 }
 
-/// Returns the rules of the world between the routers: of what goes to a lossy address `percent` of a
-/// hundred packets are lost, at random. So any two players lose this share in each direction,
-/// by relay as well as directly.
-pub(crate) fn world(percent: u8) -> String {
-    format!(
-        "flush ruleset\ntable ip lab {{\n\
-         set lossy {{ type ipv4_addr; }}\n\
-         chain forward {{ type filter hook forward priority filter; policy accept;\n\
-         ip daddr @lossy numgen random mod 100 < {percent} drop\n}}\n}}\n"
-    )
-}
-
-/// Returns rules that make exactly these addresses of the world lossy.
-pub(crate) fn lossy(addresses: &[Ipv4Addr]) -> String {
-    let mut rules = String::from("flush set ip lab lossy\n");
-    if !addresses.is_empty() {
-        rules.push_str(&format!(
-            "add element ip lab lossy {{ {} }}\n",
-            list(addresses)
-        ));
+/// Returns what fills a set, which may stay empty.
+fn elements<T: ToString>(values: &[T]) -> String {
+    match values {
+        [] => String::new(),
+        values => format!("elements = {{ {} }}", list(values)),
     }
-    rules
 }
 
-fn set_of(name: &str, addresses: &[Ipv4Addr]) -> String {
-    if addresses.is_empty() {
-        return format!("set {name} {{ type ipv4_addr; }}\n");
-    }
-    format!(
-        "set {name} {{ type ipv4_addr; elements = {{ {} }}; }}\n",
-        list(addresses)
-    )
-}
-
-fn list(addresses: &[Ipv4Addr]) -> String {
-    let shown: Vec<String> = addresses.iter().map(Ipv4Addr::to_string).collect();
+fn list<T: ToString>(values: &[T]) -> String {
+    let shown: Vec<String> = values.iter().map(ToString::to_string).collect();
     shown.join(", ")
 }
