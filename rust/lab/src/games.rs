@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, ensure};
 use noray_testkit::child::ChildProcess;
 use noray_testkit::defaults::{GAME_EXIT, POLITE_END};
 use noray_testkit::game::{self, Others};
@@ -41,28 +41,29 @@ impl Addon {
     }
 }
 
+/// Who hosts, and who joins.
+const ADDONS: [[Addon; 2]; 3] = [
+    [Addon::Ours, Addon::Ours],
+    [Addon::Ours, Addon::Netfox],
+    [Addon::Netfox, Addon::Ours],
+];
+
 /// One game.
 struct Pairing {
     at_public_server: bool,
-    host: Addon,
-    client: Addon,
+    /// The host's and the client's.
+    addons: [Addon; 2],
     relayed: bool,
 }
 
 impl Pairing {
     fn all() -> Vec<Self> {
-        let addons = [
-            (Addon::Ours, Addon::Ours),
-            (Addon::Ours, Addon::Netfox),
-            (Addon::Netfox, Addon::Ours),
-        ];
         let mut all = Vec::new();
         for at_public_server in [false, true] {
-            for (host, client) in addons {
+            for addons in ADDONS {
                 all.extend([false, true].map(|relayed| Self {
                     at_public_server,
-                    host,
-                    client,
+                    addons,
                     relayed,
                 }));
             }
@@ -71,23 +72,18 @@ impl Pairing {
     }
 
     fn name(&self) -> String {
-        let server = if self.at_public_server {
-            "public_server"
-        } else {
-            "our_server"
+        let server = match self.at_public_server {
+            true => "public_server",
+            false => "our_server",
         };
         let path = if self.relayed { "relay" } else { "direct" };
-        let (host, client) = (self.host.key(), self.client.key());
+        let [host, client] = self.addons.map(Addon::key);
         format!("games::{server}::host_{host}::client_{client}::{path}")
-    }
-
-    fn uses(&self, addon: Addon) -> bool {
-        self.host == addon || self.client == addon
     }
 
     /// Returns why it cannot be played, if so.
     fn lacks(&self, others: &Others) -> Option<&'static str> {
-        if self.uses(Addon::Netfox) && others.netfox.is_none() {
+        if self.addons.contains(&Addon::Netfox) && others.netfox.is_none() {
             Some("no checkout of netfox was named (--netfox DIR)")
         } else if self.at_public_server && others.noray.is_none() {
             Some("no copy of the public server was named (--noray DIR)")
@@ -116,14 +112,17 @@ pub(crate) fn run(
     };
     // Another run would stage its games in the same place.
     let _lock = files::lock(&folder.join("lock"))?;
-    let guide = template("guide");
-    let used = |addon| playable.iter().any(|pairing| pairing.uses(addon));
-    if used(Addon::Ours) {
-        game::stage(godot, &guide, &table.ours, None).context("the guide's game with our addon")?;
-    }
-    if used(Addon::Netfox) {
-        let checkout = others.netfox.as_deref();
-        game::stage(godot, &guide, &table.netfox, checkout).context("the game with netfox")?;
+    for (addon, project, checkout) in [
+        (Addon::Ours, &table.ours, None),
+        (Addon::Netfox, &table.netfox, others.netfox.as_deref()),
+    ] {
+        if playable
+            .iter()
+            .any(|pairing| pairing.addons.contains(&addon))
+        {
+            game::stage(godot, &template("guide"), project, checkout)
+                .with_context(|| format!("the guide's game, addon: {}", addon.key()))?;
+        }
     }
     for pairing in playable {
         let program = match &others.noray {
@@ -172,12 +171,13 @@ impl Table<'_> {
     }
 
     fn play(&self, pairing: &Pairing, server: &ServerProcess) -> Result<()> {
+        let [host_addon, client_addon] = pairing.addons;
         let linger = defaults::OLD_HOST_LINGERS.as_secs().to_string();
-        let mut arguments = vec!["--host"];
-        if pairing.host == Addon::Netfox {
-            arguments.extend(["--linger", &linger]);
-        }
-        let mut host = self.start("host", pairing.host, server, &arguments)?;
+        let arguments: &[&str] = match host_addon {
+            Addon::Ours => &["--host"],
+            Addon::Netfox => &["--host", "--linger", &linger],
+        };
+        let mut host = self.start("host", host_addon, server, arguments)?;
         let oid = match step(&mut host, |line| {
             line.strip_prefix("oid ").map(str::to_owned)
         }) {
@@ -189,19 +189,18 @@ impl Table<'_> {
         };
 
         let mut arguments = vec!["--join", &oid];
-        if pairing.relayed {
-            arguments.push("--relay");
-        }
-        let mut client = self.start("client", pairing.client, server, &arguments)?;
+        arguments.extend(pairing.relayed.then_some("--relay"));
+        let mut client = self.start("client", client_addon, server, &arguments)?;
         let port = step(&mut client, |line| {
             line.strip_prefix("connected ")?.parse().ok()
         });
         let path = port.and_then(|port: u16| {
-            match (pairing.relayed, server.ports.relays.contains(&port)) {
-                (false, true) => bail!("it talks to the relay on port {port}"),
-                (true, false) => bail!("it talks to port {port}, which is no relay"),
-                _ => Ok(()),
-            }
+            let is_relay = server.ports.relays.contains(&port);
+            ensure!(
+                is_relay == pairing.relayed,
+                "it talks to port {port}; is that a relay: {is_relay}"
+            );
+            Ok(())
         });
 
         // The client ends first. Both ends are judged, so that a failure shows both logs.
@@ -222,9 +221,7 @@ impl Table<'_> {
             .into_iter()
             .filter_map(|(who, result)| Some(format!("{who}: {:#}", result.err()?)))
             .collect();
-        if !failures.is_empty() {
-            bail!("{}", failures.join("\n"));
-        }
+        ensure!(failures.is_empty(), "{}", failures.join("\n"));
         Ok(())
     }
 }

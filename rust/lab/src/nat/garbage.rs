@@ -38,29 +38,27 @@ impl Garbage {
     ) -> Result<Self> {
         let own = std::env::current_exe().context("cannot find our own executable")?;
         let mut command = namespaces.inside(&machine.namespace, &own);
-        command.arg("garbage").arg(process.to_string());
-        command
-            .arg(machine.address.to_string())
-            .arg(rate.to_string());
+        let address = machine.address;
+        command.args(format!("garbage {process} {address} {rate}").split(' '));
         Ok(Self(ChildProcess::start("garbage", &mut command)?))
     }
 
     /// Ends it. Returns how many datagrams a second went to each port, and to how many ports at the
     /// most.
-    pub(crate) fn stop(self) -> Result<(u64, usize)> {
+    pub(crate) fn stop(self) -> Result<(u64, u64)> {
         let log = self.0.stop();
-        let sums: Vec<(u64, usize)> = log
-            .iter()
-            .filter_map(|line| {
-                let (rate, ports) = line.strip_prefix("sent ")?.split_once(' ')?;
-                Some((rate.parse().ok()?, ports.parse().ok()?))
-            })
-            .collect();
-        let rates: u64 = sums.iter().map(|(rate, _)| rate).sum();
-        let ports = sums.iter().map(|&(_, ports)| ports).max();
-        ports
-            .map(|ports| (rates / sums.len() as u64, ports))
-            .with_context(|| format!("the garbage was not sent: {}", log.join("\n")))
+        let (mut rates, mut most_ports) = (Vec::new(), 0);
+        for line in &log {
+            let numbers = line.split(' ').filter_map(|word| word.parse().ok());
+            if let [rate, ports] = numbers.collect::<Vec<u64>>()[..] {
+                rates.push(rate);
+                most_ports = most_ports.max(ports);
+            }
+        }
+        let (sum, seconds): (u64, u64) = (rates.iter().sum(), rates.len() as u64);
+        let rate = sum.checked_div(seconds);
+        let rate = rate.with_context(|| format!("no garbage was sent: {}", log.join("\n")))?;
+        Ok((rate, most_ports))
     }
 }
 
@@ -73,20 +71,11 @@ pub(crate) fn send(process: u32, address: Ipv4Addr, rate: u32) -> Result<()> {
     let block: Vec<u8> = (0..1400).map(|_| random.u8(..)).collect();
     let mut targets: Vec<SocketAddr> = Vec::new();
     let (mut looked, mut reported) = (None::<Instant>, Instant::now());
-    let mut most_ports = 0;
-    let mut due = 0.0;
-    let mut sent = 0_u64;
-    let mut last = Instant::now();
+    let (mut sent, mut most_ports) = (0_u64, 0);
+    let (mut due, mut last) = (0.0, Instant::now());
     loop {
         if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
-            targets = process_info.udp_sockets()?;
-            targets.retain(|target| !target.ip().to_canonical().is_loopback());
-            for target in &mut targets {
-                // An IPv6 socket takes IPv4 too.
-                if target.ip().is_unspecified() {
-                    target.set_ip(address.into());
-                }
-            }
+            targets = open_ports(&process_info, address)?;
             most_ports = most_ports.max(targets.len());
             looked = Some(Instant::now());
         }
@@ -110,6 +99,19 @@ pub(crate) fn send(process: u32, address: Ipv4Addr, rate: u32) -> Result<()> {
         }
         thread::sleep(TICK);
     }
+}
+
+/// Returns where a process at `address` hears others.
+fn open_ports(process: &ProcessInfo, address: Ipv4Addr) -> Result<Vec<SocketAddr>> {
+    let mut sockets = process.udp_sockets()?;
+    sockets.retain(|socket| !socket.ip().to_canonical().is_loopback());
+    for socket in &mut sockets {
+        // An IPv6 socket takes IPv4 too.
+        if socket.ip().is_unspecified() {
+            socket.set_ip(address.into());
+        }
+    }
+    Ok(sockets)
 }
 
 /// Beginnings that a link, a registrar or ENet might look at twice.

@@ -30,16 +30,21 @@ impl Location {
         Self::RelayOnly,
     ];
 
+    /// Returns its name in a test's name, and for people.
+    fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::Public => ["public", "public address"],
+            Self::FullCone => ["full_cone", "full cone"],
+            Self::Home => ["home", "home router"],
+            Self::TwoRouters => ["two_routers", "two routers in a row"],
+            Self::Symmetric => ["symmetric", "symmetric"],
+            Self::RelayOnly => ["relay_only", "relay only"],
+        }
+    }
+
     /// Returns its name in a test's name.
     pub(crate) fn key(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::FullCone => "full_cone",
-            Self::Home => "home",
-            Self::TwoRouters => "two_routers",
-            Self::Symmetric => "symmetric",
-            Self::RelayOnly => "relay_only",
-        }
+        self.names()[0]
     }
 
     /// Returns whether its open ports take packets from anyone.
@@ -50,14 +55,7 @@ impl Location {
 
 impl fmt::Display for Location {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Public => "public address",
-            Self::FullCone => "full cone",
-            Self::Home => "home router",
-            Self::TwoRouters => "two routers in a row",
-            Self::Symmetric => "symmetric",
-            Self::RelayOnly => "relay only",
-        })
+        formatter.write_str(self.names()[1])
     }
 }
 
@@ -82,10 +80,7 @@ impl ServerKind {
 
 impl fmt::Display for ServerKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Ours => "our server",
-            Self::Public => "public server",
-        })
+        formatter.write_str(&self.key().replace('_', " "))
     }
 }
 

@@ -1,40 +1,41 @@
 //! noray servers on machines of the lab.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use noray_testkit::child::ChildProcess;
 use noray_testkit::defaults::SERVER_START;
 use noray_testkit::process_info::ProcessInfo;
 use noray_testkit::server::ServerProgram;
 
-use crate::nat::namespaces::Namespaces;
-use crate::nat::network::Machine;
+use crate::nat::network::Network;
 
 /// Where both servers take commands by default.
 const COMMAND_PORT: u16 = 8890;
 
 /// A running server, on the usual ports.
 pub(crate) struct LabServer {
-    machine: Machine,
+    address: Ipv4Addr,
     process: ChildProcess,
 }
 
 impl LabServer {
-    /// Starts a server and waits until players can come.
+    /// Starts a server on one of the machines for servers, and waits until players can come.
     pub(crate) fn start(
-        namespaces: &Namespaces,
-        machine: &Machine,
+        network: &Network,
+        number: usize,
         program: &ServerProgram,
         settings: &[(&str, &str)],
     ) -> Result<Self> {
+        let machine = network.server(number)?;
         let mut command = program.command();
         command
             .env("NORAY_SOCKET_HOST", "0.0.0.0")
             .env("NORAY_UDP_HOST", "0.0.0.0")
             .env("NORAY_HTTP_HOST", "127.0.0.1")
             .envs(settings.iter().copied());
-        let mut command = namespaces.moved(&machine.namespace, &command);
+        let mut command = network.namespaces().moved(&machine.namespace, &command);
         let mut process = ChildProcess::start(program.name(), &mut command)?;
         let until = Instant::now() + SERVER_START;
         while !ProcessInfo::of(process.id()).is_ok_and(|info| info.hears_on(COMMAND_PORT)) {
@@ -45,14 +46,14 @@ impl LabServer {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(Self {
-            machine: machine.clone(),
+            address: machine.address,
             process,
         })
     }
 
     /// Returns its address, as players name it.
     pub(crate) fn address(&self) -> String {
-        self.machine.address.to_string()
+        self.address.to_string()
     }
 
     /// Ends it at once, as a crash would.
@@ -64,9 +65,7 @@ impl LabServer {
     pub(crate) fn stop(mut self) -> Result<()> {
         let early = self.process.has_ended();
         let log = self.process.stop();
-        if early {
-            bail!("the server ended by itself:\n{}", log.join("\n"));
-        }
+        ensure!(!early, "the server ended by itself:\n{}", log.join("\n"));
         Ok(())
     }
 }

@@ -1,11 +1,12 @@
 //! Every kind of location to host from, with every kind to join from.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use noray_testkit::files;
 use noray_testkit::interrupt::lock;
 
@@ -14,7 +15,7 @@ use crate::nat::cell::Cell;
 use crate::nat::kinds::{Flow, Location, ServerKind};
 use crate::nat::network::Home;
 use crate::nat::outcome::Outcome;
-use crate::nat::players::Player;
+use crate::nat::players::{Player, quit_all};
 use crate::nat::results::Results;
 use crate::nat::world::{Host, World};
 
@@ -31,6 +32,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Matrix {
     kind: ServerKind,
     flow: Flow,
+    cells: Vec<Cell>,
     server: String,
     hosts: BTreeMap<Location, Mutex<Host>>,
     joining: BTreeMap<Location, Mutex<Player>>,
@@ -44,40 +46,37 @@ impl Matrix {
         flow: Flow,
         cells: &[Cell],
     ) -> Result<Self> {
-        let server = world.server(kind)?;
         let start = |side: &str, homes: &BTreeMap<Location, Home>, of: fn(&Cell) -> Location| {
             let mut started = BTreeMap::new();
             for location in cells.iter().map(of) {
-                if started.contains_key(&location) {
-                    continue;
+                if let Entry::Vacant(entry) = started.entry(location) {
+                    let name = format!("{}-{flow:?}-{side}-{}", kind.key(), location.key());
+                    let home = homes.get(&location).context("the location was not made")?;
+                    let project = &world.project;
+                    entry.insert(world.start(&name, home.player(0)?, project, flow, FRAMES)?);
                 }
-                let name = format!("{}-{flow:?}-{side}-{}", kind.key(), location.key());
-                let home = homes.get(&location).context("the location was not made")?;
-                let machine = home.player(0)?;
-                let project = &world.project;
-                let player = world.players.start(&name, machine, project, flow, FRAMES)?;
-                started.insert(location, player);
             }
             Ok::<_, anyhow::Error>(started)
         };
-        let mut hosts = start("host", &world.hosts, |cell| cell.host)?;
+        let mut players = start("host", &world.hosts, |cell| cell.host)?;
         let mut joining = start("join", &world.joining, |cell| cell.joining)?;
-        for player in hosts.values_mut().chain(joining.values_mut()) {
+        for player in players.values_mut().chain(joining.values_mut()) {
             player.ready()?;
         }
-        let hosts = hosts.into_iter().map(|(location, player)| {
-            Ok((location, Mutex::new(Host::begin(player, &server, 32)?)))
-        });
-        let hosts = hosts.collect::<Result<_>>()?;
+        let server = world.server(kind)?;
+        let mut hosts = BTreeMap::new();
+        for (location, player) in players {
+            hosts.insert(location, Mutex::new(Host::begin(player, &server, 32)?));
+        }
         let joining = joining.into_iter();
+        let joining = joining.map(|(location, player)| (location, Mutex::new(player)));
         Ok(Self {
             kind,
             flow,
+            cells: cells.to_vec(),
             server,
             hosts,
-            joining: joining
-                .map(|(location, player)| (location, Mutex::new(player)))
-                .collect(),
+            joining: joining.collect(),
         })
     }
 
@@ -88,32 +87,31 @@ impl Matrix {
         let mut longest = None;
         for player in self.joining.values() {
             let outcome = self.join(&mut lock(player), &oid, defaults::PLAIN_JOIN);
-            if let Ok(Outcome::Joined { time, .. }) = outcome {
-                longest = longest.max(Some(time));
-            }
+            let joined = outcome.ok().filter(|outcome| outcome.path.is_ok());
+            longest = longest.max(joined.map(|outcome| outcome.time));
         }
         longest
     }
 
-    /// Plays cells, a few at once if they may: never two of one host or of one joining player.
-    pub(crate) fn play(&self, world: &World, results: &Results, cells: &[Cell], at_once: bool) {
-        let index = |location: Location| location as usize;
+    /// Plays the cells with or without loss, a few at once if they may: never two of one host or of
+    /// one joining player.
+    pub(crate) fn play(&self, world: &World, results: &Results, lossy: bool, at_once: bool) {
         let count = Location::ALL.len();
         for round in 0..count {
-            let of_round = cells
-                .iter()
-                .filter(|cell| (index(cell.host) + count - index(cell.joining)) % count == round);
-            if at_once {
-                thread::scope(|scope| {
-                    for cell in of_round {
-                        scope.spawn(|| results.cell(*cell, self.play_one(world, cell)));
-                    }
-                });
-            } else {
+            let of_round = self.cells.iter().filter(|cell| {
+                let distance = cell.host as usize + count - cell.joining as usize;
+                cell.column.lossy == lossy && distance % count == round
+            });
+            thread::scope(|scope| {
                 for cell in of_round {
-                    results.cell(*cell, self.play_one(world, cell));
+                    let play = || results.cell(*cell, self.play_one(world, cell));
+                    if at_once {
+                        scope.spawn(play);
+                    } else {
+                        play();
+                    }
                 }
-            }
+            });
         }
     }
 
@@ -124,8 +122,8 @@ impl Matrix {
             .zip(self.joining.get(&cell.joining));
         let (host, player) = players.context("its players were not started")?;
         let (host, mut player) = (lock(host), lock(player));
-        let logs = [&host.player, &*player].map(Player::log_position);
-        let limit = match cell.flow {
+        let logs = [&host.player, &*player].map(|player| player.process.line_count());
+        let limit = match self.flow {
             Flow::Calls => defaults::JOIN,
             Flow::Plain => defaults::PLAIN_JOIN,
         };
@@ -136,7 +134,7 @@ impl Matrix {
         let mut outcome = self.join(&mut player, &host.oid, limit);
         // A fifth of the packets is lost each way, at random: about one such join in a hundred is
         // late, and two in a row are no accident.
-        if cell.lossy && !is_reached(&outcome) {
+        if cell.column.lossy && !is_reached(&outcome) {
             if let Ok(first) = &outcome {
                 println!("   {}: {first}, and once more", cell.name());
             }
@@ -151,7 +149,7 @@ impl Matrix {
     fn join(&self, player: &mut Player, oid: &str, limit: Duration) -> Result<Outcome> {
         let command = format!("join {} {oid} timeout={JOIN_TIMEOUT:.1}", self.server);
         let outcome = Outcome::read(&player.ask(&command, limit)?)?;
-        if let Outcome::Joined { .. } = outcome {
+        if outcome.path.is_ok() {
             player.must("leave", defaults::STEP)?;
         }
         thread::sleep(PAUSE);
@@ -160,36 +158,24 @@ impl Matrix {
 
     /// Lets all players end, and counts as a test that none of their logs holds an error.
     pub(crate) fn close(self, results: &Results) {
-        let (kind, flow) = (self.kind.key(), self.flow.prefix());
+        let name = format!(
+            "natlab::{}::{}logs_hold_no_error",
+            self.kind.key(),
+            self.flow.prefix()
+        );
         let hosts = self.hosts.into_values().map(|host| into_inner(host).player);
         let joining = self.joining.into_values().map(into_inner);
-        let mut players: Vec<Player> = joining.chain(hosts).collect();
-        for player in &mut players {
-            player.begin_to_quit();
-        }
-        let problems: Vec<String> = players
-            .into_iter()
-            .filter_map(|player| player.quit().err())
-            .map(|error| format!("{error:#}"))
-            .collect();
-        let result = match problems.is_empty() {
-            true => Ok(()),
-            false => Err(anyhow!("{}", problems.join("\n"))),
-        };
-        results.test(&format!("natlab::{kind}::{flow}logs_hold_no_error"), result);
+        results.test(&name, quit_all(joining.chain(hosts).collect()));
     }
 }
 
 /// Writes both logs of a cell that missed its target to a file.
 fn keep_logs(world: &World, cell: &Cell, players: [&Player; 2], from: [usize; 2]) {
-    let mut text = String::new();
-    for (player, from) in players.into_iter().zip(from) {
-        text.push_str(&format!("== {}\n", player.name()));
-        for line in player.log_from(from) {
-            text.push_str(&line);
-            text.push('\n');
-        }
-    }
+    let logs = players.into_iter().zip(from).map(|(player, from)| {
+        let lines = player.process.lines_from(from).join("\n");
+        format!("== {}\n{lines}\n", player.process.name())
+    });
+    let text: String = logs.collect();
     let name = cell.name().replace("::", "-");
     let file = world.logs.join(format!("{name}.log"));
     if let Err(error) = files::write(&file, text.as_bytes()) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 
 use crate::nat::players::Answer;
 
@@ -17,11 +17,12 @@ pub(crate) enum PathKind {
 
 /// What a join came to.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Outcome {
-    /// The player is in, and the host has answered a call. `time` is how long `join` took.
-    Joined { path: PathKind, time: Duration },
-    /// The player is not in. `time` is how long it took to find out, `why` the message that the game got.
-    Failed { time: Duration, why: String },
+pub(crate) struct Outcome {
+    /// The path of a player who is in, after the host has answered a call; else the message that
+    /// the game got.
+    pub(crate) path: Result<PathKind, String>,
+    /// How long `join` took.
+    pub(crate) time: Duration,
 }
 
 impl Outcome {
@@ -29,27 +30,22 @@ impl Outcome {
     pub(crate) fn read(answer: &Answer) -> Result<Self> {
         let time = answer.time()?;
         if !answer.ok {
-            let why = answer.text().to_owned();
-            return Ok(Self::Failed { time, why });
+            let path = Err(answer.text().to_owned());
+            return Ok(Self { path, time });
         }
-        let path = match answer.word("path")? {
-            "lan" => PathKind::Lan,
-            "direct" => PathKind::Direct,
-            "relay" => PathKind::Relay,
-            other => bail!("unknown kind of path: {other}"),
-        };
-        Ok(Self::Joined { path, time })
+        let word = answer.word("path")?;
+        let mut kinds = [PathKind::Lan, PathKind::Direct, PathKind::Relay].into_iter();
+        let path = kinds.find(|kind| kind.to_string().eq_ignore_ascii_case(word));
+        let path = Ok(path.with_context(|| format!("unknown kind of path: {word}"))?);
+        Ok(Self { path, time })
     }
 }
 
 /// Returns a time for people to read.
 pub(crate) fn seconds(time: Duration) -> String {
     let seconds = time.as_secs_f64();
-    if seconds < 10.0 {
-        format!("{seconds:.2} s")
-    } else {
-        format!("{seconds:.0} s")
-    }
+    let decimals = if seconds < 10.0 { 2 } else { 0 };
+    format!("{seconds:.decimals$} s")
 }
 
 impl fmt::Display for PathKind {
@@ -64,9 +60,9 @@ impl fmt::Display for PathKind {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Joined { path, time } => write!(formatter, "{path} {}", seconds(*time)),
-            Self::Failed { time, .. } => write!(formatter, "none {}", seconds(*time)),
+        match self.path {
+            Ok(path) => write!(formatter, "{path} {}", seconds(self.time)),
+            Err(_) => write!(formatter, "none {}", seconds(self.time)),
         }
     }
 }

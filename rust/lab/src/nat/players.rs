@@ -2,34 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, ensure};
 use noray_testkit::child::{ChildProcess, NoLine};
 use noray_testkit::defaults::GAME_EXIT;
 use noray_testkit::files;
-use noray_testkit::godot::{self, Godot};
+use noray_testkit::godot;
 
 use crate::defaults;
-use crate::nat::kinds::Flow;
-use crate::nat::namespaces::Namespaces;
-use crate::nat::network::Machine;
-
-/// What players are started with.
-pub(crate) struct Players<'a> {
-    /// The Godot that they run in.
-    pub(crate) godot: &'a Godot,
-    /// What they are moved to their machines with.
-    pub(crate) namespaces: &'a Namespaces,
-    /// The folder for their commands.
-    pub(crate) folder: PathBuf,
-    /// The folder for their logs.
-    pub(crate) logs: PathBuf,
-}
 
 /// A running player.
 pub(crate) struct Player {
-    process: ChildProcess,
+    /// Its process and log.
+    pub(crate) process: ChildProcess,
     /// The lines that answer or report something, without their mark.
     reported: Vec<String>,
     control: PathBuf,
@@ -48,62 +35,29 @@ pub(crate) struct Answer {
 /// A command that was given and is not answered yet.
 pub(crate) struct Asked(usize);
 
-impl Players<'_> {
-    /// Starts a player and does not wait for it. `project` has been imported.
+impl Player {
+    /// Starts a player whose commands come in the folder `control`, and does not wait for it.
     pub(crate) fn start(
-        &self,
         name: &str,
-        machine: &Machine,
-        project: &Path,
-        flow: Flow,
-        frames: u32,
-    ) -> Result<Player> {
-        let control = self.folder.join(name);
-        files::remove_folder(&control)?;
-        files::create_folder(&control)?;
-        let mut command = self.godot.headless(project)?;
-        command
-            .arg("--")
-            .arg("--control")
-            .arg(&control)
-            .args(["--fps", &frames.to_string()])
-            .args([
-                "--flow",
-                match flow {
-                    Flow::Calls => "call",
-                    Flow::Plain => "plain",
-                },
-            ]);
-        let mut command = self.namespaces.moved(&machine.namespace, &command);
-        let log = self.logs.join(format!("{name}.log"));
-        Ok(Player {
-            process: ChildProcess::start_logged(name, &mut command, &log)?,
+        command: &mut Command,
+        control: PathBuf,
+        log: &Path,
+    ) -> Result<Self> {
+        Ok(Self {
+            process: ChildProcess::start_logged(name, command, log)?,
             reported: Vec::new(),
             control,
             commands: 0,
             quitting: false,
         })
     }
-}
-
-impl Player {
-    /// Returns the name given at the start.
-    pub(crate) fn name(&self) -> &str {
-        self.process.name()
-    }
-
-    /// Returns the id of its process.
-    pub(crate) fn process(&self) -> u32 {
-        self.process.id()
-    }
 
     /// Waits until it takes commands.
     pub(crate) fn ready(&mut self) -> Result<()> {
         let until = Instant::now() + defaults::PLAYER_START;
-        self.wait(until, |lines| {
-            lines.iter().any(|line| line == "ready").then_some(())
-        })
-        .with_context(|| format!("{} does not start", self.name()))
+        let is_ready = |lines: &[String]| lines.iter().any(|line| line == "ready").then_some(());
+        self.wait(until, is_ready)
+            .with_context(|| format!("{} does not start", self.process.name()))
     }
 
     /// Gives a command and waits for its answer, which may be that it failed.
@@ -115,11 +69,13 @@ impl Player {
     /// Gives a command and fails when it does.
     pub(crate) fn must(&mut self, command: &str, limit: Duration) -> Result<Answer> {
         let answer = self.ask(command, limit)?;
-        if answer.ok {
-            Ok(answer)
-        } else {
-            bail!("{}: {command}: {}", self.name(), answer.line)
-        }
+        ensure!(
+            answer.ok,
+            "{}: {command}: {}",
+            self.process.name(),
+            answer.line
+        );
+        Ok(answer)
     }
 
     /// Gives a command.
@@ -133,39 +89,27 @@ impl Player {
     /// Waits for the answer to a command.
     pub(crate) fn answer(&mut self, asked: &Asked, limit: Duration) -> Result<Answer> {
         let mark = format!("{} ", asked.0);
-        self.wait(Instant::now() + limit, |lines| {
-            lines
-                .iter()
-                .rev()
-                .find_map(|line| line.strip_prefix(&mark))
-                .map(Answer::read)
-        })
-        .with_context(|| format!("{} does not answer", self.name()))
-    }
-
-    /// Waits for an event that begins with `start` among those reported since `from`. Returns the
-    /// rest of the line.
-    pub(crate) fn event(&mut self, start: &str, from: usize, limit: Duration) -> Result<String> {
-        self.event_that(from, limit, |line| line.starts_with(start))
-            .map(|line| line.trim_start_matches(start).trim().to_owned())
-            .with_context(|| format!("{} does not tell: {start}", self.name()))
+        let answer = |lines: &[String]| {
+            let mut lines = lines.iter().rev();
+            lines.find_map(|line| line.strip_prefix(&mark).map(Answer::read))
+        };
+        self.wait(Instant::now() + limit, answer)
+            .with_context(|| format!("{} does not answer", self.process.name()))
     }
 
     /// Waits for an event of the `wanted` kind among those reported since `from`.
-    pub(crate) fn event_that(
+    pub(crate) fn event(
         &mut self,
         from: usize,
         limit: Duration,
         wanted: impl Fn(&str) -> bool,
-    ) -> Result<String> {
+    ) -> Result<()> {
         self.wait(Instant::now() + limit, |lines| {
-            lines
-                .get(from..)?
-                .iter()
-                .filter_map(|line| line.strip_prefix("event "))
-                .find(|line| wanted(line))
-                .map(str::to_owned)
+            let mut events = lines.get(from..)?.iter();
+            let is_it = |line: &String| line.strip_prefix("event ").is_some_and(&wanted);
+            events.any(is_it).then_some(())
         })
+        .with_context(|| format!("{} does not tell it", self.process.name()))
     }
 
     /// Returns how many lines it has reported so far: a place for [`Self::event`] to begin at.
@@ -175,18 +119,8 @@ impl Player {
         self.reported.len()
     }
 
-    /// Returns how many lines its log has.
-    pub(crate) fn log_position(&self) -> usize {
-        self.process.line_count()
-    }
-
-    /// Returns its log from the `from`-th line on.
-    pub(crate) fn log_from(&self, from: usize) -> Vec<String> {
-        self.process.lines_from(from)
-    }
-
     /// Tells it to end, so that several can do so at once; [`Self::quit`] then waits.
-    pub(crate) fn begin_to_quit(&mut self) {
+    fn begin_to_quit(&mut self) {
         // `quit` notices one that takes no command: it does not end.
         self.quitting = self.quitting || self.tell("quit").is_ok();
     }
@@ -199,7 +133,7 @@ impl Player {
     /// As [`Self::quit`], but lines of its log with `warning` in them are right, expected or not.
     pub(crate) fn quit_despite(mut self, warning: Option<&str>) -> Result<()> {
         self.begin_to_quit();
-        let name = self.name().to_owned();
+        let name = self.process.name().to_owned();
         let mut ended = self.process.finish(GAME_EXIT);
         if let Some(warning) = warning {
             ended
@@ -223,13 +157,26 @@ impl Player {
             wanted(reported)
         });
         found.map_err(|error| match error {
-            NoLine::Ended => anyhow!(
-                "its process has ended; {}",
-                godot::tail(&self.process.lines_from(0))
-            ),
-            NoLine::TimedOut => anyhow!("{error}"),
+            NoLine::TimedOut => error.into(),
+            NoLine::Ended => {
+                let log = godot::tail(&self.process.lines_from(0));
+                anyhow!("its process has ended; {log}")
+            }
         })
     }
+}
+
+/// Lets players end, all at once, and fails with all that was wrong with their runs.
+pub(crate) fn quit_all(mut players: Vec<Player>) -> Result<()> {
+    for player in &mut players {
+        player.begin_to_quit();
+    }
+    let problems: Vec<String> = players
+        .into_iter()
+        .filter_map(|player| Some(format!("{:#}", player.quit().err()?)))
+        .collect();
+    ensure!(problems.is_empty(), "{}", problems.join("\n"));
+    Ok(())
 }
 
 impl Answer {

@@ -6,8 +6,7 @@ use anyhow::{Result, anyhow};
 use noray_testkit::interrupt::lock;
 use noray_testkit::report::Report;
 
-use crate::nat::cell::Cell;
-use crate::nat::kinds::{Flow, ServerKind};
+use crate::nat::cell::{Cell, Column};
 use crate::nat::outcome::Outcome;
 use crate::nat::target::Verdict;
 
@@ -18,9 +17,14 @@ const MISSED: &str = "✗";
 /// The results of a run; each also counts as a test.
 pub(crate) struct Results<'a> {
     report: Mutex<&'a mut Report>,
-    cells: Mutex<Vec<(Cell, String)>>,
-    cases: Mutex<Vec<[String; 4]>>,
-    notes: Mutex<Vec<&'static str>>,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    cells: Vec<(Cell, String)>,
+    cases: Vec<[String; 4]>,
+    notes: Vec<&'static str>,
 }
 
 impl<'a> Results<'a> {
@@ -28,9 +32,7 @@ impl<'a> Results<'a> {
     pub(crate) fn new(report: &'a mut Report) -> Self {
         Self {
             report: Mutex::new(report),
-            cells: Mutex::default(),
-            cases: Mutex::default(),
-            notes: Mutex::default(),
+            tables: Mutex::default(),
         }
     }
 
@@ -55,84 +57,70 @@ impl<'a> Results<'a> {
 
     /// Counts a join of the matrix, or why there was none.
     pub(crate) fn cell(&self, cell: Cell, played: Result<Outcome>) {
+        let shown = self.judge(&cell, played);
+        lock(&self.tables).cells.push((cell, shown));
+    }
+
+    /// Counts a join and returns what the table shows of it.
+    fn judge(&self, cell: &Cell, played: Result<Outcome>) -> String {
         let (name, target) = (cell.name(), cell.target());
-        let shown = match played {
+        let outcome = match played {
+            Ok(outcome) => outcome,
             Err(error) => {
                 self.test(&name, Err(error));
-                format!("{MISSED} not measured")
-            }
-            Ok(outcome) => {
-                let shown = outcome.to_string();
-                match target.judge(&outcome) {
-                    Verdict::Reached => {
-                        self.record(&name, &shown, Ok(()));
-                        format!("{REACHED} {shown}")
-                    }
-                    Verdict::Missed(why) => {
-                        self.record(&name, &shown, Err(anyhow!("to reach: {target}; {why}")));
-                        format!("{MISSED} {shown}")
-                    }
-                    Verdict::Impossible(why) => {
-                        self.skip(&name, why);
-                        format!("none ({})", self.note(why))
-                    }
-                    Verdict::Open => {
-                        println!("   {name}: {shown}");
-                        shown
-                    }
-                }
+                return format!("{MISSED} not measured");
             }
         };
-        lock(&self.cells).push((cell, shown));
+        let shown = outcome.to_string();
+        match target.judge(&outcome) {
+            Verdict::Reached => {
+                self.record(&name, &shown, Ok(()));
+                format!("{REACHED} {shown}")
+            }
+            Verdict::Missed(why) => {
+                self.record(&name, &shown, Err(anyhow!("to reach: {target}; {why}")));
+                format!("{MISSED} {shown}")
+            }
+            Verdict::Impossible(why) => {
+                self.skip(&name, why);
+                format!("none ({})", lock(&self.tables).note(why))
+            }
+            Verdict::Open => {
+                println!("   {name}: {shown}");
+                shown
+            }
+        }
     }
 
     /// Counts another case: what it is, what it was to reach, what it came to.
     pub(crate) fn case(&self, name: &str, title: &str, target: &str, played: Result<String>) {
-        let (shown, mark) = match &played {
-            Ok(shown) => (shown.clone(), REACHED),
-            Err(error) => {
-                let text = format!("{error:#}");
-                (text.lines().next().unwrap_or_default().to_owned(), MISSED)
-            }
+        let (shown, remark, mark) = match &played {
+            Ok(shown) => (shown.clone(), shown.clone(), REACHED),
+            Err(error) => (format!("{error:#}"), String::new(), MISSED),
         };
-        let remark = if played.is_ok() { shown.as_str() } else { "" };
-        self.record(name, remark, played.map(drop));
-        let row = [title, target, &shown, mark].map(|word| word.replace('|', "/"));
-        lock(&self.cases).push(row);
+        self.record(name, &remark, played.map(drop));
+        let shown = shown.lines().next().unwrap_or_default();
+        let row = [title, target, shown, mark].map(|word| word.replace('|', "/"));
+        lock(&self.tables).cases.push(row);
     }
 
     /// Shows something that was measured and has no target.
     pub(crate) fn remark(&self, title: &str, shown: &str) {
         let row = [title, "-", shown, ""].map(str::to_owned);
-        lock(&self.cases).push(row);
-    }
-
-    /// Returns the number of a note below the table.
-    fn note(&self, text: &'static str) -> usize {
-        let mut notes = lock(&self.notes);
-        match notes.iter().position(|&note| note == text) {
-            Some(index) => index + 1,
-            None => {
-                notes.push(text);
-                notes.len()
-            }
-        }
+        lock(&self.tables).cases.push(row);
     }
 
     /// Prints the tables.
     pub(crate) fn print(&self) {
-        let cells = lock(&self.cells);
-        if !cells.is_empty() {
-            print_matrix(&cells);
-        }
-        for (index, note) in lock(&self.notes).iter().enumerate() {
+        let tables = lock(&self.tables);
+        tables.print_matrix();
+        for (index, note) in tables.notes.iter().enumerate() {
             println!("\n({}) {note}.", index + 1);
         }
-        let cases = lock(&self.cases);
-        if !cases.is_empty() {
+        if !tables.cases.is_empty() {
             println!("\n| case | to reach | measured | |");
             println!("| --- | --- | --- | --- |");
-            for row in cases.iter() {
+            for row in &tables.cases {
                 println!("| {} |", row.join(" | "));
             }
         }
@@ -140,49 +128,39 @@ impl<'a> Results<'a> {
     }
 }
 
-/// The columns of the matrix.
-const COLUMNS: [(Flow, ServerKind, bool); 6] = [
-    (Flow::Calls, ServerKind::Ours, false),
-    (Flow::Calls, ServerKind::Ours, true),
-    (Flow::Calls, ServerKind::Public, false),
-    (Flow::Calls, ServerKind::Public, true),
-    (Flow::Plain, ServerKind::Ours, false),
-    (Flow::Plain, ServerKind::Public, false),
-];
+impl Tables {
+    /// Returns the number of a note below the table.
+    fn note(&mut self, text: &'static str) -> usize {
+        let known = self.notes.iter().position(|&note| note == text);
+        let index = known.unwrap_or_else(|| {
+            self.notes.push(text);
+            self.notes.len() - 1
+        });
+        index + 1
+    }
 
-fn print_matrix(cells: &[(Cell, String)]) {
-    let column_of = |cell: &Cell| (cell.flow, cell.server, cell.lossy);
-    let mut columns = COLUMNS.to_vec();
-    columns.retain(|&column| cells.iter().any(|(cell, _)| column_of(cell) == column));
-    let titles: Vec<String> = columns
-        .iter()
-        .map(|(flow, server, lossy)| {
-            let flow = match flow {
-                Flow::Calls => "",
-                Flow::Plain => "the guide's flow, ",
-            };
-            let loss = if *lossy { ", 20 % loss" } else { "" };
-            format!("{flow}{server}{loss}")
-        })
-        .collect();
-    let titles = titles.join(" | ");
-    println!("\n| host | joining player | to reach | {titles} |");
-    println!("| --- | --- | --- |{}", " --- |".repeat(columns.len()));
-    // Of the first kind, only the order and the targets.
-    for row in Cell::all(ServerKind::Ours, Flow::Calls, false) {
-        let (host, joining) = (row.host, row.joining);
-        let shown: Vec<&str> = columns
-            .iter()
-            .map(|&column| {
-                let found = cells.iter().find(|(cell, _)| {
-                    cell.host == host && cell.joining == joining && column_of(cell) == column
-                });
+    fn print_matrix(&self) {
+        let mut columns = Column::ALL.to_vec();
+        columns.retain(|&column| self.cells.iter().any(|(cell, _)| cell.column == column));
+        if columns.is_empty() {
+            return;
+        }
+        let titles: Vec<String> = columns.iter().map(Column::to_string).collect();
+        let titles = titles.join(" | ");
+        println!("\n| host | joining player | to reach | {titles} |");
+        println!("| --- | --- | --- |{}", " --- |".repeat(columns.len()));
+        // Of the first column, only the order and the targets.
+        for row in Column::ALL[0].cells() {
+            let (host, joining, target) = (row.host, row.joining, row.target());
+            let shown = columns.iter().map(|&column| {
+                let wanted = Cell { column, ..row };
+                let found = self.cells.iter().find(|(cell, _)| *cell == wanted);
                 found.map_or("", |(_, shown)| shown.as_str())
-            })
-            .collect();
-        if shown.iter().any(|shown| !shown.is_empty()) {
-            let target = row.target();
-            println!("| {host} | {joining} | {target} | {} |", shown.join(" | "));
+            });
+            let shown: Vec<&str> = shown.collect();
+            if shown.iter().any(|shown| !shown.is_empty()) {
+                println!("| {host} | {joining} | {target} | {} |", shown.join(" | "));
+            }
         }
     }
 }

@@ -13,15 +13,14 @@ use noray_testkit::server::ServerProgram;
 use noray_testkit::{files, paths};
 
 use crate::games::template;
-use crate::nat::cases::{self, Case};
-use crate::nat::cell::Cell;
+use crate::nat::cases::{self, Case, Moment};
+use crate::nat::cell::{Cell, Column};
 use crate::nat::kinds::{Flow, Location, ServerKind};
 use crate::nat::lab_server::LabServer;
 use crate::nat::matrix::{LOSS, Matrix};
 use crate::nat::namespaces::Namespaces;
 use crate::nat::network::Network;
 use crate::nat::outcome::seconds;
-use crate::nat::players::Players;
 use crate::nat::results::Results;
 use crate::nat::router_check;
 use crate::nat::routers::{self, Router};
@@ -45,7 +44,7 @@ pub(crate) fn run(
     let (project, template) = (folder.join("game"), template("natlab"));
     game::stage(godot, &template, &project, None)?;
     let mut netfox = None;
-    if let Some(checkout) = others.netfox.as_deref().filter(|_| !plan.mixed.is_empty()) {
+    if let Some(checkout) = others.netfox.as_deref().filter(|_| plan.has(Moment::Last)) {
         let project = folder.join("game-netfox");
         game::stage(godot, &template, &project, Some(checkout))?;
         netfox = Some(project);
@@ -57,38 +56,30 @@ pub(crate) fn run(
     let network = Network::new(&namespaces, SERVERS)?;
     let mut world = World {
         network: &network,
-        players: Players {
-            godot,
-            namespaces: &namespaces,
-            folder: folder.join("control"),
-            logs: logs.clone(),
-        },
+        godot,
+        our_server: our_server.clone(),
         servers: BTreeMap::new(),
         hosts: BTreeMap::new(),
         joining: BTreeMap::new(),
-        our_server: our_server.clone(),
         project,
         netfox,
+        control: folder.join("control"),
         logs,
     };
-    let public_server = others.noray.clone().map(ServerProgram::Public);
-    let programs = [
-        (ServerKind::Ours, Some(our_server)),
-        (ServerKind::Public, public_server),
-    ];
+    let mut programs = vec![(ServerKind::Ours, our_server)];
+    if let Some(folder) = others.noray.clone() {
+        programs.push((ServerKind::Public, ServerProgram::Public(folder)));
+    }
     for (number, (kind, program)) in programs.into_iter().enumerate() {
-        if let Some(program) = program {
-            let machine = network.server(number)?;
-            let server = LabServer::start(&namespaces, machine, &program, &[])?;
-            world.servers.insert(kind, server);
-        }
+        let server = LabServer::start(&network, number, &program, &[])?;
+        world.servers.insert(kind, server);
     }
     for location in Location::ALL {
-        if plan.cells().any(|cell| cell.host == location) {
+        if plan.cells.iter().any(|cell| cell.host == location) {
             let home = network.location(location, &format!("host-{}", location.key()))?;
             world.hosts.insert(location, home);
         }
-        if plan.cells().any(|cell| cell.joining == location) {
+        if plan.cells.iter().any(|cell| cell.joining == location) {
             let home = network.location(location, &format!("join-{}", location.key()))?;
             world.joining.insert(location, home);
         }
@@ -105,14 +96,10 @@ pub(crate) fn run(
 
 /// What the filter leaves to be played.
 struct Plan {
+    servers: Vec<ServerKind>,
     routers: Vec<(&'static str, Router)>,
-    cells: BTreeMap<ServerKind, Vec<Cell>>,
-    lossy_cells: BTreeMap<ServerKind, Vec<Cell>>,
-    plain_cells: BTreeMap<ServerKind, Vec<Cell>>,
-    longest: Vec<Case>,
-    long: Vec<Case>,
-    quiet: Vec<Case>,
-    mixed: Vec<Case>,
+    cells: Vec<Cell>,
+    cases: Vec<Case>,
 }
 
 impl Plan {
@@ -125,58 +112,49 @@ impl Plan {
             let why = "no copy of the public server was named (--noray DIR)";
             results.skip("natlab::public_server", why);
         }
-        // What players of netfox.noray meet at today is the public server.
-        let mut mixed = Vec::new();
+        let mut cases = cases::ours(&servers);
         match (&others.netfox, servers.last()) {
-            (Some(_), Some(&server)) => mixed = cases::with_netfox(server),
+            // What players of netfox.noray meet at today is the public server.
+            (Some(_), Some(&server)) => cases.extend(cases::with_netfox(server)),
             _ => {
                 let why = "no checkout of netfox was named (--netfox DIR)";
                 results.skip("natlab::netfox", why);
             }
         }
-        let cells = |flow, lossy| -> BTreeMap<ServerKind, Vec<Cell>> {
-            let cells = servers.iter().map(|&server| {
-                let mut cells: Vec<Cell> = Cell::all(server, flow, lossy).collect();
-                cells.retain(|cell| results.wants(&cell.name()));
-                (server, cells)
-            });
-            cells.filter(|(_, cells)| !cells.is_empty()).collect()
-        };
-        let wanted = |mut cases: Vec<Case>| {
-            cases.retain(|case| results.wants(&case.name));
-            cases
-        };
+        cases.retain(|case| results.wants(&case.name));
+        let columns = Column::ALL.into_iter();
+        let columns = columns.filter(|column| servers.contains(&column.server));
+        let cells = columns.flat_map(Column::cells);
         let mut routers = routers::ALL.to_vec();
         routers.retain(|(name, _)| results.wants(&router_test(name)));
         Self {
             routers,
-            cells: cells(Flow::Calls, false),
-            lossy_cells: cells(Flow::Calls, true),
-            plain_cells: cells(Flow::Plain, false),
-            longest: wanted(cases::longest()),
-            long: wanted(cases::long(&servers)),
-            quiet: wanted(cases::quiet(&servers)),
-            mixed: wanted(mixed),
+            cells: cells.filter(|cell| results.wants(&cell.name())).collect(),
+            cases,
+            servers,
         }
     }
 
-    /// Returns all cells of the matrix.
-    fn cells(&self) -> impl Iterator<Item = &Cell> {
-        let kinds = [&self.cells, &self.lossy_cells, &self.plain_cells];
-        kinds.into_iter().flat_map(BTreeMap::values).flatten()
+    fn is_empty(&self) -> bool {
+        self.routers.is_empty() && self.cells.is_empty() && self.cases.is_empty()
     }
 
-    fn is_empty(&self) -> bool {
-        let cases = [&self.longest, &self.long, &self.quiet, &self.mixed];
-        let no_cases = cases.into_iter().all(Vec::is_empty);
-        no_cases && self.routers.is_empty() && self.cells().next().is_none()
+    fn cases(&self, moment: Moment) -> impl Iterator<Item = &Case> {
+        self.cases.iter().filter(move |case| case.moment == moment)
+    }
+
+    fn has(&self, moment: Moment) -> bool {
+        self.cases(moment).next().is_some()
     }
 
     fn play(&self, world: &World, results: &Results) {
         thread::scope(|scope| {
-            for case in &self.longest {
-                scope.spawn(|| case.play(world, results));
-            }
+            let begin = |moment| {
+                for case in self.cases(moment) {
+                    scope.spawn(|| case.play(world, results));
+                }
+            };
+            begin(Moment::First);
             for &(name, router) in &self.routers {
                 scope.spawn(move || {
                     let behaves = router_check::check(world.network, name, router);
@@ -184,25 +162,21 @@ impl Plan {
                 });
             }
 
-            for case in &self.quiet {
+            for case in self.cases(Moment::Quiet) {
                 case.play(world, results);
             }
             let matrices = self.open_and_play_without_loss(world, results);
-            for case in &self.long {
-                scope.spawn(|| case.play(world, results));
-            }
-            self.play_with_loss(world, results, &matrices);
-            for (_, matrix) in matrices {
+            begin(Moment::Long);
+            play_with_loss(world, results, &matrices);
+            for matrix in matrices {
                 matrix.close(results);
             }
 
-            for case in &self.mixed {
-                scope.spawn(|| case.play(world, results));
-            }
-            for (&server, cells) in &self.plain_cells {
+            begin(Moment::Last);
+            for &server in &self.servers {
                 scope.spawn(move || {
-                    if let Some(matrix) = open(world, results, server, Flow::Plain, cells) {
-                        matrix.play(world, results, cells, true);
+                    if let Some(matrix) = self.open(world, results, server, Flow::Plain) {
+                        matrix.play(world, results, false, true);
                         matrix.close(results);
                     }
                 });
@@ -210,19 +184,10 @@ impl Plan {
         });
     }
 
-    fn open_and_play_without_loss(
-        &self,
-        world: &World,
-        results: &Results,
-    ) -> Vec<(ServerKind, Matrix)> {
+    fn open_and_play_without_loss(&self, world: &World, results: &Results) -> Vec<Matrix> {
         let mut matrices = Vec::new();
-        for server in [ServerKind::Ours, ServerKind::Public] {
-            let cells = of_server(&self.cells, server);
-            let all = [cells, of_server(&self.lossy_cells, server)].concat();
-            if all.is_empty() {
-                continue;
-            }
-            let Some(matrix) = open(world, results, server, Flow::Calls, &all) else {
+        for &server in &self.servers {
+            let Some(matrix) = self.open(world, results, server, Flow::Calls) else {
                 continue;
             };
             if let Some(longest) = matrix.warm_up() {
@@ -230,51 +195,49 @@ impl Plan {
                     format!("a game's first join, connecting and registering included ({server})");
                 results.remark(&title, &format!("{} at most", seconds(longest)));
             }
-            matrix.play(world, results, cells, false);
-            matrices.push((server, matrix));
+            matrix.play(world, results, false, false);
+            matrices.push(matrix);
         }
         matrices
     }
 
-    fn play_with_loss(&self, world: &World, results: &Results, matrices: &[(ServerKind, Matrix)]) {
-        let homes = world.hosts.values().chain(world.joining.values());
-        let homes: Vec<Ipv4Addr> = homes.map(|home| home.outside).collect();
-        if let Err(error) = world.network.lose(LOSS, &homes) {
-            results.test("natlab::loss", Err(error));
+    /// Starts the players of cells, if there are any; where that fails, all of the cells do.
+    fn open(
+        &self,
+        world: &World,
+        results: &Results,
+        server: ServerKind,
+        flow: Flow,
+    ) -> Option<Matrix> {
+        let mut cells = self.cells.clone();
+        cells.retain(|cell| cell.column.server == server && cell.column.flow == flow);
+        if cells.is_empty() {
+            return None;
         }
-        thread::scope(|scope| {
-            for (server, matrix) in matrices {
-                let cells = of_server(&self.lossy_cells, *server);
-                scope.spawn(|| matrix.play(world, results, cells, true));
-            }
-        });
-        if let Err(error) = world.network.lose(0, &[]) {
-            results.test("natlab::loss", Err(error));
-        }
-    }
-}
-
-fn of_server(cells: &BTreeMap<ServerKind, Vec<Cell>>, server: ServerKind) -> &[Cell] {
-    cells.get(&server).map_or(&[], Vec::as_slice)
-}
-
-/// Starts the players of cells; where that fails, all of them do.
-fn open(
-    world: &World,
-    results: &Results,
-    server: ServerKind,
-    flow: Flow,
-    cells: &[Cell],
-) -> Option<Matrix> {
-    match Matrix::open(world, server, flow, cells) {
-        Ok(matrix) => Some(matrix),
-        Err(error) => {
+        let opened = Matrix::open(world, server, flow, &cells);
+        if let Err(error) = &opened {
             for cell in cells {
-                results.cell(*cell, Err(anyhow!("{error:#}")));
+                results.cell(cell, Err(anyhow!("{error:#}")));
             }
-            None
         }
+        opened.ok()
     }
+}
+
+fn play_with_loss(world: &World, results: &Results, matrices: &[Matrix]) {
+    let lose = |percent, addresses: &[Ipv4Addr]| {
+        if let Err(error) = world.network.lose(percent, addresses) {
+            results.test("natlab::loss", Err(error));
+        }
+    };
+    let homes = world.hosts.values().chain(world.joining.values());
+    lose(LOSS, &homes.map(|home| home.outside).collect::<Vec<_>>());
+    thread::scope(|scope| {
+        for matrix in matrices {
+            scope.spawn(|| matrix.play(world, results, true, true));
+        }
+    });
+    lose(0, &[]);
 }
 
 fn router_test(name: &str) -> String {

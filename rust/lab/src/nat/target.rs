@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::nat::kinds::{Flow, Location, ServerKind};
 use crate::nat::outcome::{Outcome, PathKind, seconds};
 
 /// A direct path, or one in the same home.
@@ -13,13 +12,13 @@ pub(crate) const DIRECT: Duration = Duration::from_millis(300);
 pub(crate) const RELAY: Duration = Duration::from_millis(1500);
 
 /// The public server's relay with one symmetric side.
-const STRANGERS_RELAY: Duration = Duration::from_millis(2500);
+pub(crate) const STRANGERS_RELAY: Duration = Duration::from_millis(2500);
 
 /// Any path, with 20 % loss.
-const LOSSY: Duration = Duration::from_secs(3);
+pub(crate) const LOSSY: Duration = Duration::from_secs(3);
 
 /// Why two players cannot meet at the public server (measured).
-const STRANGER: &str = "a symmetric router sends to the relay from a port that the server does \
+pub(crate) const STRANGER: &str = "a symmetric router sends to the relay from a port that the server does \
                         not know: it forwards that from a new relay port, which it tells nobody, \
                         and the other router lets nothing in from there";
 
@@ -52,33 +51,6 @@ pub(crate) enum Verdict {
 }
 
 impl Target {
-    /// Returns what a join of the matrix is to come to.
-    pub(crate) fn of_join(
-        server: ServerKind,
-        flow: Flow,
-        host: Location,
-        joining: Location,
-        lossy: bool,
-    ) -> Self {
-        let both = [host, joining];
-        let symmetric = both.contains(&Location::Symmetric);
-        let relay_only = both.contains(&Location::RelayOnly);
-        let open = both.iter().any(|location| location.takes_from_anyone());
-        // Where both players' routers keep to themselves what the relay's strangers send.
-        let stranger = server == ServerKind::Public && symmetric && !open;
-        match flow {
-            Flow::Plain if symmetric && server == ServerKind::Public => Self::Anything,
-            Flow::Plain if symmetric || relay_only => Self::ByAnyTime(PathKind::Relay),
-            Flow::Plain => Self::ByAnyTime(PathKind::Direct),
-            Flow::Calls if stranger && lossy => Self::InIfPossible(LOSSY, STRANGER),
-            Flow::Calls if stranger => Self::InIfPossible(STRANGERS_RELAY, STRANGER),
-            Flow::Calls if lossy => Self::In(LOSSY),
-            Flow::Calls if relay_only => Self::By(PathKind::Relay, RELAY),
-            Flow::Calls if open || !symmetric => Self::By(PathKind::Direct, DIRECT),
-            Flow::Calls => Self::By(PathKind::Relay, RELAY),
-        }
-    }
-
     /// Judges an outcome.
     pub(crate) fn judge(self, outcome: &Outcome) -> Verdict {
         let (wanted, limit) = match self {
@@ -87,19 +59,15 @@ impl Target {
             Self::ByAnyTime(path) => (Some(path), None),
             Self::In(limit) | Self::InIfPossible(limit, _) => (None, Some(limit)),
         };
-        let (path, time) = match outcome {
-            Outcome::Joined { path, time } => (*path, *time),
-            Outcome::Failed { why, .. } => {
-                return match self {
-                    Self::InIfPossible(_, why) => Verdict::Impossible(why),
-                    _ => Verdict::Missed(format!("not in: {why}")),
-                };
-            }
+        let path = match (&outcome.path, self) {
+            (Ok(path), _) => *path,
+            (Err(_), Self::InIfPossible(_, why)) => return Verdict::Impossible(why),
+            (Err(why), _) => return Verdict::Missed(format!("not in: {why}")),
         };
         if let Some(wanted) = wanted.filter(|&wanted| wanted != path) {
             return Verdict::Missed(format!("{path} instead of {wanted}"));
         }
-        match limit.filter(|&limit| time > limit) {
+        match limit.filter(|&limit| outcome.time > limit) {
             Some(limit) => Verdict::Missed(format!("later than {}", seconds(limit))),
             None => Verdict::Reached,
         }
@@ -129,36 +97,15 @@ impl fmt::Display for Target {
 mod tests {
     use super::*;
 
-    fn target(host: Location, joining: Location) -> Target {
-        Target::of_join(ServerKind::Ours, Flow::Calls, host, joining, false)
-    }
-
-    #[test]
-    fn targets_are_those_of_the_plan() {
-        use Location::*;
-        let direct = Target::By(PathKind::Direct, DIRECT);
-        let relay = Target::By(PathKind::Relay, RELAY);
-        assert_eq!(target(Public, Symmetric), direct);
-        assert_eq!(target(Symmetric, FullCone), direct);
-        assert_eq!(target(Home, TwoRouters), direct);
-        assert_eq!(target(Home, Symmetric), relay);
-        assert_eq!(target(Symmetric, Symmetric), relay);
-        assert_eq!(target(RelayOnly, Public), relay);
-        let public = Target::of_join(ServerKind::Public, Flow::Calls, Home, Symmetric, false);
-        assert!(matches!(public, Target::InIfPossible(STRANGERS_RELAY, _)));
-        let lossy = Target::of_join(ServerKind::Ours, Flow::Calls, Home, Symmetric, true);
-        assert_eq!(lossy, Target::In(LOSSY));
-    }
-
     #[test]
     fn outcomes_are_judged() {
-        let joined = |path, millis| Outcome::Joined {
-            path,
+        let joined = |path, millis| Outcome {
+            path: Ok(path),
             time: Duration::from_millis(millis),
         };
-        let failed = Outcome::Failed {
+        let failed = Outcome {
+            path: Err("Timeout".to_owned()),
             time: Duration::ZERO,
-            why: "Timeout".to_owned(),
         };
         let direct = Target::By(PathKind::Direct, DIRECT);
         assert!(direct.is_reached_by(&joined(PathKind::Direct, 299)));

@@ -18,12 +18,26 @@ const CALLS: u32 = 20;
 /// How long a part of a game lasts in which nothing happens.
 pub(crate) const PLAY: Duration = Duration::from_secs(3);
 
+/// When a case is played.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// From the beginning on: it takes as long as nothing else does.
+    First,
+    /// By itself: it wants quiet around it.
+    Quiet,
+    /// Beside the joins with loss: it takes long and bears company.
+    Long,
+    /// At the end.
+    Last,
+}
+
 type Play = dyn Fn(&World) -> Result<String> + Send + Sync;
 
 /// Something to play that is no join of the matrix.
 pub(crate) struct Case {
     /// Its name as a test.
     pub(crate) name: String,
+    pub(crate) moment: Moment,
     title: String,
     target: String,
     play: Box<Play>,
@@ -31,6 +45,7 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) fn new(
+        moment: Moment,
         name: &str,
         title: &str,
         target: &str,
@@ -38,6 +53,7 @@ impl Case {
     ) -> Self {
         Self {
             name: format!("natlab::{name}"),
+            moment,
             title: title.to_owned(),
             target: target.to_owned(),
             play: Box::new(play),
@@ -67,14 +83,6 @@ pub(crate) fn join(
     }
 }
 
-/// Lets two players end at once, the second one's game being the first one's.
-pub(crate) fn quit_both(mut host: Player, mut joined: Player) -> Result<()> {
-    joined.begin_to_quit();
-    host.begin_to_quit();
-    joined.quit()?;
-    host.quit()
-}
-
 /// Lets two players call each other all the time.
 pub(crate) fn begin_calls(host: &mut Player, joined: &mut Player) -> Result<()> {
     for player in [host, joined] {
@@ -91,25 +99,39 @@ pub(crate) fn check_calls(host: &mut Player, joined: &mut Player) -> Result<f64>
     }
     // The last ones are under way.
     thread::sleep(Duration::from_secs(1));
-    let at_host = host.must("count", defaults::STEP)?;
-    let at_joined = joined.must("count", defaults::STEP)?;
-    for (name, answer) in [("host", &at_host), ("joined player", &at_joined)] {
-        ensure!(answer.number("lost")? == 0.0, "{name}: the other was lost");
-        ensure!(
-            answer.number("wrong")? == 0.0,
-            "{name}: calls are missing or out of order"
-        );
-    }
-    for (from, to, sender, receiver) in [
-        ("host", "joined player", &at_host, &at_joined),
-        ("joined player", "host", &at_joined, &at_host),
+    let at_host = Calls::of(host)?;
+    let at_joined = Calls::of(joined)?;
+    for (name, own, other) in [
+        ("host", &at_host, &at_joined),
+        ("joined player", &at_joined, &at_host),
     ] {
-        let (sent, received) = (sender.number("sent")?, receiver.number("received")?);
-        ensure!(sent > 0.0, "the {from} sent nothing");
+        ensure!(own.undisturbed, "{name}: a player or calls were lost");
+        let (sent, received) = (own.sent, other.received);
+        ensure!(sent > 0.0, "the {name} sent nothing");
         ensure!(
             sent == received,
-            "of {sent} calls of the {from} {received} came to the {to}"
+            "of {sent} calls of the {name} {received} came to the other"
         );
     }
-    Ok(at_host.number("sent")? + at_joined.number("sent")?)
+    Ok(at_host.sent + at_joined.sent)
+}
+
+/// What a player counted.
+pub(crate) struct Calls {
+    sent: f64,
+    received: f64,
+    /// Whether no player was lost and no call is missing, doubled or out of order.
+    pub(crate) undisturbed: bool,
+}
+
+impl Calls {
+    /// Asks a player.
+    pub(crate) fn of(player: &mut Player) -> Result<Self> {
+        let count = player.must("count", defaults::STEP)?;
+        Ok(Self {
+            sent: count.number("sent")?,
+            received: count.number("received")?,
+            undisturbed: count.number("lost")? == 0.0 && count.number("wrong")? == 0.0,
+        })
+    }
 }

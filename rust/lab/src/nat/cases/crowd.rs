@@ -8,7 +8,7 @@ use noray_testkit::process_info::ProcessInfo;
 use crate::defaults;
 use crate::nat::kinds::{Flow, ServerKind};
 use crate::nat::outcome::{Outcome, seconds};
-use crate::nat::players::Asked;
+use crate::nat::players::{Asked, quit_all};
 use crate::nat::routers;
 use crate::nat::world::World;
 
@@ -29,23 +29,15 @@ pub(crate) fn play(world: &World) -> Result<String> {
         routers::FULL_CONE,
         routers::HOME_HAIRPIN,
     ];
-    let mut homes = Vec::new();
+    let mut machines = Vec::new();
     for (number, router) in kinds.into_iter().enumerate() {
-        homes.push(
-            world
-                .network
-                .home(&format!("crowd-{number}"), router, None, 4)?,
-        );
+        let name = format!("crowd-{number}");
+        machines.extend(world.network.home(&name, router, None, 4)?.players);
     }
-    let machines: Vec<_> = homes.iter().flat_map(|home| &home.players).collect();
     let mut players = Vec::new();
-    for (number, machine) in (0..CROWD).zip(machines.into_iter().cycle()) {
+    for (number, machine) in (0..CROWD).zip(machines.iter().cycle()) {
         let name = format!("crowd-join-{number}");
-        let project = &world.project;
-        let started = world
-            .players
-            .start(&name, machine, project, Flow::Calls, FRAMES);
-        players.push(started?);
+        players.push(world.start(&name, machine, &world.project, Flow::Calls, FRAMES)?);
     }
     for player in &mut players {
         player.ready()?;
@@ -56,9 +48,10 @@ pub(crate) fn play(world: &World) -> Result<String> {
     let mut times = Vec::new();
     let mut failed = Vec::new();
     for (player, asked) in players.iter_mut().zip(&asked) {
-        match Outcome::read(&player.answer(asked, defaults::JOIN)?)? {
-            Outcome::Joined { time, .. } => times.push(time),
-            Outcome::Failed { why, .. } => failed.push(why),
+        let outcome = Outcome::read(&player.answer(asked, defaults::JOIN)?)?;
+        match outcome.path {
+            Ok(_) => times.push(outcome.time),
+            Err(why) => failed.push(why),
         }
     }
     times.sort();
@@ -80,14 +73,9 @@ pub(crate) fn play(world: &World) -> Result<String> {
         "the host has {} players",
         count.word("players")?
     );
-    let memory = ProcessInfo::of(host.player.process())?.private_memory()? / (1024 * 1024);
+    let memory = ProcessInfo::of(host.player.process.id())?.private_memory()? / (1024 * 1024);
     // The host first: Godot complains when it is to tell one leaving player of another.
     host.player.quit()?;
-    for player in &mut players {
-        player.begin_to_quit();
-    }
-    for player in players {
-        player.quit()?;
-    }
+    quit_all(players)?;
     Ok(format!("{shown}; the host has {memory} MiB"))
 }

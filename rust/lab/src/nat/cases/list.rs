@@ -1,6 +1,6 @@
-//! All cases, by when they are played.
+//! All cases.
 
-use super::case::Case;
+use super::case::{Case, Moment};
 use super::{
     crowd, idle_host, many_joins, netfox_players, one_home, path_changes, server_restarts,
 };
@@ -9,61 +9,20 @@ use crate::nat::outcome::PathKind;
 use crate::nat::routers;
 use crate::nat::target::{DIRECT, RELAY, Target};
 
-/// Returns those that take as long as nothing else does: they begin first.
-pub(crate) fn longest() -> Vec<Case> {
-    vec![Case::new(
-        "idle_host",
-        "host idle for 5 minutes, its router forgets after 30 s and changes ports",
-        "direct, 0.30 s",
-        idle_host::play,
-    )]
-}
-
-/// Returns those that take long and bear company.
-pub(crate) fn long(servers: &[ServerKind]) -> Vec<Case> {
-    let path_changes = servers.iter().map(|&server| {
-        Case::new(
-            &format!("{}::path_changes", server.key()),
-            &format!("a relayed game, the router opens, and shuts again ({server})"),
-            "direct, then relay; nobody drops, no call is lost",
-            move |world| path_changes::play(world, server),
-        )
-    });
-    let mut cases: Vec<Case> = path_changes.collect();
-    cases.push(Case::new(
-        "server_restarts",
-        "the server is killed in mid-game and started again",
-        "nobody drops, no call is lost, a new player joins",
-        server_restarts::play,
-    ));
-    cases.push(Case::new(
-        "many_joins",
-        "2,000 joins one after another, 10,000 garbage datagrams a second on every open port",
-        "memory flat, nobody disturbed",
-        many_joins::play,
-    ));
-    cases
-}
-
-/// Returns those that want quiet around them.
-pub(crate) fn quiet(servers: &[ServerKind]) -> Vec<Case> {
+/// Returns all but those with players of netfox.
+pub(crate) fn ours(servers: &[ServerKind]) -> Vec<Case> {
     let lan = Target::By(PathKind::Lan, DIRECT);
     let direct = Target::By(PathKind::Direct, DIRECT);
     let relay = Target::By(PathKind::Relay, RELAY);
     let (plain, hairpin) = (routers::HOME, routers::HOME_HAIRPIN);
+    // A name, whether its hairpin and the LAN may be used, and what it comes to.
     let homes = [
-        ("lan", "one home, no hairpin", plain, true, lan),
-        (
-            "without_lan",
-            "one home, no hairpin, LAN off",
-            plain,
-            false,
-            relay,
-        ),
-        ("hairpin", "one home, hairpin", hairpin, true, lan),
+        ("lan", "no hairpin", plain, true, lan),
+        ("without_lan", "no hairpin, LAN off", plain, false, relay),
+        ("hairpin", "hairpin", hairpin, true, lan),
         (
             "hairpin_without_lan",
-            "one home, hairpin, LAN off",
+            "hairpin, LAN off",
             hairpin,
             false,
             direct,
@@ -73,19 +32,53 @@ pub(crate) fn quiet(servers: &[ServerKind]) -> Vec<Case> {
     for &server in servers {
         for (name, title, router, lan, target) in homes {
             cases.push(Case::new(
+                Moment::Quiet,
                 &format!("{}::one_home_{name}", server.key()),
-                &format!("{title} ({server})"),
+                &format!("one home, {title} ({server})"),
                 &target.to_string(),
                 move |world| one_home::play(world, server, name, router, lan, target),
             ));
         }
     }
-    cases.push(Case::new(
-        "crowd",
-        "64 players join one host in the same second",
-        "all in, 5.00 s",
-        crowd::play,
-    ));
+    for &server in servers {
+        cases.push(Case::new(
+            Moment::Long,
+            &format!("{}::path_changes", server.key()),
+            &format!("a relayed game, the router opens, and shuts again ({server})"),
+            "direct, then relay; nobody drops, no call is lost",
+            move |world| path_changes::play(world, server),
+        ));
+    }
+    cases.extend([
+        Case::new(
+            Moment::First,
+            "idle_host",
+            "host idle for 5 minutes, its router forgets after 30 s and changes ports",
+            "direct, 0.30 s",
+            idle_host::play,
+        ),
+        Case::new(
+            Moment::Quiet,
+            "crowd",
+            "64 players join one host in the same second",
+            "all in, 5.00 s",
+            crowd::play,
+        ),
+        Case::new(
+            Moment::Long,
+            "server_restarts",
+            "the server is killed in mid-game and started again",
+            "nobody drops, no call is lost, a new player joins",
+            server_restarts::play,
+        ),
+        Case::new(
+            Moment::Long,
+            "many_joins",
+            "2,000 joins one after another, 10,000 garbage datagrams a second on every open port",
+            "memory flat, nobody disturbed",
+            many_joins::play,
+        ),
+    ]);
     cases
 }
 
@@ -110,6 +103,7 @@ pub(crate) fn with_netfox(server: ServerKind) -> Vec<Case> {
     let mixed = MIXED.into_iter().map(|(host, joining)| {
         let pair = format!("{}_hosts_{}_joins", host.key(), joining.key());
         Case::new(
+            Moment::Last,
             &format!("netfox::{pair}"),
             &format!("with a netfox.noray player: {host} hosts, {joining} joins ({server})"),
             "as two netfox.noray players, or better",
@@ -120,6 +114,7 @@ pub(crate) fn with_netfox(server: ServerKind) -> Vec<Case> {
         let pair = format!("{}_hosts_{}_joins", host.key(), joining.key());
         let server = ServerKind::Ours;
         Case::new(
+            Moment::Last,
             &format!("netfox::{}::{pair}", server.key()),
             &format!("netfox.noray players by relay: {host} hosts, {joining} joins ({server})"),
             "all are in",

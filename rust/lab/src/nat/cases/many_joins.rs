@@ -3,9 +3,10 @@
 use anyhow::{Context, Result, ensure};
 use noray_testkit::process_info::ProcessInfo;
 
-use super::case::{begin_calls, join};
-use crate::defaults::{self, FRAMES};
+use super::case::{Calls, begin_calls, join};
+use crate::defaults;
 use crate::nat::garbage::Garbage;
+use crate::nat::kinds::Flow;
 use crate::nat::routers::HOME;
 use crate::nat::target::Target;
 use crate::nat::world::{PATIENT_SERVER, World};
@@ -13,9 +14,9 @@ use crate::nat::world::{PATIENT_SERVER, World};
 /// How many joins one player makes one after another.
 const JOINS: u32 = 2000;
 
-/// From which join on memory must be flat, and by how many bytes it may grow until the last join.
+/// From which join on memory must be flat, and by how many KiB it may grow until the last join.
 const SETTLED: u32 = 500;
-const GROWTH: u64 = 4 * 1024 * 1024;
+const GROWTH: i64 = 4 * 1024;
 
 /// Garbage for each open port, in datagrams a second; a little more is tried, since the machine is
 /// busy.
@@ -31,30 +32,31 @@ const PATIENCE: [(&str, &str); 2] = [
 pub(crate) fn play(world: &World) -> Result<String> {
     let running = world.start_our_server(PATIENT_SERVER, &PATIENCE)?;
     let server = running.address();
-    let network = world.network;
-    let home = network.home("many", HOME, None, 1)?;
-    let first = network.home("many-1", HOME, None, 1)?;
-    let second = network.home("many-2", HOME, None, 1)?;
+    let home = world.network.home("many", HOME, None, 1)?;
+    let other = world.network.home("many-join", HOME, None, 1)?;
     let mut host = world.host("many", home.player(0)?, &server, 8)?;
-    let mut watcher = world.player("many-watch", first.player(0)?, FRAMES)?;
+    let mut watcher = world.player_behind(HOME, "many-watch")?;
     // A game that shows 240 frames a second: joining must not be what the time goes into.
-    let mut joining = world.player("many-join", second.player(0)?, 240)?;
+    let machine = other.player(0)?;
+    let mut joining = world.start("many-join", machine, &world.project, Flow::Calls, 240)?;
+    joining.ready()?;
     join(&mut watcher, &server, &host.oid, "", Target::Anything)?;
     begin_calls(&mut host.player, &mut watcher)?;
-    let processes = [host.player.process(), joining.process()];
-    let start_garbage = |home: &crate::nat::network::Home, process| {
-        Garbage::start(network.namespaces(), home.player(0)?, process, SENT)
-    };
-    let garbage = [
-        start_garbage(&home, processes[0])?,
-        start_garbage(&second, processes[1])?,
-    ];
+    let processes = [host.player.process.id(), joining.process.id()];
+    let mut garbage = Vec::new();
+    for (home, process) in [&home, &other].into_iter().zip(processes) {
+        let namespaces = world.network.namespaces();
+        garbage.push(Garbage::start(namespaces, home.player(0)?, process, SENT)?);
+    }
     let asked = joining.tell(&format!("joins {server} {} {JOINS}", host.oid))?;
     let mut settled = None;
     let from = joining.reported();
     for done in (100..=JOINS).step_by(100) {
-        let event = joining.event(&format!("joins {done}"), from, defaults::HUNDRED_JOINS);
-        if event.is_err() {
+        let is_done = |line: &str| line.starts_with(&format!("joins {done}"));
+        if joining
+            .event(from, defaults::HUNDRED_JOINS, is_done)
+            .is_err()
+        {
             // Its answer says why, if it has one.
             break;
         }
@@ -77,25 +79,18 @@ pub(crate) fn play(world: &World) -> Result<String> {
     let settled = settled.context("it made too few joins")?;
     let mut grown = Vec::new();
     for ((name, before), after) in ["host", "joining player"].iter().zip(settled).zip(now) {
-        let growth = after.memory.saturating_sub(before.memory);
-        ensure!(growth <= GROWTH, "the {name} grew by {} KiB", growth / 1024);
+        let growth = (after.memory as i64 - before.memory as i64) / 1024;
+        ensure!(growth <= GROWTH, "the {name} grew by {growth} KiB");
         ensure!(
             after.files <= before.files + 4 && after.threads <= before.threads,
             "the {name} keeps files or threads: {before:?}, then {after:?}"
         );
-        grown.push(format!(
-            "{name} {:+} KiB",
-            after.memory as i64 / 1024 - before.memory as i64 / 1024
-        ));
+        grown.push(format!("{name} {growth:+} KiB"));
     }
     // Calls to the joining player were under way when it left; the watcher's count.
     watcher.must("calls 0", defaults::STEP)?;
     for player in [&mut watcher, &mut host.player] {
-        let count = player.must("count", defaults::STEP)?;
-        ensure!(
-            count.number("wrong")? == 0.0 && count.number("lost")? == 0.0,
-            "a player was disturbed"
-        );
+        ensure!(Calls::of(player)?.undisturbed, "a player was disturbed");
     }
     let shown = format!(
         "join: {:.0} ms at the median, {:.0} ms at the 99th percentile; {}; {} datagrams a second to each of {} and {} ports",

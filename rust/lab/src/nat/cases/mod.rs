@@ -11,5 +11,5 @@ mod one_home;
 mod path_changes;
 mod server_restarts;
 
-pub(crate) use self::case::Case;
-pub(crate) use self::list::{long, longest, quiet, with_netfox};
+pub(crate) use self::case::{Case, Moment};
+pub(crate) use self::list::{ours, with_netfox};

@@ -26,7 +26,8 @@ pub(crate) fn play(
     let home = world.network.location(host, &format!("n-{pair}"))?;
     let other = world.network.location(joining, &format!("n-{pair}-join"))?;
     let mut shown = Vec::new();
-    let mut with_itself = None;
+    let mut with_itself: Option<Outcome> = None;
+    let is_in = |outcome: &Outcome| outcome.path.is_ok();
     for (who, hosts, joins) in [
         ("netfox with itself", Addon::Netfox, Addon::Netfox),
         ("ours hosts", Addon::Ours, Addon::Netfox),
@@ -41,15 +42,17 @@ pub(crate) fn play(
         let outcome = Outcome::read(&answer)?;
         shown.push(format!("{who}: {outcome}"));
         // Our server lets everyone in.
-        let can = kind == ServerKind::Ours || matches!(with_itself, Some(Outcome::Joined { .. }));
-        match (&with_itself, &outcome) {
-            (_, Outcome::Failed { why, .. }) if can => bail!("{}; {why}", shown.join("; ")),
-            (None, _) => with_itself = Some(outcome),
-            (Some(Outcome::Joined { time: target, .. }), Outcome::Joined { time, .. }) => {
-                ensure!(*time <= *target + MARGIN, "{}: later", shown.join("; "));
-            }
-            _ => {}
+        let can = kind == ServerKind::Ours || with_itself.as_ref().is_some_and(is_in);
+        if can && let Err(why) = &outcome.path {
+            bail!("{}; {why}", shown.join("; "));
         }
+        let is_late = |target: &Outcome| is_in(target) && outcome.time > target.time + MARGIN;
+        ensure!(
+            !(is_in(&outcome) && with_itself.as_ref().is_some_and(is_late)),
+            "{}: later",
+            shown.join("; ")
+        );
+        with_itself.get_or_insert(outcome);
         for (addon, player) in [(joins, player), (hosts, hosting)] {
             // What netfox.noray prints is its own matter.
             if addon == Addon::Ours {
@@ -70,13 +73,10 @@ enum Addon {
 impl Addon {
     fn start(self, world: &World, name: &str, machine: &Machine) -> Result<Player> {
         if self == Self::Ours {
-            return world.player(name, machine, FRAMES);
+            return world.player(name, machine);
         }
         let project = world.netfox.as_ref().context("there is no netfox")?;
-        let started = world
-            .players
-            .start(name, machine, project, Flow::Plain, FRAMES);
-        let mut player = started?;
+        let mut player = world.start(name, machine, project, Flow::Plain, FRAMES)?;
         player.ready()?;
         Ok(player)
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::case::{PLAY, begin_calls, check_calls, join};
-use crate::defaults::{self, FRAMES};
+use crate::defaults;
 use crate::nat::kinds::ServerKind;
 use crate::nat::outcome::{PathKind, seconds};
 use crate::nat::routers;
@@ -24,9 +24,8 @@ pub(crate) fn play(world: &World, kind: ServerKind) -> Result<String> {
     let server = world.server(kind)?;
     let (network, name) = (world.network, format!("path-{}", kind.key()));
     let home = network.home(&name, routers::RELAY_ONLY, None, 1)?;
-    let other = network.home(&format!("{name}-join"), routers::HOME, None, 1)?;
     let mut host = world.host(&name, home.player(0)?, &server, 4)?;
-    let mut joined = world.player(&format!("{name}-join"), other.player(0)?, FRAMES)?;
+    let mut joined = world.player_behind(routers::HOME, &format!("{name}-join"))?;
     let by_relay = Target::ByAnyTime(PathKind::Relay);
     join(&mut joined, &server, &host.oid, "", by_relay)?;
     begin_calls(&mut host.player, &mut joined)?;
@@ -37,12 +36,14 @@ pub(crate) fn play(world: &World, kind: ServerKind) -> Result<String> {
         let from = [host.player.reported(), joined.reported()];
         let changed = Instant::now();
         network.shut(&home, shut)?;
-        let moved = joined.event(&format!("path 1 {path}"), from[1], MOVE);
+        let moved = joined.event(from[1], MOVE, |line| {
+            line.starts_with(&format!("path 1 {path}"))
+        });
         moved.with_context(|| format!("the game does not move to {path}"))?;
         moves.push(format!("{path} after {}", seconds(changed.elapsed())));
         // The host names the other by its id.
         let is_move = |line: &str| line.starts_with("path ") && line.ends_with(path);
-        let moved = host.player.event_that(from[0], MOVE, is_move);
+        let moved = host.player.event(from[0], MOVE, is_move);
         moved.with_context(|| format!("the host does not move to {path}"))?;
         thread::sleep(stay);
         let described = joined.must("connection 1", defaults::STEP)?;

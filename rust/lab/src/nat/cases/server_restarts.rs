@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use super::case::{PLAY, begin_calls, check_calls, join};
-use crate::defaults::{self, FRAMES};
+use crate::defaults;
 use crate::nat::outcome::{Outcome, PathKind, seconds};
 use crate::nat::routers::HOME;
 use crate::nat::target::{DIRECT, Target, Verdict};
@@ -24,17 +24,14 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) fn play(world: &World) -> Result<String> {
     let server = world.start_our_server(SERVER_TO_KILL, &[])?;
     let address = server.address();
-    let network = world.network;
-    let home = network.home("restart", HOME, None, 1)?;
-    let first = network.home("restart-1", HOME, None, 1)?;
-    let second = network.home("restart-2", HOME, None, 1)?;
+    let home = world.network.home("restart", HOME, None, 1)?;
     let mut host = world.host("restart", home.player(0)?, &address, 4)?;
-    let mut joined = world.player("restart-1", first.player(0)?, FRAMES)?;
+    let mut joined = world.player_behind(HOME, "restart-1")?;
     let direct = Target::ByAnyTime(PathKind::Direct);
     join(&mut joined, &address, &host.oid, "", direct)?;
     begin_calls(&mut host.player, &mut joined)?;
     thread::sleep(PLAY);
-    let mut late = world.player("restart-2", second.player(0)?, FRAMES)?;
+    let mut late = world.player_behind(HOME, "restart-2")?;
 
     server.kill();
     thread::sleep(OUTAGE);
@@ -47,10 +44,10 @@ pub(crate) fn play(world: &World) -> Result<String> {
         let command = format!("join {address} {} timeout=6.0", oid.word("oid")?);
         let tried = back.elapsed();
         let outcome = Outcome::read(&late.ask(&command, defaults::JOIN)?)?;
-        match outcome {
-            Outcome::Joined { .. } => break (outcome, tried),
-            Outcome::Failed { why, .. } if tried > RETURN => bail!("no new player gets in: {why}"),
-            Outcome::Failed { .. } => thread::sleep(PAUSE),
+        match &outcome.path {
+            Ok(_) => break (outcome, tried),
+            Err(why) if tried > RETURN => bail!("no new player gets in: {why}"),
+            Err(_) => thread::sleep(PAUSE),
         }
     };
     let direct = Target::By(PathKind::Direct, DIRECT);
