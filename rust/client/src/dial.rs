@@ -167,11 +167,14 @@ fn tune(stream: &TcpStream) {
         .with_interval(TCP_PROBE_INTERVAL)
         .with_retries(TCP_PROBE_RETRIES);
     let socket = SockRef::from(stream);
-    if let Err(error) = stream
-        .set_nodelay(true)
-        .and_then(|()| socket.set_tcp_keepalive(&keepalive))
-    {
-        debug!(%error, "TCP option refused");
+    // Each for itself: a system that refuses one may take the other.
+    for set in [
+        stream.set_nodelay(true),
+        socket.set_tcp_keepalive(&keepalive),
+    ] {
+        if let Err(error) = set {
+            debug!(%error, "TCP option refused");
+        }
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Err(error) = socket.set_tcp_user_timeout(Some(
@@ -287,5 +290,43 @@ mod tests {
         let (stream, _) = dial("127.0.0.1", port, ATTEMPT_DELAY * 20).await.unwrap();
         assert!(stream.nodelay().unwrap());
         assert!(SockRef::from(&stream).keepalive().unwrap());
+    }
+
+    /// Without the first option, the connection was not kept alive either.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[test]
+    fn a_refused_option_costs_neither_the_connection_nor_the_other_options() {
+        use seccompiler::{
+            BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
+            SeccompFilter, SeccompRule, TargetArch, apply_filter,
+        };
+        const SETSOCKOPT: i64 = 54;
+        const IPPROTO_TCP: u64 = 6;
+        const TCP_NODELAY: u64 = 1;
+        const ENOPROTOOPT: u32 = 92;
+        let is = |argument, value| {
+            let (length, equal) = (SeccompCmpArgLen::Dword, SeccompCmpOp::Eq);
+            SeccompCondition::new(argument, length, equal, value).unwrap()
+        };
+        let nodelay = SeccompRule::new(vec![is(1, IPPROTO_TCP), is(2, TCP_NODELAY)]).unwrap();
+        let filter = SeccompFilter::new(
+            [(SETSOCKOPT, vec![nodelay])].into(),
+            SeccompAction::Allow,
+            SeccompAction::Errno(ENOPROTOOPT),
+            TargetArch::x86_64,
+        );
+        let filter: BpfProgram = filter.unwrap().try_into().unwrap();
+        // The filter holds for this thread alone.
+        apply_filter(&filter).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let (stream, _) = dial("127.0.0.1", port, ATTEMPT_DELAY * 20).await.unwrap();
+            assert!(!stream.nodelay().unwrap());
+            assert!(SockRef::from(&stream).keepalive().unwrap());
+        });
     }
 }

@@ -465,7 +465,8 @@ impl World {
         let registered = self.open[&to].registered;
         let heard = &self.open[&sender].heard;
         let copies = forward.to.copies.into_iter().flatten();
-        let all: Vec<_> = std::iter::once(forward.to.first).chain(copies).collect();
+        let all = std::iter::once(forward.to.first).chain(copies);
+        let all: Vec<_> = all.map(|route| route.player).collect();
         for address in &all {
             assert_eq!(address.ip(), registered.ip(), "to another network");
             assert!(

@@ -188,7 +188,7 @@ impl PlayerConnection {
         let mut time_to_register = pin!(standstill::sleep(
             *self.commands.config.unregistered_timeout
         ));
-        prepare_connection(&self.stream, *self.commands.config.vanished_timeout)?;
+        prepare_connection(&self.stream, *self.commands.config.vanished_timeout);
         self.send(&ServerCommand::Greeting(format!(
             "noray-server v{}",
             env!("CARGO_PKG_VERSION")

@@ -140,10 +140,7 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Pause after a UDP socket failed to receive.
 pub const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
 
-/// Datagrams that the registrar answers before other tasks have their turn.
-pub const DATAGRAMS_PER_TURN: usize = 64;
-
-/// Calls to receive from one relay port before other tasks have their turn. Each receives up to 32
+/// Calls to receive from one UDP port before other tasks have their turn. Each receives up to 32
 /// datagrams, where the system can.
 pub const BATCHES_PER_TURN: usize = 2;
 

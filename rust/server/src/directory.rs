@@ -13,7 +13,7 @@ use noray_protocol::{
         host_table::{
             AddressRegistration, ConnectionId, Endpoint, HostTable, Introduction, RegisterError,
         },
-        relay_table::OpenError,
+        relay_table::{OpenError, Route},
     },
     wire::{
         command::{RefusalReason, ServerCommand},
@@ -221,14 +221,11 @@ impl Directory {
         &self.counters
     }
 
-    /// Notes the external address of the player with this PrivateID, and tells its relay.
-    pub(crate) fn register_address(
-        &self,
-        private_id: &str,
-        from: SocketAddrV4,
-    ) -> AddressRegistration {
+    /// Notes the external address of the player with this PrivateID, and tells its relay, with the
+    /// server's address at which the player found the registrar.
+    pub(crate) fn register_address(&self, private_id: &str, from: Route) -> AddressRegistration {
         let mut state = self.state();
-        let registration = state.hosts.register_address(private_id, from);
+        let registration = state.hosts.register_address(private_id, from.player);
         if let AddressRegistration::First(player) | AddressRegistration::Moved(player) =
             registration
         {

@@ -1,20 +1,15 @@
 //! The registrar: players send it their PrivateID, and it notes the address they sent from.
 
-use std::{
-    io,
-    net::{SocketAddr, SocketAddrV4},
-    sync::Arc,
-    time::Instant,
-};
+use std::{io, sync::Arc, time::Instant};
 
-use noray_protocol::server::host_table::AddressRegistration;
+use noray_protocol::server::{host_table::AddressRegistration, relay_table::Route};
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    defaults::{DATAGRAMS_PER_TURN, MAX_PRIVATE_ID, MAX_REFUSALS_PER_SECOND, RECEIVE_PAUSE},
+    batching::Batching,
+    defaults::{BATCHES_PER_TURN, MAX_PRIVATE_ID, MAX_REFUSALS_PER_SECOND, RECEIVE_PAUSE},
     directory::Directory,
-    sockets::{is_answerable, send_datagram},
     throttle::Throttle,
 };
 
@@ -24,13 +19,17 @@ const UNKNOWN: &[u8] = b"Unknown host pid!";
 const REFUSAL: &[u8] = b"Unknown host pid";
 
 /// Answers datagrams until `stop`.
-pub(crate) async fn run(socket: UdpSocket, directory: Arc<Directory>, stop: CancellationToken) {
+pub(crate) async fn run(
+    socket: UdpSocket,
+    batching: Arc<Batching>,
+    directory: Arc<Directory>,
+    stop: CancellationToken,
+) {
     let mut registrar = Registrar {
         socket,
+        batching,
         directory,
         refusals: Throttle::new(MAX_REFUSALS_PER_SECOND, Instant::now()),
-        // One byte more than a PrivateID may have, so that longer datagrams do not pass for one.
-        buffer: vec![0; MAX_PRIVATE_ID + 1],
     };
     loop {
         tokio::select! {
@@ -54,68 +53,75 @@ pub(crate) async fn run(socket: UdpSocket, directory: Arc<Directory>, stop: Canc
 
 struct Registrar {
     socket: UdpSocket,
+    batching: Arc<Batching>,
     directory: Arc<Directory>,
     refusals: Throttle,
-    buffer: Vec<u8>,
 }
 
 impl Registrar {
     /// Answers datagrams that are there, but not so many that other tasks wait. Returns `true` if
     /// there may be more.
     fn answer_some(&mut self) -> io::Result<bool> {
-        for _ in 0..DATAGRAMS_PER_TURN {
-            match self.socket.try_recv_from(&mut self.buffer) {
-                Ok((length, SocketAddr::V4(from))) if is_answerable(from) => {
-                    self.answer(length, from);
+        let Self {
+            socket,
+            batching,
+            directory,
+            refusals,
+        } = self;
+        for _ in 0..BATCHES_PER_TURN {
+            let more = batching.receive(socket, |run| {
+                for datagram in run.datagrams() {
+                    if let Some(answer) = answer(datagram, run.from, directory, refusals) {
+                        batching.send_one(socket, answer, run.from);
+                    }
                 }
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if is_datagrams_fault(&error) => {}
+            });
+            match more {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                // Windows reports here that an earlier answer reached nobody.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(true)
     }
+}
 
-    fn answer(&mut self, length: usize, from: SocketAddrV4) {
-        let datagram = self.buffer.get(..length).unwrap_or_default();
-        let registration = match std::str::from_utf8(datagram) {
-            Ok(private_id) => self.directory.register_address(private_id, from),
-            Err(_) => AddressRegistration::UnknownPrivateId,
-        };
-        let answer = match registration {
-            AddressRegistration::First(_) => {
-                tracing::debug!(%from, "player registered its address");
-                OK
-            }
-            AddressRegistration::Moved(_) => {
-                tracing::debug!(%from, "player registered another address");
-                OK
-            }
-            AddressRegistration::Repeat => OK,
-            // Two registrars must not answer each other for ever.
-            AddressRegistration::UnknownPrivateId if is_answer(datagram) => return,
-            AddressRegistration::UnknownPrivateId if !self.refusals.try_take(Instant::now()) => {
-                return;
-            }
-            AddressRegistration::UnknownPrivateId => UNKNOWN,
-        };
-        send_datagram(&self.socket, answer, from);
+/// Registers an address if the datagram is a PrivateID, and returns the answer, if there is one.
+fn answer(
+    datagram: &[u8],
+    from: Route,
+    directory: &Directory,
+    refusals: &mut Throttle,
+) -> Option<&'static [u8]> {
+    let registration = match std::str::from_utf8(datagram) {
+        Ok(private_id) if datagram.len() <= MAX_PRIVATE_ID => {
+            directory.register_address(private_id, from)
+        }
+        _ => AddressRegistration::UnknownPrivateId,
+    };
+    match registration {
+        AddressRegistration::First(_) => {
+            tracing::debug!(from = %from.player, "player registered its address");
+            Some(OK)
+        }
+        AddressRegistration::Moved(_) => {
+            tracing::debug!(from = %from.player, "player registered another address");
+            Some(OK)
+        }
+        AddressRegistration::Repeat => Some(OK),
+        // Two registrars must not answer each other for ever.
+        AddressRegistration::UnknownPrivateId if is_answer(datagram) => None,
+        AddressRegistration::UnknownPrivateId => {
+            refusals.try_take(Instant::now()).then_some(UNKNOWN)
+        }
     }
 }
 
 /// Returns whether a datagram is a registrar's answer.
 fn is_answer(datagram: &[u8]) -> bool {
     datagram == OK || datagram.windows(REFUSAL.len()).any(|part| part == REFUSAL)
-}
-
-/// Returns whether receiving failed for one datagram only, as it does on Windows when an earlier
-/// answer reached nobody or the datagram is too long.
-fn is_datagrams_fault(error: &io::Error) -> bool {
-    /// Windows' error for a datagram that does not fit, WSAEMSGSIZE.
-    const TOO_LONG: i32 = 10040;
-    error.kind() == io::ErrorKind::ConnectionReset
-        || cfg!(windows) && error.raw_os_error() == Some(TOO_LONG)
 }
 
 #[cfg(test)]

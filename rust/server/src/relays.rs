@@ -6,13 +6,13 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddrV4},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use noray_protocol::server::{
     host_table::PlayerId,
-    relay_table::{Forward, OpenError, RelayTable, Reservation},
+    relay_table::{Forward, OpenError, RelayTable, Reservation, Route},
 };
 use tokio::{net::UdpSocket, runtime::Handle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -36,8 +36,7 @@ pub(crate) struct Relays {
     /// Cancelled when no more relays may open.
     drain: CancellationToken,
     counters: Arc<Counters>,
-    /// Created with the first relay.
-    batching: OnceLock<Arc<Batching>>,
+    batching: Arc<Batching>,
     /// Locked when relays open, close or learn an address, never for a packet.
     state: Mutex<State>,
 }
@@ -63,6 +62,7 @@ impl Relays {
     /// `tasks`.
     pub(crate) fn new(
         config: &Config,
+        batching: Arc<Batching>,
         runtime: Handle,
         tasks: TaskTracker,
         stop: CancellationToken,
@@ -78,7 +78,7 @@ impl Relays {
             stop,
             drain,
             counters,
-            batching: OnceLock::new(),
+            batching,
             state: Mutex::new(State {
                 table,
                 is_short: false,
@@ -178,25 +178,18 @@ impl Relays {
     }
 
     fn bind(&self, port: u16) -> io::Result<RelaySocket> {
-        let batching = match self.batching.get() {
-            Some(batching) => batching,
-            None => {
-                let new = Arc::new(Batching::new()?);
-                self.batching.get_or_init(|| new)
-            }
-        };
         let socket = bind_udp(SocketAddrV4::new(self.host, port))?;
         enlarge_receive_buffer(&socket, RELAY_BUFFER);
         let _context = self.runtime.enter();
         Ok(RelaySocket {
             socket: UdpSocket::from_std(socket)?,
-            batching: batching.clone(),
+            batching: self.batching.clone(),
             closed: self.stop.child_token(),
         })
     }
 
-    /// Notes the address that a player proved.
-    pub(crate) fn register(&self, player: PlayerId, registered: SocketAddrV4) {
+    /// Notes the address that a player proved, and where it found the registrar.
+    pub(crate) fn register(&self, player: PlayerId, registered: Route) {
         let mut state = self.state();
         state.table.register(player, registered, Instant::now());
     }
@@ -324,7 +317,7 @@ fn forward(relay: &Relay, run: &Run<'_>, counters: &Counters) {
         }
         Err(reason) => {
             counters.dropped(reason, count);
-            tracing::trace!(port = relay.port(), from = %run.from, %reason, "packets dropped");
+            tracing::trace!(port = relay.port(), from = %run.from.player, %reason, "packets dropped");
         }
     }
 }

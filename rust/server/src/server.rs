@@ -15,6 +15,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    batching::Batching,
     commands::Commands,
     config::{Config, ConfigError},
     counters::{Counters, Metrics},
@@ -100,6 +101,7 @@ impl Server {
             address: address.into(),
             source,
         };
+        let batching = Arc::new(Batching::new().map_err(registrar_failed)?);
         let registrar = bind_udp(address).map_err(registrar_failed)?;
         let registrar_address = registrar.local_addr().map_err(registrar_failed)?;
         enlarge_receive_buffer(&registrar, REGISTRAR_BUFFER);
@@ -114,6 +116,7 @@ impl Server {
         let counters = Arc::new(Counters::default());
         let relays = Arc::new(Relays::new(
             &config,
+            batching.clone(),
             runtime.clone(),
             tasks.clone(),
             stop.clone(),
@@ -123,7 +126,7 @@ impl Server {
         let directory = Arc::new(Directory::new(&config, counters.clone(), relays.clone()));
         let (max_connections, relay_ports) = (config.max_connections, config.relay_ports.len());
         let expiry = relays.expire_regularly(*config.relay_cleanup_interval);
-        let registrar = registrar::run(registrar, directory.clone(), stop.clone());
+        let registrar = registrar::run(registrar, batching, directory.clone(), stop.clone());
         let commands = Arc::new(Commands {
             config,
             directory,

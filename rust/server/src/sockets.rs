@@ -1,11 +1,14 @@
 //! Binds sockets and sets them up, without waiting.
 
 use std::{
+    collections::BTreeSet,
     io,
     net::{IpAddr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
+use socket_pktinfo::PktInfoUdpSocket;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::defaults::{ACCEPT_BACKLOG, CONNECTION_BUFFER, KEEPALIVE_RETRIES};
@@ -23,57 +26,85 @@ pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     // On Unix a restarted server gets its port back at once. On Windows this option would let two
     // servers share a port, and restarts do not need it.
     #[cfg(unix)]
-    socket.set_reuse_address(true)?;
+    optional("SO_REUSEADDR", socket.set_reuse_address(true));
     if let IpAddr::V6(ip) = address.ip() {
-        socket.set_only_v6(!ip.is_unspecified())?;
+        let only_v6 = !ip.is_unspecified();
+        optional("IPV6_V6ONLY", socket.set_only_v6(only_v6));
     }
     // Accepted connections inherit the sizes.
-    socket.set_recv_buffer_size(CONNECTION_BUFFER)?;
-    socket.set_send_buffer_size(CONNECTION_BUFFER)?;
+    optional("SO_RCVBUF", socket.set_recv_buffer_size(CONNECTION_BUFFER));
+    optional("SO_SNDBUF", socket.set_send_buffer_size(CONNECTION_BUFFER));
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(ACCEPT_BACKLOG)?;
     Ok(socket.into())
 }
 
-/// Returns a bound, non-blocking UDP socket.
+/// Returns a bound, non-blocking UDP socket. On a socket that is bound to all addresses, the system
+/// tells to which of them each datagram came, if it can.
 ///
 /// # Errors
 /// The system refuses.
 pub(crate) fn bind_udp(address: SocketAddrV4) -> io::Result<UdpSocket> {
-    let socket = UdpSocket::bind(address)?;
+    let socket = if address.ip().is_unspecified() {
+        bind_to_all(address)?
+    } else {
+        UdpSocket::bind(address)?
+    };
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-/// Asks the system to hold this many bytes of datagrams until we read them; it may hold fewer.
-pub(crate) fn enlarge_receive_buffer(socket: &UdpSocket, bytes: usize) {
-    if let Err(error) = SockRef::from(socket).set_recv_buffer_size(bytes) {
-        tracing::debug!(%error, "the system keeps its receive buffer");
+fn bind_to_all(address: SocketAddrV4) -> io::Result<UdpSocket> {
+    match PktInfoUdpSocket::new(Domain::IPV4) {
+        Ok(socket) => {
+            socket.bind(&address.into())?;
+            socket.try_clone_std()
+        }
+        Err(error) => {
+            let socket = UdpSocket::bind(address)?;
+            // So it was the option that failed.
+            optional("IP_PKTINFO", Err(error));
+            Ok(socket)
+        }
     }
 }
 
+/// Asks the system to hold this many bytes of datagrams until we read them; it may hold fewer.
+pub(crate) fn enlarge_receive_buffer(socket: &UdpSocket, bytes: usize) {
+    let set = SockRef::from(socket).set_recv_buffer_size(bytes);
+    optional("SO_RCVBUF", set);
+}
+
 /// Sets up an accepted connection: lines leave at once, and the connection fails once the player's
-/// machine has been gone for the time `vanished`.
-///
-/// # Errors
-/// The system refuses.
-pub(crate) fn prepare_connection(
-    stream: &tokio::net::TcpStream,
-    vanished: Duration,
-) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+/// machine has been gone for the time `vanished`. Without these options it works all the same.
+pub(crate) fn prepare_connection(stream: &tokio::net::TcpStream, vanished: Duration) {
+    optional("TCP_NODELAY", stream.set_nodelay(true));
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new()
         .with_time(vanished / 2)
         .with_interval(vanished / 2 / KEEPALIVE_RETRIES)
         .with_retries(KEEPALIVE_RETRIES);
-    socket.set_tcp_keepalive(&keepalive)?;
+    optional("TCP keepalive", socket.set_tcp_keepalive(&keepalive));
     // Linux sends no keepalives while data is unacknowledged, and repeats the data for a quarter of
     // an hour.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_user_timeout(Some(vanished))?;
-    Ok(())
+    optional(
+        "TCP_USER_TIMEOUT",
+        socket.set_tcp_user_timeout(Some(vanished)),
+    );
+}
+
+/// Notes that the system refused a socket option that the server can do without: in the log, once
+/// for each option.
+fn optional(option: &'static str, set: io::Result<()>) {
+    static TOLD: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    if let Err(error) = set {
+        let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(option) {
+            tracing::warn!(option, %error, "the system refuses a socket option; the server does without it");
+        }
+    }
 }
 
 /// Sends a datagram, or drops it if it cannot leave right now, as networks do.
@@ -103,7 +134,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let _player = tokio::net::TcpStream::connect(address).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        prepare_connection(&stream, VANISHED_TIMEOUT).unwrap();
+        prepare_connection(&stream, VANISHED_TIMEOUT);
         assert!(stream.nodelay().unwrap());
         let socket = SockRef::from(&stream);
         assert!(socket.keepalive().unwrap());

@@ -95,12 +95,15 @@ impl Sockets {
 fn open(domain: Domain, any: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    // RFC 6762, section 11: a responder may ignore what did not arrive with 255.
-    if domain == Domain::IPV6 {
+    let hops = if domain == Domain::IPV6 {
         socket.set_only_v6(true)?;
-        socket.set_multicast_hops_v6(255)?;
+        socket.set_multicast_hops_v6(255)
     } else {
-        socket.set_multicast_ttl_v4(255)?;
+        socket.set_multicast_ttl_v4(255)
+    };
+    // RFC 6762, section 11: a responder may ignore what did not arrive with 255. Others answer.
+    if let Err(error) = hops {
+        debug!(%error, "queries for the local network keep their default hop limit");
     }
     socket.bind(&any.into())?;
     UdpSocket::from_std(socket.into())

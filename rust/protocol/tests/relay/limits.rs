@@ -173,7 +173,7 @@ fn extreme_limits_and_times_do_no_harm() {
 fn seconds_for_a_mebibyte(limits: RelayLimits, round_trip: Duration) -> f64 {
     const PACKET: usize = 1372;
     const FRAME: Duration = Duration::from_millis(7);
-    struct OnItsWay {
+    struct Sent {
         acknowledged: Option<Instant>,
         sent: Instant,
         pause: Duration,
@@ -181,12 +181,12 @@ fn seconds_for_a_mebibyte(limits: RelayLimits, round_trip: Duration) -> f64 {
     let mut world = World::pair(limits);
     let start = world.now;
     let mut left = (KIB * KIB) as usize / PACKET + 1;
-    let mut on_their_way: Vec<OnItsWay> = Vec::new();
+    let mut unacknowledged: Vec<Sent> = Vec::new();
     // ENet's own estimate, which begins with half a second.
     let (mut mean, mut variance) = (Duration::from_millis(500), Duration::ZERO);
-    while left > 0 || !on_their_way.is_empty() {
+    while left > 0 || !unacknowledged.is_empty() {
         let now = world.now;
-        on_their_way.retain(|packet| {
+        unacknowledged.retain(|packet| {
             let arrived = packet.acknowledged.is_some_and(|at| at <= now);
             if arrived {
                 let took = now - packet.sent;
@@ -195,26 +195,26 @@ fn seconds_for_a_mebibyte(limits: RelayLimits, round_trip: Duration) -> f64 {
             }
             !arrived
         });
-        let send = |packet: &mut OnItsWay| {
+        let send = |packet: &mut Sent| {
             let passed = world.send_bytes(home(1), 2, PACKET).is_ok();
             packet.sent = now;
             packet.acknowledged = passed.then(|| now + round_trip);
         };
-        for packet in &mut on_their_way {
+        for packet in &mut unacknowledged {
             if packet.acknowledged.is_none() && now - packet.sent >= packet.pause {
                 packet.pause *= 2;
                 send(packet);
             }
         }
-        while left > 0 && (on_their_way.len() + 1) * PACKET <= 64 * KIB as usize {
+        while left > 0 && (unacknowledged.len() + 1) * PACKET <= 64 * KIB as usize {
             left -= 1;
-            let mut packet = OnItsWay {
+            let mut packet = Sent {
                 acknowledged: None,
                 sent: now,
                 pause: mean + 4 * variance,
             };
             send(&mut packet);
-            on_their_way.push(packet);
+            unacknowledged.push(packet);
         }
         world.wait(FRAME);
     }

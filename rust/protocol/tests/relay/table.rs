@@ -115,7 +115,7 @@ impl World {
         let forward = self.relays[&port].receive(from, length, self.now)?;
         let Destinations { first, copies } = forward.to;
         let to = std::iter::once(first).chain(copies.into_iter().flatten());
-        Ok((forward.from.port(), to.collect()))
+        Ok((forward.from.port(), to.map(|route| route.player).collect()))
     }
 
     pub(crate) fn close(&mut self, port: u16) -> bool {

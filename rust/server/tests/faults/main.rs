@@ -6,6 +6,7 @@
 //! vanished     players whose machine disappears without a word
 //! crowd        one address opens 10,000 connections
 //! descriptors  the process has as many descriptors as it may have
+//! options      the system lacks socket options
 //! clock        the wall clock jumps
 //! standstill   the process stands still for a while, as on a machine that sleeps
 //! killed       the process is killed in mid-game and started again
@@ -20,6 +21,12 @@ mod descriptors;
 #[cfg(feature = "cli")]
 mod killed;
 mod loss;
+#[cfg(all(
+    target_os = "linux",
+    feature = "cli",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod options;
 #[cfg(feature = "cli")]
 #[path = "../common/program.rs"]
 #[allow(dead_code, reason = "shared with other tests")]

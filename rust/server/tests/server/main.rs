@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! flow       what players do to meet
+//! addresses  a server with several addresses
 //! nat        relays for players behind routers that change ports
 //! refusals   every refusal
 //! limits     players who want too much, and relays that expire
@@ -16,6 +17,8 @@
 //! unix       the program: signals, log
 //! ```
 
+#[cfg(target_os = "linux")]
+mod addresses;
 #[cfg(feature = "cli")]
 mod binary;
 mod corpus;

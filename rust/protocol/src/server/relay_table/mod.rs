@@ -7,6 +7,7 @@
 //! ```text
 //! table     the ports, and whose they are; asked when relays open, link and close
 //! relay     one open port; asked for each packet that comes to it
+//! route     a player's address, and the server's at which that player finds it
 //! senders   who may send to a relay, from which addresses, and where each is answered
 //! meter     how much a player has sent
 //! limits    how much one may send, and for how long
@@ -27,8 +28,8 @@
 //! - Everything else is dropped: other IP addresses, and players who are not linked, relayed or
 //!   not.
 //!
-//! A player is answered where it was heard, from the port that it sent to: its router lets that in
-//! and nothing else.
+//! A player is answered where it was heard, from the port and the address that it sent to: its
+//! router lets that in and nothing else.
 //!
 //! # The threat
 //! A learned port is a guess. The sender could be somebody else at the same IP address: another
@@ -54,10 +55,12 @@
 mod limits;
 mod meter;
 mod relay;
+mod route;
 mod senders;
 mod table;
 
 pub use limits::{PACKET_OVERHEAD, RelayLimits};
 pub use relay::{Dropped, Forward, Relay};
+pub use route::Route;
 pub use senders::Destinations;
 pub use table::{OpenError, RelayTable, Reservation};

@@ -13,6 +13,7 @@ use std::{
 use super::{
     limits::{PACKET_OVERHEAD, RelayLimits},
     meter::{Meter, Rate, SharedMeter, nanos},
+    route::Route,
     senders::{Destinations, Senders},
 };
 use crate::address_key::AddressKey;
@@ -22,7 +23,7 @@ use crate::address_key::AddressKey;
 pub struct Forward<S> {
     /// The relay that the packet leaves from: the sender's.
     pub from: Arc<Relay<S>>,
-    /// The addresses of the player that it goes to.
+    /// How it reaches the player that it goes to.
     pub to: Destinations,
 }
 
@@ -158,7 +159,7 @@ impl<S> Relay<S> {
     /// The reason to drop the packet; a dropped packet does not keep the relays open.
     pub fn receive(
         &self,
-        from: SocketAddrV4,
+        from: impl Into<Route>,
         payload: usize,
         now: Instant,
     ) -> Result<Forward<S>, Dropped> {
@@ -166,7 +167,7 @@ impl<S> Relay<S> {
         Ok(forward)
     }
 
-    /// Returns where several packets go that came from one address, one after the other: `count` of
+    /// Returns where several packets go that came by one route, one after the other: `count` of
     /// them, each with `payload` bytes except the `last`. Also returns how many are forwarded, from
     /// the first on; the others are dropped.
     ///
@@ -174,15 +175,17 @@ impl<S> Relay<S> {
     /// As for [`Self::receive`], if none is forwarded.
     pub fn receive_run(
         &self,
-        from: SocketAddrV4,
+        from: impl Into<Route>,
         count: usize,
         payload: usize,
         last: usize,
         now: Instant,
     ) -> Result<(Forward<S>, usize), Dropped> {
         let common = &self.common;
+        let from = from.into();
+        let may_be_learned = || !common.is_registered(from.player);
         let sender = (self.state().senders)
-            .sender_of(from, now, &common.limits, || !common.is_registered(from))
+            .sender_of(from, now, &common.limits, may_be_learned)
             .ok_or(Dropped::UnknownSender)?
             .clone();
         let length_of = |index| {
@@ -244,7 +247,7 @@ impl<S> Relay<S> {
     }
 
     /// Allows the player behind another relay to send here.
-    pub(super) fn allow(&self, other: &Arc<Self>, registered: SocketAddrV4, now: Instant) {
+    pub(super) fn allow(&self, other: &Arc<Self>, registered: Route, now: Instant) {
         let mut state = self.state();
         state
             .senders
@@ -275,7 +278,7 @@ impl<S> Relay<S> {
     }
 
     /// Notes that the player behind another relay has a new registered address.
-    pub(super) fn relocate(&self, port: u16, registered: SocketAddrV4, now: Instant) {
+    pub(super) fn relocate(&self, port: u16, registered: Route, now: Instant) {
         let hold = self.common.limits.address_hold;
         (self.state().senders).relocate(port, registered, now, hold);
     }

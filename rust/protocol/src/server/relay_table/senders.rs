@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::limits::RelayLimits;
+use super::{limits::RelayLimits, route::Route};
 use crate::address_key::AddressKey;
 
 /// The players that are linked with the player behind one relay port, each with the addresses from
@@ -27,6 +27,8 @@ pub(super) struct Senders<R> {
 struct Sender<R> {
     relay: R,
     registered: SocketAddrV4,
+    /// At which of the server's addresses it registered, or last sent to from the registered one.
+    registered_at: Option<Ipv4Addr>,
     /// When one of the two players last asked for the other.
     asked: Instant,
     /// When something last came from the registered address.
@@ -38,7 +40,18 @@ struct Sender<R> {
 #[derive(Clone, Copy, Debug)]
 struct Learned {
     address: SocketAddrV4,
+    /// To which of the server's addresses it last sent.
+    at: Option<Ipv4Addr>,
     heard: Instant,
+}
+
+impl Learned {
+    fn route(&self) -> Route {
+        Route {
+            player: self.address,
+            server: self.at,
+        }
+    }
 }
 
 /// Where a player is answered: at one address, and at up to two more while it is not clear which
@@ -46,17 +59,17 @@ struct Learned {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Destinations {
     /// The first address.
-    pub first: SocketAddrV4,
+    pub first: Route,
     /// The addresses that copies go to.
-    pub copies: [Option<SocketAddrV4>; 2],
+    pub copies: [Option<Route>; 2],
 }
 
 impl Destinations {
     /// Returns destinations with one address only.
     #[must_use]
-    pub fn one(address: SocketAddrV4) -> Self {
+    pub fn one(route: Route) -> Self {
         Self {
-            first: address,
+            first: route,
             copies: [None; 2],
         }
     }
@@ -83,18 +96,20 @@ impl<R> Senders<R> {
 
     /// Allows the player with the relay on `port` to send here, or notes that it was asked for
     /// again.
-    pub(super) fn allow(&mut self, port: u16, relay: R, registered: SocketAddrV4, now: Instant) {
+    pub(super) fn allow(&mut self, port: u16, relay: R, registered: Route, now: Instant) {
         match self.by_port.entry(port) {
             Entry::Occupied(mut entry) => entry.get_mut().asked = now,
             Entry::Vacant(entry) => {
                 entry.insert(Sender {
                     relay,
-                    registered,
+                    registered: registered.player,
+                    registered_at: registered.server,
                     asked: now,
                     registered_heard: None,
                     learned: [None; 2],
                 });
-                self.by_ip.entry(*registered.ip()).or_default().push(port);
+                let ip = *registered.player.ip();
+                self.by_ip.entry(ip).or_default().push(port);
             }
         }
     }
@@ -119,16 +134,12 @@ impl<R> Senders<R> {
 
     /// Notes a player's new registered address. Packets from the old address still belong to the
     /// player if they come from the same router.
-    pub(super) fn relocate(
-        &mut self,
-        port: u16,
-        registered: SocketAddrV4,
-        now: Instant,
-        hold: Duration,
-    ) {
+    pub(super) fn relocate(&mut self, port: u16, registered: Route, now: Instant, hold: Duration) {
         let Some(sender) = self.by_port.get_mut(&port) else {
             return;
         };
+        let old_at = std::mem::replace(&mut sender.registered_at, registered.server);
+        let registered = registered.player;
         let old = std::mem::replace(&mut sender.registered, registered);
         if old == registered {
             return;
@@ -155,7 +166,12 @@ impl<R> Senders<R> {
         } else if let Some(heard) = old_heard
             && !self.by_address.contains_key(&old.into())
         {
-            self.learn(port, old, heard, hold);
+            let old = Learned {
+                address: old,
+                at: old_at,
+                heard,
+            };
+            self.learn(port, old, hold);
         }
         self.claim(port, now, hold);
     }
@@ -195,22 +211,23 @@ impl<R> Senders<R> {
     /// address belongs to somebody only if it `may_be_learned`.
     pub(super) fn sender_of(
         &mut self,
-        from: SocketAddrV4,
+        from: Route,
         now: Instant,
         limits: &RelayLimits,
         may_be_learned: impl FnOnce() -> bool,
     ) -> Option<&R> {
-        let port = match self.by_address.get(&from.into()) {
+        let port = match self.by_address.get(&from.player.into()) {
             Some(port) => *port,
             // `may_be_learned` comes last because it is the slower search: most strangers fail the
             // look-up by IP address.
-            None if self.by_ip.contains_key(from.ip()) && may_be_learned() => {
+            None if self.by_ip.contains_key(from.player.ip()) && may_be_learned() => {
                 self.guess(from, now, limits)?
             }
             None => return None,
         };
         let sender = self.by_port.get_mut(&port)?;
-        if sender.registered == from {
+        if sender.registered == from.player {
+            sender.registered_at = from.server.or(sender.registered_at);
             sender.registered_heard = Some(now);
             // The proven address is in use, so the learned ones belong to somebody else.
             for learned in &mut sender.learned {
@@ -220,7 +237,8 @@ impl<R> Senders<R> {
             }
         } else {
             let learned = sender.learned.iter_mut().flatten();
-            for learned in learned.filter(|learned| learned.address == from) {
+            for learned in learned.filter(|learned| learned.address == from.player) {
+                learned.at = from.server.or(learned.at);
                 learned.heard = now;
             }
         }
@@ -236,26 +254,26 @@ impl<R> Senders<R> {
     ) -> Option<Destinations> {
         let sender = self.by_port.get(&port)?;
         if let [None, None] = sender.learned {
-            return Some(Destinations::one(sender.registered));
+            return Some(Destinations::one(sender.registered_route()));
         }
         let recent = |heard| is_within(heard, limits.idle_timeout, now);
         let learned = sender.learned.iter().flatten();
-        let mut addresses = std::iter::once((sender.registered, sender.registered_heard))
-            .chain(learned.map(|learned| (learned.address, Some(learned.heard))))
+        let mut routes = std::iter::once((sender.registered_route(), sender.registered_heard))
+            .chain(learned.map(|learned| (learned.route(), Some(learned.heard))))
             .filter(|(_, heard)| recent(*heard))
-            .map(|(address, _)| address);
-        Some(match addresses.next() {
+            .map(|(route, _)| route);
+        Some(match routes.next() {
             Some(first) => Destinations {
                 first,
-                copies: [addresses.next(), addresses.next()],
+                copies: [routes.next(), routes.next()],
             },
-            None => Destinations::one(sender.last_address()),
+            None => Destinations::one(sender.last_route()),
         })
     }
 
     /// Returns whose an unknown address probably is, and learns it.
-    fn guess(&mut self, from: SocketAddrV4, now: Instant, limits: &RelayLimits) -> Option<u16> {
-        let ports = self.by_ip.get(from.ip())?;
+    fn guess(&mut self, from: Route, now: Instant, limits: &RelayLimits) -> Option<u16> {
+        let ports = self.by_ip.get(from.player.ip())?;
         let is_only_one = ports.len() == 1;
         let senders = ports
             .iter()
@@ -264,18 +282,23 @@ impl<R> Senders<R> {
             .filter_map(|(port, sender)| Some((sender.guess(is_only_one, now, limits)?, port)));
         // The first of equals, in the order of requests.
         let (_, port) = likely.min_by_key(|(guess, _)| *guess)?;
-        self.learn(port, from, now, limits.address_hold);
+        let new = Learned {
+            address: from.player,
+            at: from.server,
+            heard: now,
+        };
+        self.learn(port, new, limits.address_hold);
         Some(port)
     }
 
-    fn learn(&mut self, port: u16, address: SocketAddrV4, heard: Instant, hold: Duration) {
+    fn learn(&mut self, port: u16, new: Learned, hold: Duration) {
         let Some(sender) = self.by_port.get_mut(&port) else {
             return;
         };
-        if let Some(forgotten) = sender.learn(address, heard, hold) {
+        if let Some(forgotten) = sender.learn(new, hold) {
             self.by_address.remove(&forgotten.into());
         }
-        self.by_address.insert(address.into(), port);
+        self.by_address.insert(new.address.into(), port);
     }
 
     /// Takes an address from a player, unless it belongs to another one.
@@ -347,23 +370,26 @@ impl<R> Sender<R> {
         self.registered_heard.max(learned)
     }
 
-    /// Returns the address that something last came from, or the registered one.
-    fn last_address(&self) -> SocketAddrV4 {
+    fn registered_route(&self) -> Route {
+        Route {
+            player: self.registered,
+            server: self.registered_at,
+        }
+    }
+
+    /// Returns where something last came from, or the registered address.
+    fn last_route(&self) -> Route {
         let learned = self.learned.iter().flatten();
         let last = learned.max_by_key(|learned| learned.heard);
         last.filter(|last| Some(last.heard) > self.registered_heard)
-            .map_or(self.registered, |last| last.address)
+            .map_or(self.registered_route(), Learned::route)
     }
 
     /// Adds an address, and returns the one that it replaces: one that is silent, or the newer one,
     /// so that a later address never displaces an earlier one.
-    fn learn(
-        &mut self,
-        address: SocketAddrV4,
-        heard: Instant,
-        hold: Duration,
-    ) -> Option<SocketAddrV4> {
-        let new = Some(Learned { address, heard });
+    fn learn(&mut self, new: Learned, hold: Duration) -> Option<SocketAddrV4> {
+        let heard = new.heard;
+        let new = Some(new);
         let [older, newer] = self.learned;
         let (Some(older), Some(newer)) = (older, newer) else {
             self.learned = [older.or(newer), None];
@@ -458,17 +484,17 @@ mod tests {
                 match step {
                     Step::Wait(millis) => now += Duration::from_millis(millis),
                     Step::Allow(port, router, address) => {
-                        senders.allow(port, port, at(router, address), now);
+                        senders.allow(port, port, at(router, address).into(), now);
                         senders.claim(port, now, hold);
                     }
                     Step::Relocate(port, router, address) => {
-                        senders.relocate(port, at(router, address), now, hold);
+                        senders.relocate(port, at(router, address).into(), now, hold);
                     }
                     Step::Remove(port) => {
                         senders.remove(port);
                     }
                     Step::Receive(router, address) => {
-                        senders.sender_of(at(router, address), now, &limits, || true);
+                        senders.sender_of(at(router, address).into(), now, &limits, || true);
                     }
                     Step::Clear => {
                         senders.clear();

@@ -10,6 +10,7 @@ use std::{
 use super::{
     limits::RelayLimits,
     relay::{Common, Relay},
+    route::Route,
 };
 use crate::server::host_table::PlayerId;
 
@@ -44,7 +45,7 @@ pub enum OpenError {
 pub struct RelayTable<S> {
     common: Arc<Common>,
     open: BTreeMap<u16, Entry<S>>,
-    players: BTreeMap<PlayerId, SocketAddrV4>,
+    players: BTreeMap<PlayerId, Route>,
     by_owner: BTreeMap<PlayerId, u16>,
     /// Relays whose player has left the server, by registered address: its game may go on, and it
     /// may come back under a new id.
@@ -61,7 +62,7 @@ pub struct RelayTable<S> {
 #[derive(Debug)]
 struct Entry<S> {
     relay: Arc<Relay<S>>,
-    registered: SocketAddrV4,
+    registered: Route,
     /// `None` when the player has left.
     owner: Option<PlayerId>,
 }
@@ -86,16 +87,17 @@ impl<S> RelayTable<S> {
         }
     }
 
-    /// Notes the address that a player proved, its first or a new one. Its relay stays open and
-    /// linked.
-    pub fn register(&mut self, player: PlayerId, registered: SocketAddrV4, now: Instant) {
+    /// Notes the address that a player proved, its first or a new one, and where it found the
+    /// registrar. Its relay stays open and linked.
+    pub fn register(&mut self, player: PlayerId, registered: impl Into<Route>, now: Instant) {
+        let registered = registered.into();
         let before = self.players.insert(player, registered);
         if before == Some(registered) {
             return;
         }
-        self.common.add_registered(registered);
+        self.common.add_registered(registered.player);
         if let Some(before) = before {
-            self.common.remove_registered(before);
+            self.common.remove_registered(before.player);
         }
         let port = self.by_owner.get(&player);
         if let Some(entry) = port.and_then(|port| self.open.get_mut(port)) {
@@ -114,7 +116,7 @@ impl<S> RelayTable<S> {
     pub fn reserve(&mut self, player: PlayerId, now: Instant) -> Result<Reservation<S>, OpenError> {
         let registered = *self.players.get(&player).ok_or(OpenError::Unregistered)?;
         let own = self.by_owner.get(&player).copied();
-        let own = own.or_else(|| self.adopt(player, registered));
+        let own = own.or_else(|| self.adopt(player, registered.player));
         if let Some(entry) = own.and_then(|port| self.open.get(&port)) {
             let relay = entry.relay.clone();
             if !relay.is_over(now) {
@@ -202,13 +204,13 @@ impl<S> RelayTable<S> {
     /// game goes on without the server's other services.
     pub fn disown(&mut self, player: PlayerId) {
         if let Some(registered) = self.players.remove(&player) {
-            self.common.remove_registered(registered);
+            self.common.remove_registered(registered.player);
         }
         if let Some(port) = self.by_owner.remove(&player)
             && let Some(entry) = self.open.get_mut(&port)
         {
             entry.owner = None;
-            self.orphans.insert(entry.registered, port);
+            self.orphans.insert(entry.registered.player, port);
         }
     }
 
@@ -220,7 +222,7 @@ impl<S> RelayTable<S> {
             Some(owner) => {
                 self.by_owner.remove(&owner);
             }
-            None => self.forget_orphan(entry.registered, port),
+            None => self.forget_orphan(entry.registered.player, port),
         }
         for other in entry.relay.close() {
             other.unlink(port);
