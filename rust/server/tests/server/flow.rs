@@ -310,25 +310,19 @@ fn a_player_is_gone_with_its_connection() {
 }
 
 #[test]
+#[ignore = "needs IPv6"]
 fn commands_may_come_over_ipv6() {
     let config = Config {
         socket_host: Ipv6Addr::LOCALHOST.into(),
         ..LibraryServer::config()
     };
-    if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
-        eprintln!("skipped: this machine has no IPv6");
-        return;
-    }
     let server = LibraryServer::with(config);
     server.relayed_pair().exchange(b"six");
 }
 
 #[test]
+#[ignore = "needs IPv6"]
 fn the_unspecified_ipv6_address_takes_ipv4_too() {
-    if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
-        eprintln!("skipped: this machine has no IPv6");
-        return;
-    }
     let server = LibraryServer::with(Config {
         socket_host: Ipv6Addr::UNSPECIFIED.into(),
         ..LibraryServer::config()
