@@ -36,10 +36,21 @@ impl From<PathKind> for Path {
     }
 }
 
-/// The connection to a peer of a game that `Noray.host` or `Noray.join` began.
+/// The connection to a peer of a game that [method Noray.host] or [method Noray.join] began.
 ///
-/// `Noray.get_connection` returns it. Its properties are live; once the peer has gone, they keep
-/// their last values.
+/// [method Noray.get_connection] returns it. Its properties are live; once the peer has gone, they
+/// keep their last values.
+/// ```gdscript
+/// # A joined player is connected to the host alone, whose id is 1.
+/// for peer_id in multiplayer.get_peers():
+///     var connection := Noray.get_connection(peer_id)
+///     if connection != null:
+///         var relayed := connection.path == NorayConnection.RELAY
+///         print("Player %d: %d ms, %d %% lost%s" % [
+///             peer_id, roundi(connection.round_trip * 1000.0), roundi(connection.loss * 100.0),
+///             ", by relay" if relayed else "",
+///         ])
+/// ```
 #[derive(GodotClass)]
 #[class(no_init, base = RefCounted)]
 pub(crate) struct NorayConnection {
@@ -51,12 +62,12 @@ pub(crate) struct NorayConnection {
     #[var(get, no_set)]
     address: PhantomVar<GString>,
 
-    /// The UDP port that belongs to `address`.
+    /// The UDP port that belongs to [member address].
     #[var(get, no_set)]
     port: PhantomVar<i32>,
 
-    /// The smoothed round-trip time, in seconds; -1 while it is unknown. While answers stay away, it
-    /// grows with the time since the first that is missing.
+    /// The smoothed round-trip time, in seconds; -1 while it is unknown. While answers stay away,
+    /// it grows with the time since the first that is missing.
     #[var(get, no_set)]
     round_trip: PhantomVar<f64>,
 
@@ -85,7 +96,7 @@ pub(crate) struct NorayConnection {
     packets_received: PhantomVar<i64>,
 
     /// How long the game has taken this path, in seconds: since the peer came in, or since the last
-    /// `Noray.path_changed`.
+    /// [signal Noray.path_changed].
     #[var(get, no_set)]
     since: PhantomVar<f64>,
 

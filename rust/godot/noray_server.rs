@@ -21,14 +21,26 @@ const ALL_ADDRESSES: &str = "*";
 
 /// A noray server inside a game, for local play, tests and dedicated hosts.
 ///
+/// It runs in the background, and stops when the last reference to it is gone, so keep it in a
+/// variable.
 /// ```gdscript
-/// var server := NorayServer.new()
-/// if server.start() == OK:
-///     var err: Error = await Noray.connect_to_host("127.0.0.1", server.port)
+/// var _server := NorayServer.new()
+///
+/// func host() -> void:
+///     if _server.start() != OK:
+///         print(_server.last_error_message)
+///         return
+///     var peer: ENetMultiplayerPeer = await Noray.host("127.0.0.1")
+///     if peer != null:
+///         multiplayer.multiplayer_peer = peer
 /// ```
-/// Players in other networks can reach it only if its ports are open to them: `port` (TCP),
-/// `registrar_port` and the relay ports (UDP). Its limits and time-outs are those of the public
-/// server. It runs in the background, and stops when the last reference to it is gone.
+/// At 127.0.0.1 only games on this computer can join. For players in the same network, host at this
+/// computer's address there; they join with the same address. Players in other networks can reach
+/// the server only if its ports are open to them: [member port] (TCP), [member registrar_port] and
+/// the relay ports (UDP).
+///
+/// It has the default limits and time-outs of the program `noray-server`: among others, a relayed
+/// player may send 128 KiB a second.
 #[derive(GodotClass)]
 #[class(init, tool, base = RefCounted)]
 pub(crate) struct NorayServer {
@@ -36,7 +48,8 @@ pub(crate) struct NorayServer {
     #[var(get, no_set)]
     port: PhantomVar<i32>,
 
-    /// The UDP port of the registrar, for `Noray.register_remote`; 0 when the server is not running.
+    /// The UDP port of the registrar, for [method Noray.register_remote]; 0 when the server is not
+    /// running.
     #[var(get, no_set)]
     registrar_port: PhantomVar<i32>,
 
@@ -52,7 +65,8 @@ pub(crate) struct NorayServer {
     #[var(get, no_set)]
     connection_count: PhantomVar<i32>,
 
-    /// Why the last `start` failed, in a sentence that a log can show. Empty when it succeeded.
+    /// Why the last [method start] failed, in a sentence that a log can show. Empty when it
+    /// succeeded.
     #[var(get, no_set)]
     last_error_message: PhantomVar<GString>,
 
@@ -67,14 +81,14 @@ pub(crate) struct NorayServer {
 impl NorayServer {
     /// Starts the server. Players can connect once this returns.
     ///
-    /// `port` and `registrar_port` may be 0 for any free port. `relay_ports` are UDP ports, one for
-    /// each relayed player: `first-last`, single ports, or several of these separated by commas. The
-    /// server binds them when it needs them. `bind_address` is one of this machine's IP addresses,
-    /// or `*` for all.
+    /// [param port] and [param registrar_port] may be 0 for any free port. [param relay_ports] are
+    /// UDP ports, one for each relayed player: `first-last`, single ports, or several of these
+    /// separated by commas. The server binds them when it needs them. [param bind_address] is one
+    /// of this machine's IP addresses, or `*` for all.
     ///
-    /// Returns `OK`; `ERR_ALREADY_IN_USE` when the server is running already, or another program has
-    /// one of the ports; `ERR_INVALID_PARAMETER`; `ERR_CANT_CREATE` when the system refuses a
-    /// socket.
+    /// Returns [constant OK]; [constant ERR_ALREADY_IN_USE] when the server is running already, or
+    /// another program has one of the ports; [constant ERR_INVALID_PARAMETER];
+    /// [constant ERR_CANT_CREATE] when the system refuses a socket.
     #[func]
     fn start(
         &mut self,
@@ -113,8 +127,8 @@ impl NorayServer {
         }
     }
 
-    /// Stops the server: disconnects all players and closes all relays. Does nothing when the server
-    /// is not running.
+    /// Stops the server: disconnects all players and closes all relays. Does nothing when the
+    /// server is not running.
     #[func]
     fn stop(&mut self) {
         if let Some(server) = self.server.take() {

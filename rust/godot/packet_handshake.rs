@@ -33,15 +33,39 @@ thread_local! {
     static ACTIVE: RefCell<Vec<ActiveHandshake>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Opens the path between two players: both send small packets to each other, through both
-/// routers, until each knows that the other receives them.
+/// Opens the path between two players: both send small packets to each other, through both routers,
+/// until each knows that the other receives them.
 ///
-/// Every method is static, must be awaited, and returns an `Error`. `timeout` is in seconds;
-/// `frequency` is the pause between repeated packets, in seconds. Each frame reads what has come
-/// in, and answers at once.
+/// Every method is static and returns a signal: await it at once, as in
+/// `var err: Error = await …`. `timeout` is in seconds; `frequency` is the pause
+/// between repeated packets, in seconds. Each frame reads what has come in, and answers at once.
 ///
-/// A joining player calls `over_packet_peer`. A host, whose socket belongs to ENet, calls
-/// `over_enet_peer` or `over_enet`. The other player may use netfox.noray.
+/// A joining player calls [method over_packet_peer]. A host, whose socket belongs to ENet, calls
+/// [method over_enet_peer] or [method over_enet]. The other player may use netfox.noray. Games of
+/// [method Noray.host] and [method Noray.join] need none of this.
+/// ```gdscript
+/// func _ready() -> void:
+///     Noray.on_connect_nat.connect(_on_connect)
+///     Noray.on_connect_relay.connect(_on_connect)
+///
+/// func _on_connect(address: String, port: int) -> void:
+///     # A host has its peer already, made by create_server(Noray.local_port).
+///     if multiplayer.multiplayer_peer is ENetMultiplayerPeer:
+///         var host: ENetMultiplayerPeer = multiplayer.multiplayer_peer
+///         await PacketHandshake.over_enet_peer(host, address, port)
+///         return
+///     var udp := PacketPeerUDP.new()
+///     udp.bind(Noray.local_port)
+///     udp.set_dest_address(address, port)
+///     var err: Error = await PacketHandshake.over_packet_peer(udp)
+///     udp.close()
+///     if err != OK and err != ERR_BUSY:
+///         print("No path to the host: ", error_string(err))
+///         return
+///     var peer := ENetMultiplayerPeer.new()
+///     if peer.create_client(address, port, 0, 0, 0, Noray.local_port) == OK:
+///         multiplayer.multiplayer_peer = peer
+/// ```
 #[derive(GodotClass)]
 #[class(no_init, base = RefCounted)]
 pub(crate) struct PacketHandshake {
@@ -50,19 +74,20 @@ pub(crate) struct PacketHandshake {
 
 #[godot_api]
 impl PacketHandshake {
-    /// Performs the handshake over a `PacketPeerUDP` that is bound to `Noray.local_port` and has the
-    /// other player as its destination, or over any other `PacketPeer`.
+    /// Performs the handshake over a [PacketPeerUDP] that is bound to [member Noray.local_port] and
+    /// has the other player as its destination, or over any other [PacketPeer].
     ///
-    /// Returns `OK`; `ERR_BUSY` when packets came in, but the other player never confirmed any
-    /// (connecting is still worth a try); `ERR_TIMEOUT`; `ERR_CONNECTION_ERROR` when the peer is
-    /// closed meanwhile; `ERR_UNCONFIGURED` when it is not bound; `ERR_INVALID_PARAMETER` for a null
-    /// peer, or a time that is negative, NaN or more than a day.
+    /// Returns [constant OK]; [constant ERR_BUSY] when packets came in, but the other player never
+    /// confirmed any (connecting is still worth a try); [constant ERR_TIMEOUT];
+    /// [constant ERR_CONNECTION_ERROR] when the peer is closed meanwhile;
+    /// [constant ERR_UNCONFIGURED] when it is not bound; [constant ERR_INVALID_PARAMETER] for a
+    /// null peer, or a time that is negative, NaN or more than a day.
     ///
     /// Only packets from the target count. Godot does not tell the destination of a peer: in a
-    /// handler of `Noray.on_connect_nat` or `Noray.on_connect_relay`, the target is the address of
-    /// that signal; otherwise, on `Noray.local_port`, any address that the server announced;
-    /// otherwise the first sender that speaks the handshake. To be certain, name the target with
-    /// `address` and `port`.
+    /// handler of [signal Noray.on_connect_nat] or [signal Noray.on_connect_relay], the target is
+    /// the address of that signal; otherwise, on [member Noray.local_port], any address that the
+    /// server announced; otherwise the first sender that speaks the handshake. To be certain, name
+    /// the target with [param address] and [param port].
     #[func]
     fn over_packet_peer(
         peer: Option<Gd<PacketPeer>>,
@@ -101,12 +126,13 @@ impl PacketHandshake {
     }
 
     /// Performs a host's side of the handshake over its ENet connection. This cannot read the other
-    /// player's packets, so it sends until ENet itself is connected to `address` and `port`, or
-    /// `timeout` has passed.
+    /// player's packets, so it sends until ENet itself is connected to [param address] and
+    /// [param port], or [param timeout] has passed.
     ///
-    /// Returns `OK` in both cases, because the path may open later; `ERR_CONNECTION_ERROR` when the
-    /// connection is destroyed; `ERR_INVALID_PARAMETER` for a null connection, an `address` that is
-    /// not an IP address, a bad port, or a time that is negative, NaN or more than a day.
+    /// Returns [constant OK] in both cases, because the path may open later;
+    /// [constant ERR_CONNECTION_ERROR] when the connection is destroyed;
+    /// [constant ERR_INVALID_PARAMETER] for a null connection, an [param address] that is not an IP
+    /// address, a bad port, or a time that is negative, NaN or more than a day.
     #[func]
     fn over_enet(
         connection: Option<Gd<ENetConnection>>,
@@ -121,8 +147,8 @@ impl PacketHandshake {
         begin_blind(connection, None, &address, port, timeout, frequency)
     }
 
-    /// Like `over_enet`, for an `ENetMultiplayerPeer`. Returns `ERR_CONNECTION_ERROR` when the peer
-    /// is not connected, or is closed meanwhile.
+    /// Like [method over_enet], for an [ENetMultiplayerPeer]. Returns
+    /// [constant ERR_CONNECTION_ERROR] when the peer is not connected, or is closed meanwhile.
     #[func]
     fn over_enet_peer(
         peer: Option<Gd<ENetMultiplayerPeer>>,

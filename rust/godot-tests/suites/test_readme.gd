@@ -1,10 +1,14 @@
 extends "res://support/process_suite.gd"
-## The examples of the documents, as they stand there.
+## The examples of the documents and of the classes' help, as they stand there.
 
 const EXAMPLES := "```gdscript\n"
 const EXAMPLE_END := "\n```"
 
 const DOCUMENTS: PackedStringArray = ["README.md", "addons/noray/README.md", "docs/SERVER.md"]
+const HELP: PackedStringArray = [
+	"rust/godot/noray_connection.rs", "rust/godot/noray_server.rs",
+	"rust/godot/packet_handshake.rs",
+]
 
 ## Ends the process when a file is there.
 const WATCH := """extends Node
@@ -133,6 +137,13 @@ func test_every_example_parses() -> void:
 			number += 1
 			var file := "%s-%d.gd" % [document.replace("/", "-").get_basename(), number]
 			files["examples/" + file] = _as_script(example)
+	for source in HELP:
+		var number := 0
+		for example in _examples_of_help(source):
+			number += 1
+			files["examples/%s-%d.gd" % [source.get_file().get_basename(), number]] = (
+					_as_script(example)
+			)
 	var project := make_project("readme", files)
 	var parser := start_godot(project.path, ["--script", "res://parse.gd"])
 	await check_good_end(parser)
@@ -140,7 +151,7 @@ func test_every_example_parses() -> void:
 		if file.begins_with("examples/"):
 			var said := await parser.wait_for_line("[child] %s " % file.get_file())
 			check_equal(said, "true", file.get_file())
-	check(files.size() > DOCUMENTS.size() + 2, "there are no examples")
+	check(files.size() > DOCUMENTS.size() + HELP.size() + 2, "examples are missing")
 
 
 func _files(game: String) -> Dictionary:
@@ -154,10 +165,31 @@ func _files(game: String) -> Dictionary:
 
 ## Returns the GDScript blocks of a document.
 func _examples(document: String) -> PackedStringArray:
-	var found: PackedStringArray = []
-	var path := ProjectSettings.globalize_path("res://").path_join("../../" + document)
+	return _blocks(_text(document))
+
+
+## Returns the GDScript blocks in the doc comments of a Rust file.
+func _examples_of_help(source: String) -> PackedStringArray:
+	var lines: PackedStringArray = []
+	for line in _text(source).split("\n"):
+		var stripped := line.strip_edges()
+		# The help shows four blanks for a tab.
+		lines.append(
+				stripped.trim_prefix("///").trim_prefix(" ").replace("    ", "\t")
+				if stripped.begins_with("///") else line
+		)
+	return _blocks("\n".join(lines))
+
+
+func _text(file: String) -> String:
+	var path := ProjectSettings.globalize_path("res://").path_join("../../" + file)
 	var text := FileAccess.get_file_as_string(path.simplify_path())
-	check(not text.is_empty(), document + " is not there")
+	check(not text.is_empty(), file + " is not there")
+	return text
+
+
+func _blocks(text: String) -> PackedStringArray:
+	var found: PackedStringArray = []
 	var parts := text.split(EXAMPLES)
 	for index in range(1, parts.size()):
 		found.append(parts[index].get_slice(EXAMPLE_END, 0) + "\n")
