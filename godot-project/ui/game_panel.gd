@@ -111,6 +111,7 @@ func _on_player_joined(player: Player) -> void:
 
 func _on_player_left(player: Player) -> void:
 	if player == _player_to_kick:
+		_player_to_kick = null
 		_kick_dialog.hide()
 	for row: PlayerRow in _rows.get_children():
 		if row.player == player:
@@ -133,7 +134,7 @@ func _on_kick_wanted(player: Player) -> void:
 
 
 func _on_kick_confirmed() -> void:
-	if is_instance_valid(_player_to_kick):
+	if _player_to_kick != null:
 		session.dismiss(_player_to_kick.peer_id, "The host removed you from the game.")
 
 
