@@ -23,15 +23,6 @@ const TARGETS: [(&str, u32); 5] = [
     ("datagrams", 30_000),
 ];
 
-/// How long to search.
-#[derive(Clone, Copy)]
-enum Bound {
-    /// So many inputs, always the same ones.
-    Inputs(u32),
-    /// So many seconds, by chance.
-    Seconds(u32),
-}
-
 /// Searches in one target or in all of them, for so many seconds each. With `keep`, what was found
 /// to reach new code is added to the kept inputs.
 pub(crate) fn run(target: Option<&str>, seconds: u32, keep: bool) -> Result<()> {
@@ -43,7 +34,10 @@ pub(crate) fn run(target: Option<&str>, seconds: u32, keep: bool) -> Result<()> 
     fuzz.build()?;
     for name in known {
         if target.is_none_or(|target| target == name) {
-            fuzz.search(name, Bound::Seconds(seconds), keep)?;
+            fuzz.search(name, &format!("-max_total_time={seconds}"))?;
+            if keep {
+                fuzz.keep(name)?;
+            }
         }
     }
     Ok(())
@@ -67,7 +61,11 @@ pub(crate) fn test(report: &mut Report) {
     let built = fuzz.build();
     for (name, target, inputs) in tests {
         report.test(&name, || match &built {
-            Ok(()) => fuzz.search(target, Bound::Inputs(inputs), false),
+            Ok(()) => {
+                // Always the same inputs.
+                files::remove_folder(&fuzz.found(target))?;
+                fuzz.search(target, &format!("-runs={inputs} -seed=1"))
+            }
             Err(error) => bail!("{error:#}"),
         });
     }
@@ -127,41 +125,42 @@ impl CargoFuzz {
         tool::run(&mut self.command("build")?).context("the fuzz targets do not build")
     }
 
-    /// Runs a target; an input that fails is kept in `rust/fuzz/artifacts` and reported.
-    fn search(&self, target: &str, bound: Bound, keep: bool) -> Result<()> {
-        let kept = paths::fuzz().join("corpus").join(target);
-        let found = self.output.join("found").join(target);
-        if let Bound::Inputs(_) = bound {
-            files::remove_folder(&found)?;
-        }
-        files::create_folder(&found)?;
-        let mut command = self.command("run")?;
-        command.arg(target).arg(&found).arg(&kept).args([
-            "--".to_owned(),
-            format!("-max_len={}", defaults::FUZZ_INPUT),
-            format!("-timeout={}", defaults::FUZZ_STEP.as_secs()),
-            format!("-rss_limit_mb={}", defaults::FUZZ_MEMORY),
-            "-verbosity=0".to_owned(),
-            "-print_final_stats=1".to_owned(),
-        ]);
-        match bound {
-            Bound::Inputs(count) => command.args([format!("-runs={count}"), "-seed=1".to_owned()]),
-            Bound::Seconds(seconds) => command.arg(format!("-max_total_time={seconds}")),
-        };
-        tool::run(&mut command).with_context(|| format!("fuzzing {target}"))?;
-        if keep {
-            let mut command = self.command("run")?;
-            command.arg(target).arg(&kept).arg(&found).args([
-                "--",
-                "-merge=1",
-                // A loop that runs once more often is no new code.
-                "-use_counters=0",
-                "-verbosity=0",
-            ]);
-            tool::run(&mut command).with_context(|| format!("keeping for {target}"))?;
-        }
-        Ok(())
+    /// Returns the folder of inputs that were found to reach new code.
+    fn found(&self, target: &str) -> PathBuf {
+        self.output.join("found").join(target)
     }
+
+    /// Runs a target as long as libFuzzer's options in `bound` say. An input that fails is kept in
+    /// `rust/fuzz/artifacts` and reported.
+    fn search(&self, target: &str, bound: &str) -> Result<()> {
+        let found = self.found(target);
+        files::create_folder(&found)?;
+        let options = format!(
+            "-- -max_len={} -timeout={} -rss_limit_mb={} -verbosity=0 -print_final_stats=1 {bound}",
+            defaults::FUZZ_INPUT,
+            defaults::FUZZ_STEP.as_secs(),
+            defaults::FUZZ_MEMORY,
+        );
+        let mut command = self.command("run")?;
+        command.arg(target).arg(found).arg(corpus(target));
+        tool::run(command.args(options.split(' '))).with_context(|| format!("fuzzing {target}"))
+    }
+
+    /// Adds what was found to the kept inputs.
+    fn keep(&self, target: &str) -> Result<()> {
+        // A loop that runs once more often is no new code.
+        let options = ["--", "-merge=1", "-use_counters=0", "-verbosity=0"];
+        let mut command = self.command("run")?;
+        command
+            .arg(target)
+            .arg(corpus(target))
+            .arg(self.found(target));
+        tool::run(command.args(options)).with_context(|| format!("keeping for {target}"))
+    }
+}
+
+fn corpus(target: &str) -> PathBuf {
+    paths::fuzz().join("corpus").join(target)
 }
 
 fn answers(command: &mut Command) -> bool {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use noray_testkit::child::ChildProcess;
 use noray_testkit::report::Report;
 use noray_testkit::tool;
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
 
 /// A soak beside other tests; dropping it ends it.
 pub(crate) struct Soak {
-    process: ChildProcess,
+    process: Result<ChildProcess>,
     minutes: u32,
 }
 
@@ -37,27 +37,18 @@ pub(crate) fn begin(report: &mut Report, minutes: u32) -> Option<Soak> {
         report.skip(NAME, "it needs Linux's /proc");
         return None;
     }
-    if !report.wants(NAME) {
-        return None;
-    }
-    let start = || {
-        let mut command = program::command("noray-soak")?;
-        command
-            .arg("--nice")
-            .args(["--minutes", &minutes.to_string()]);
-        let server = program::build("noray-server", Profile::Debug)?;
-        ChildProcess::start("soak", command.arg("--server").arg(server))
-    };
-    match start() {
-        Ok(process) => {
-            println!("{NAME} runs for {minutes} minutes beside the other tests");
-            Some(Soak { process, minutes })
-        }
-        Err(error) => {
-            report.record(NAME, "", Err(error));
-            None
-        }
-    }
+    report.wants(NAME).then(|| {
+        println!("{NAME} runs for {minutes} minutes beside the other tests");
+        let process = start(minutes);
+        Soak { process, minutes }
+    })
+}
+
+fn start(minutes: u32) -> Result<ChildProcess> {
+    let mut command = program::command("noray-soak")?;
+    command.args(["--nice", "--minutes", &minutes.to_string()]);
+    let server = program::build("noray-server", Profile::Debug)?;
+    ChildProcess::start("soak", command.arg("--server").arg(server))
 }
 
 impl Soak {
@@ -73,14 +64,13 @@ impl Soak {
 
     fn result(self) -> Result<()> {
         let time = Duration::from_secs(60) * self.minutes + defaults::SOAK_OVERTIME;
-        let left = time.saturating_sub(self.process.age());
-        let ended = self.process.finish(left);
+        let process = self.process?;
+        let left = time.saturating_sub(process.age());
+        let ended = process.finish(left);
         for line in &ended.lines {
             println!("    {line}");
         }
-        if !ended.problems.is_empty() {
-            bail!("{}", ended.problems.join("\n"));
-        }
+        ensure!(ended.problems.is_empty(), "{}", ended.problems.join("\n"));
         Ok(())
     }
 }
