@@ -43,7 +43,7 @@ pub(crate) struct Home {
     /// The players' machines.
     pub(crate) players: Vec<Machine>,
     /// The innermost router.
-    router: Option<String>,
+    router: Option<Machine>,
 }
 
 impl Home {
@@ -73,17 +73,14 @@ impl Network {
             links: AtomicU16::new(0),
             servers: Vec::new(),
         };
-        network
-            .make(&network.name("world"))
-            .context("cannot make a network namespace")?;
-        namespaces
-            .nft(&network.name("world"), &routers::world(0, &[]))
-            .context("cannot give a namespace rules")?;
+        let world = network.name("world");
+        let made = network.make(&world);
+        made.context("cannot make a network namespace")?;
+        let ruled = namespaces.nft(&world, &routers::world(0, &[]));
+        ruled.context("cannot give a namespace rules")?;
         for number in 0..servers {
-            let namespace = network.name(&format!("server{number}"));
-            network.make(&namespace)?;
-            let address = network.attach(&namespace)?;
-            network.servers.push(Machine { namespace, address });
+            let server = network.attached(&format!("server{number}"))?;
+            network.servers.push(server);
         }
         Ok(network)
     }
@@ -114,15 +111,10 @@ impl Network {
 
     /// Makes one machine that has an address of the world.
     pub(crate) fn public(&self, name: &str) -> Result<Home> {
-        let namespace = self.name(name);
-        self.make(&namespace)?;
-        let outside = self.attach(&namespace)?;
+        let machine = self.attached(name)?;
         Ok(Home {
-            outside,
-            players: vec![Machine {
-                namespace,
-                address: outside,
-            }],
+            outside: machine.address,
+            players: vec![machine],
             router: None,
         })
     }
@@ -136,37 +128,28 @@ impl Network {
         outer: Option<Router>,
         players: u8,
     ) -> Result<Home> {
-        let inner = self.name(&format!("{name}-router"));
-        self.make(&inner)?;
-        let (outside, wan) = match outer {
+        let inner_name = format!("{name}-router");
+        let (inner, outside) = match outer {
             None => {
-                let outside = self.attach(&inner)?;
-                (outside, outside)
+                let inner = self.attached(&inner_name)?;
+                let outside = inner.address;
+                (inner, outside)
             }
             Some(outer) => {
-                let carrier = self.name(&format!("{name}-carrier"));
-                self.make(&carrier)?;
-                let outside = self.attach(&carrier)?;
-                let wan = host_of(CARRIER_NETWORK, 2)?;
-                self.set_up_router(&carrier, outer, outside, CARRIER_NETWORK)?;
-                self.plug(&carrier, CARRIER_NETWORK, 2, &inner, "wan")?;
-                (outside, wan)
+                let carrier = self.attached(&format!("{name}-carrier"))?;
+                self.make_router(&carrier, outer, CARRIER_NETWORK)?;
+                let inner = self.plugged(&carrier, CARRIER_NETWORK, 2, &inner_name, "wan")?;
+                (inner, carrier.address)
             }
         };
-        self.set_up_router(&inner, router, wan, HOME_NETWORK)?;
-        let mut machines = Vec::new();
-        for number in 0..players {
-            let namespace = self.name(&format!("{name}-{number}"));
-            self.make(&namespace)?;
-            self.plug(&inner, HOME_NETWORK, number + 2, &namespace, "eth0")?;
-            machines.push(Machine {
-                namespace,
-                address: host_of(HOME_NETWORK, number + 2)?,
-            });
-        }
+        self.make_router(&inner, router, HOME_NETWORK)?;
+        let plug = |number| {
+            let name = format!("{name}-{number}");
+            self.plugged(&inner, HOME_NETWORK, number + 2, &name, "eth0")
+        };
         Ok(Home {
             outside,
-            players: machines,
+            players: (0..players).map(plug).collect::<Result<_>>()?,
             router: Some(inner),
         })
     }
@@ -174,7 +157,10 @@ impl Network {
     /// Shuts a home's router for all UDP but the servers', or opens it.
     pub(crate) fn shut(&self, home: &Home, shut: bool) -> Result<()> {
         match &home.router {
-            Some(router) => self.namespaces.nft(router, &routers::gate(shut)),
+            Some(router) => {
+                let rules = routers::gate(shut);
+                self.namespaces.nft(&router.namespace, &rules)
+            }
             None => bail!("there is no router"),
         }
     }
@@ -193,31 +179,43 @@ impl Network {
         self.namespaces.script(&format!("make_machine {namespace}"))
     }
 
-    /// Connects a machine to the world and returns its address there.
-    fn attach(&self, namespace: &str) -> Result<Ipv4Addr> {
+    /// Makes a machine that is connected to the world.
+    fn attached(&self, name: &str) -> Result<Machine> {
+        let namespace = self.name(name);
+        self.make(&namespace)?;
         let number = self.links.fetch_add(1, Ordering::Relaxed);
         let [in_world, address] = link_addresses(number)?;
         let world = self.name("world");
         let ends = format!("{world} link{number} {in_world} {namespace} {address}");
         self.namespaces.script(&format!("attach {ends}"))?;
-        Ok(address)
+        Ok(Machine { namespace, address })
     }
 
-    /// Plugs a machine into a router's switch.
-    fn plug(&self, router: &str, network: &str, host: u8, machine: &str, to: &str) -> Result<()> {
-        let script = format!("plug {router} {network} {host} {machine} {to}");
-        self.namespaces.script(&script)
-    }
-
-    fn set_up_router(
+    /// Makes a machine that is plugged into a router's switch by this interface.
+    fn plugged(
         &self,
-        namespace: &str,
-        router: Router,
-        outside: Ipv4Addr,
+        router: &Machine,
         network: &str,
-    ) -> Result<()> {
+        host: u8,
+        name: &str,
+        interface: &str,
+    ) -> Result<Machine> {
+        let namespace = self.name(name);
+        self.make(&namespace)?;
+        let ends = format!(
+            "{} {network} {host} {namespace} {interface}",
+            router.namespace
+        );
+        self.namespaces.script(&format!("plug {ends}"))?;
+        let address = format!("{network}.{host}").parse()?;
+        Ok(Machine { namespace, address })
+    }
+
+    /// Makes a machine a router of this kind, for a network behind it.
+    fn make_router(&self, machine: &Machine, router: Router, network: &str) -> Result<()> {
         let servers: Vec<Ipv4Addr> = self.servers.iter().map(|server| server.address).collect();
-        let rules = router.rules(outside, &format!("{network}.0/24"), &servers);
+        let rules = router.rules(machine.address, &format!("{network}.0/24"), &servers);
+        let namespace = &machine.namespace;
         self.namespaces.nft(namespace, &rules)?;
         self.namespaces.script(&format!(
             "add_switch {namespace} {network}\n\
@@ -248,10 +246,6 @@ fn link_addresses(number: u16) -> Result<[Ipv4Addr; 2]> {
     let network = NETWORKS.get(usize::from(number / 128));
     let [a, b, c] = *network.context("the world has no more addresses")?;
     Ok([Ipv4Addr::new(a, b, c, low), Ipv4Addr::new(a, b, c, low + 1)])
-}
-
-fn host_of(network: &str, host: u8) -> Result<Ipv4Addr> {
-    Ok(format!("{network}.{host}").parse()?)
 }
 
 /// Removes the namespaces of runs whose process is gone, with what still runs in them.
