@@ -15,7 +15,7 @@ pub(crate) fn ours(servers: &[ServerKind]) -> Vec<Case> {
     let direct = Target::By(PathKind::Direct, DIRECT);
     let relay = Target::By(PathKind::Relay, RELAY);
     let (plain, hairpin) = (routers::HOME, routers::HOME_HAIRPIN);
-    // A name, whether its hairpin and the LAN may be used, and what it comes to.
+    // Name, title, router, whether the LAN may be used, and what it comes to.
     let homes = [
         ("lan", "no hairpin", plain, true, lan),
         ("without_lan", "no hairpin, LAN off", plain, false, relay),
