@@ -34,3 +34,10 @@ pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Pause between two looks at that.
 pub(crate) const GOODBYE_LOOK: Duration = Duration::from_millis(1);
+
+/// Ends of calls that are kept for scripts that await them later. Most calls that no script awaits
+/// are never awaited, so only the latest count.
+pub(crate) const UNHEARD_ENDS: usize = 16;
+
+/// How long the result of such a call is kept: an ENet peer that nobody takes has a game of its own.
+pub(crate) const UNHEARD_RESULT: Duration = Duration::from_secs(10);

@@ -34,6 +34,7 @@ pub(crate) fn code(failure: &Failure) -> Error {
         Failure::Host(error) => match error {
             HostCallError::Setup(error) => setup(error),
             HostCallError::MaxClients(_) => Error::ERR_INVALID_PARAMETER,
+            HostCallError::Cancelled => Error::ERR_SKIP,
             HostCallError::TimedOut(_) => Error::ERR_TIMEOUT,
         },
         Failure::Join(error) => match error {
@@ -42,7 +43,7 @@ pub(crate) fn code(failure: &Failure) -> Error {
             JoinCallError::Link(error) => join(error),
             JoinCallError::GameSilent => Error::ERR_UNAVAILABLE,
         },
-        Failure::Disconnected(_) => Error::ERR_CONNECTION_ERROR,
+        Failure::Disconnected(_) | Failure::ConnectionEnded => Error::ERR_CONNECTION_ERROR,
     }
 }
 
@@ -89,7 +90,7 @@ fn setup(error: &SetupError) -> Error {
     match error {
         SetupError::Options(_) | SetupError::ServerAddress(_) => Error::ERR_INVALID_PARAMETER,
         SetupError::Hosts => Error::ERR_ALREADY_IN_USE,
-        SetupError::Joins => Error::ERR_BUSY,
+        SetupError::HostRuns | SetupError::Joins => Error::ERR_BUSY,
         SetupError::Thread(_) | SetupError::Enet(_) => Error::ERR_CANT_CREATE,
         SetupError::Dial(error) => match **error {
             DialError::NotFound { .. } => Error::ERR_CANT_RESOLVE,

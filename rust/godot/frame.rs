@@ -32,6 +32,7 @@ fn quit() {
         }
         Noray::quit();
     }
+    request::forget_waiting();
     Noray::disconnect_handlers();
     log::flush();
     runtime::stop();

@@ -49,6 +49,12 @@ impl Handles {
         Some(self.calls.swap_remove(index).1)
     }
 
+    /// Returns whether a script awaits a call that has not ended.
+    pub(crate) fn is_awaited(&self, call: CallId) -> bool {
+        let mut calls = self.calls.iter();
+        calls.any(|(known, request)| *known == call && request.is_awaited())
+    }
+
     /// Holds an ENet peer until it is taken.
     pub(crate) fn hold(&mut self, peer: Gd<ENetMultiplayerPeer>) {
         self.peers.push(peer);

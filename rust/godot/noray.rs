@@ -6,14 +6,14 @@ use godot::{
     builtin::{Callable, GString, PackedByteArray, Signal, StringName, Variant},
     classes::{ENetConnection, Object},
     global::Error,
-    meta::ToGodot,
+    meta::{ToGodot, owned_into_arg},
     obj::{Base, Gd, Singleton},
     register::{GodotClass, godot_api, property::PhantomVar},
 };
 use noray_client::{ConnectOptions, Connection, Link};
 use noray_player::{
-    Answer, Command, Effect, EnetPeer, Failed, Options, PacketSource, Player, RegisterArguments,
-    ServerAddress, ServerAddressError, SetupError, Socket,
+    Answer, CallId, Command, Effect, EnetPeer, Failed, Options, PacketSource, Player,
+    RegisterArguments, ServerAddress, ServerAddressError, SetupError, Socket,
 };
 use noray_protocol::wire::command::ConnectKind;
 
@@ -24,7 +24,7 @@ use crate::{
     handles::Handles,
     main_loop,
     noray_connection::{NorayConnection, Path},
-    options::{self, OptionDictionary},
+    options::{self, OptionsArgument},
     runtime, settings,
 };
 
@@ -88,8 +88,9 @@ impl From<noray_player::JoinStage> for JoinStage {
 ///     return
 /// multiplayer.multiplayer_peer = peer
 /// ```
-/// Both take `options` as a `Dictionary`. Omitted options have their defaults; unknown options and
-/// values of another type are refused:
+/// Both take `options` as a `Dictionary`, or `null` for none. Omitted options have their defaults;
+/// unknown options and values of another type are refused. Where an `int` is wanted, a whole `float`
+/// counts too, as JSON gives it:
 /// - `force_relay: bool` (false): use only the server's relay.
 /// - `lan: bool` (the project setting `noray/network/lan`): look for each other in the local
 ///   network too.
@@ -97,6 +98,23 @@ impl From<noray_player::JoinStage> for JoinStage {
 /// - `registrar_port: int` (8809): the server's UDP port for registrations.
 /// - `channels: int`, `in_bandwidth: int`, `out_bandwidth: int` (0): as in
 ///   `ENetMultiplayerPeer.create_server` and `create_client`.
+///
+/// What a call does while another runs or a game is on ("-": nothing changes for either; "ends: SKIP",
+/// "ends: CONNECTION": the call that runs returns `null` with `ERR_SKIP` or `ERR_CONNECTION_ERROR`):
+/// ```text
+///                      host() runs          a game is hosted     join() runs          join() enters        a game is joined
+/// host                 ERR_BUSY             ERR_ALREADY_IN_USE   ERR_BUSY             ERR_BUSY             begins
+/// join, another host   ERR_BUSY             ERR_ALREADY_IN_USE   ERR_BUSY             ERR_BUSY             begins
+/// join, the same       ERR_BUSY             ERR_ALREADY_IN_USE   ERR_BUSY             ERR_BUSY             begins, ends that
+/// cancel_host          ends: SKIP           -                    -                    -                    -
+/// cancel_join          -                    -                    ends: SKIP           ends: SKIP           -
+/// leave                ends: SKIP           ends                 ends: SKIP           ends: SKIP           ends
+/// disconnect_from_host ends: CONNECTION     -                    ends: CONNECTION     -                    -
+/// connect_to_host      ends: CONNECTION     -                    ends: CONNECTION     -                    -
+/// ```
+/// An error in the table is that of the new call, which then changes nothing. A call that no script
+/// awaits any more, since its scene is freed for example, gives way to the next `host` or `join`, and
+/// so does a hosted game whose peer no `MultiplayerAPI` uses, even if a variable still holds it.
 ///
 /// A game that does all of it by itself connects, requests its ids, and registers its address:
 /// ```gdscript
@@ -148,13 +166,12 @@ pub(crate) struct Noray {
     #[var(get, no_set)]
     server_version: PhantomVar<GString>,
 
-    /// The last failure of `host`, `join` or another call, as an `Error`. `OK` when nothing has
-    /// failed yet.
+    /// The failure of the last call, as an `Error`; `OK` when that succeeded. When a script goes on
+    /// after an `await`, it is that call's own.
     #[var(get, no_set)]
     last_error: PhantomVar<Error>,
 
-    /// The last failure in a sentence that a player's log can show. Empty when nothing has failed
-    /// yet.
+    /// The same in a sentence that a player can be shown; empty for `OK`.
     #[var(get, no_set)]
     last_error_message: PhantomVar<GString>,
 
@@ -169,12 +186,16 @@ impl Noray {
     #[signal]
     fn on_command(command: GString, data: GString);
 
-    /// Emitted when the server has accepted the connection.
+    /// Emitted when the noray server has accepted the connection. It is not about a game's host: that
+    /// is Godot's own `MultiplayerAPI.connected_to_server`.
     #[signal]
     fn on_connect_to_host();
 
-    /// Emitted once when a connection ends: by `disconnect_from_host`, by the server, or because
-    /// the network failed.
+    /// Emitted once when the connection to the noray server ends. It is not about a game's host: that
+    /// is Godot's own `MultiplayerAPI.server_disconnected`.
+    ///
+    /// It ends by `disconnect_from_host`, by the server, or because the network failed. A game that is
+    /// on goes on.
     #[signal]
     fn on_disconnect_from_host();
 
@@ -226,14 +247,16 @@ impl Noray {
     #[signal]
     fn oid_changed(oid: GString);
 
-    /// Hosts a game. Await it.
+    /// Hosts a game. Await it at once: `var peer: ENetMultiplayerPeer = await Noray.host()`.
     ///
+    /// (`var peer := await …` does not parse: a signal's argument has no type that GDScript knows.)
     /// Connects to the noray server (`name`, `name:port` or `[v6]:port`; when it is empty, the
     /// project setting `noray/network/server` counts), gets an OpenID, and registers this player's
     /// address; what is done already is not done again. Returns an `ENetMultiplayerPeer` that takes
     /// up to `max_clients` players, or `null`. Then `last_error` is:
     /// - `ERR_INVALID_PARAMETER` for a bad address, number or option;
-    /// - `ERR_ALREADY_IN_USE` when this player hosts already, `ERR_BUSY` when it is joining;
+    /// - `ERR_ALREADY_IN_USE` when this player hosts already, `ERR_BUSY` while another `host` or
+    ///   `join` runs, `ERR_SKIP` after `cancel_host` or `leave`;
     /// - `ERR_CANT_RESOLVE` when the server's name has no address, `ERR_CONNECTION_ERROR` when the
     ///   server cannot be reached or gives no OpenID, `FAILED` when it refuses the registration;
     /// - `ERR_TIMEOUT` when it takes longer than the option `timeout`;
@@ -247,7 +270,7 @@ impl Noray {
         mut this: Gd<Self>,
         #[opt(default = "")] noray: GString,
         #[opt(default = 32)] max_clients: i64,
-        #[opt(default = &OptionDictionary::default())] options: OptionDictionary,
+        #[opt(default = owned_into_arg(OptionsArgument::default()))] options: OptionsArgument,
     ) -> Signal {
         let place = read_place(&noray, &options);
         let (call, signal) = this.bind_mut().handles.begin_call();
@@ -258,15 +281,22 @@ impl Noray {
         signal
     }
 
-    /// Joins the host with this OpenID. Await it.
+    /// Joins a host's game. Await it at once: `var peer: ENetMultiplayerPeer = await Noray.join(oid)`.
     ///
+    /// White space and invisible marks around `oid`, as pasted texts have them, are ignored.
     /// `noray` and `options` are as in `host`. Tries all paths at once and takes the first that
     /// works; `join_progressed` tells how far it is. Joining the same host again ends the game that
     /// is on with it.
     ///
     /// Returns an `ENetMultiplayerPeer` that is connected. Assign it to
-    /// `multiplayer.multiplayer_peer` at once: nothing polls it before. Or returns `null`. Then
-    /// `last_error` is:
+    /// `multiplayer.multiplayer_peer` at once: nothing polls it before. Before the first RPC, await
+    /// Godot's `connected_to_server`, which comes in the same frame or the next:
+    /// ```gdscript
+    /// multiplayer.multiplayer_peer = peer
+    /// await multiplayer.connected_to_server
+    /// say_hello.rpc_id(1)
+    /// ```
+    /// Or returns `null`. Then `last_error` is:
     /// - `ERR_DOES_NOT_EXIST` when the server knows no such host;
     /// - `ERR_CANT_CONNECT` when the host exists, but no path to it opened;
     /// - `ERR_CANT_ACQUIRE_RESOURCE` when the host is full, `ERR_UNAVAILABLE` when it is reached,
@@ -274,16 +304,16 @@ impl Noray {
     /// - `ERR_CANT_RESOLVE` when the server's name has no address, `ERR_CONNECTION_ERROR` when the
     ///   server cannot be reached or gives no OpenID, `FAILED` when it refuses the registration;
     /// - `ERR_TIMEOUT` when it takes longer than the option `timeout`, `ERR_SKIP` after
-    ///   `cancel_join`;
+    ///   `cancel_join` or `leave`;
     /// - `ERR_INVALID_PARAMETER` for a bad OpenID, the player's own, a bad address or option;
-    /// - `ERR_BUSY` when another join runs, `ERR_ALREADY_IN_USE` when this player hosts;
+    /// - `ERR_BUSY` while another `host` or `join` runs, `ERR_ALREADY_IN_USE` when this player hosts;
     /// - `ERR_CANT_CREATE` when the system gives no socket or no thread.
     #[func(gd_self)]
     fn join(
         mut this: Gd<Self>,
         oid: GString,
         #[opt(default = "")] noray: GString,
-        #[opt(default = &OptionDictionary::default())] options: OptionDictionary,
+        #[opt(default = owned_into_arg(OptionsArgument::default()))] options: OptionsArgument,
     ) -> Signal {
         let place = read_place(&noray, &options);
         let (call, signal) = this.bind_mut().handles.begin_call();
@@ -294,7 +324,30 @@ impl Noray {
         signal
     }
 
-    /// Ends the `join` that runs, which then returns `null`. Does nothing without one.
+    /// Ends the `host` that runs, which then returns `null` with `ERR_SKIP`. Does nothing without
+    /// one; a game that is hosted already goes on.
+    #[func(gd_self)]
+    fn cancel_host(mut this: Gd<Self>) {
+        this.bind_mut().player.cancel_host();
+        Self::perform_all(&mut this);
+    }
+
+    /// Leaves the game: ends all that `host` and `join` began. Calls that run return `null` with
+    /// `ERR_SKIP`, and their ENet peers are closed, so that the other players are told at once.
+    /// ```gdscript
+    /// Noray.leave()
+    /// multiplayer.multiplayer_peer = null
+    /// ```
+    /// The connection to the noray server stays, so that the next `host` begins at once and with the
+    /// same `oid`; `disconnect_from_host` ends it.
+    #[func(gd_self)]
+    fn leave(mut this: Gd<Self>) {
+        this.bind_mut().player.leave();
+        Self::perform_all(&mut this);
+    }
+
+    /// Ends the `join` that runs, which then returns `null` with `ERR_SKIP`. Does nothing without
+    /// one.
     #[func(gd_self)]
     fn cancel_join(mut this: Gd<Self>) {
         this.bind_mut().player.cancel_join();
@@ -329,7 +382,10 @@ impl Noray {
         code(self.player.keep_alive(id, Instant::now()))
     }
 
-    /// Connects to the noray server at `address`, a name or an IP address. Await it.
+    /// Connects to a noray server. Await it at once:
+    /// `var err: Error = await Noray.connect_to_host(address)`.
+    ///
+    /// `address` is a name or an IP address. The host here is the noray server, not a game's.
     ///
     /// Returns `OK`; `ERR_CANT_RESOLVE` when the name has no address; `ERR_CONNECTION_ERROR` when
     /// no address accepts, or another call or `disconnect_from_host` cut this one short;
@@ -349,13 +405,15 @@ impl Noray {
         signal
     }
 
-    /// Returns whether a server is connected.
+    /// Returns whether the noray server is connected. It is not about a game's host.
     #[func]
     fn is_connected_to_host(&self) -> bool {
         self.player.is_connected()
     }
 
-    /// Ends the connection; whatever awaits it gets `ERR_CONNECTION_ERROR`. Does nothing without
+    /// Ends the connection to the noray server, but no game: `leave` does that.
+    ///
+    /// Whatever awaits the connection gets `ERR_CONNECTION_ERROR`. Does nothing without
     /// one.
     #[func(gd_self)]
     fn disconnect_from_host(mut this: Gd<Self>) {
@@ -372,7 +430,8 @@ impl Noray {
         self.send(command)
     }
 
-    /// Registers this player's outside address with the server. Await it, after `on_pid`.
+    /// Registers this player's outside address. Await it at once, after `on_pid`:
+    /// `var err: Error = await Noray.register_remote()`.
     ///
     /// `registrar_port` is the server's UDP port for registrations; `timeout` and `interval` (the
     /// pause between repeats, at least 0.02) are in seconds. Returns `OK`, and the game can use
@@ -404,7 +463,8 @@ impl Noray {
     ///
     /// Returns `OK` when the request is on its way; `ERR_CONNECTION_ERROR` without a connection;
     /// `ERR_INVALID_PARAMETER`, and nothing is sent, when `oid` is empty, longer than 1 KiB, or
-    /// contains white space, quotes, backslashes or control characters; `ERR_BUSY` when too many
+    /// contains white space, quotes, backslashes, control or invisible characters (around it, such
+    /// are ignored); `ERR_BUSY` when too many
     /// requests wait.
     #[func]
     fn connect_nat(&mut self, oid: GString) -> Error {
@@ -606,6 +666,17 @@ impl Noray {
             }
             Effect::Link(command) => this.bind().handles.tell_link(command),
             Effect::LookAtPeers => Self::look_at_peers(this),
+            Effect::LookForUse { call, server } => {
+                let awaited = |call: &CallId| this.bind().handles.is_awaited(*call);
+                if let Some(call) = call.filter(|call| !awaited(call)) {
+                    this.bind_mut().player.handle_unused_call(call);
+                    Self::perform_all(this);
+                }
+                if let Some(server) = server.filter(|server| !enet::multiplayer_listens(*server)) {
+                    this.bind_mut().player.handle_unused_server(server);
+                    Self::perform_all(this);
+                }
+            }
             Effect::CreateServer(call) => {
                 let created = enet::create_server(call.max_clients, call.options.enet);
                 let created = created.map(|(mut peer, port)| {
@@ -670,16 +741,16 @@ impl Noray {
             Effect::Emit(signal) => Self::emit(this, signal),
             Effect::EndCall(call, answer) => {
                 let request = this.bind_mut().handles.take_call(call);
-                let result = Self::result(this, answer);
+                let result = Self::result(this, &answer);
                 if let Some(request) = request {
-                    request.end(&result);
+                    request.end_after(result, move || Self::call_ends(&answer));
                 }
             }
             Effect::EndCallLater(call, answer) => {
                 let request = this.bind_mut().handles.take_call(call);
-                let result = Self::result(this, answer);
+                let result = Self::result(this, &answer);
                 if let Some(request) = request {
-                    request.end_later(result);
+                    request.end_later_after(result, move || Self::call_ends(&answer));
                 }
             }
         }
@@ -713,14 +784,18 @@ impl Noray {
         }
     }
 
+    /// A call's end is about to be told.
+    fn call_ends(answer: &Answer) {
+        Self::singleton().bind_mut().player.handle_call_ends(answer);
+    }
+
     /// Returns what a call that ends so gives to the game.
-    fn result(this: &mut Gd<Self>, answer: Answer) -> Variant {
+    fn result(this: &mut Gd<Self>, answer: &Answer) -> Variant {
         match answer {
             Answer::Ok => Error::OK.to_variant(),
-            Answer::Failed(failure) => error::code(&failure).to_variant(),
-            Answer::ConnectionEnded => Error::ERR_CONNECTION_ERROR.to_variant(),
-            Answer::Peer(enet) => this.bind_mut().handles.take(enet).to_variant(),
-            Answer::Null => Variant::nil(),
+            Answer::Failed(failure) => error::code(failure).to_variant(),
+            Answer::Peer(enet) => this.bind_mut().handles.take(*enet).to_variant(),
+            Answer::Null(_) => Variant::nil(),
         }
     }
 
@@ -784,7 +859,7 @@ fn code(result: Result<(), Failed>) -> Error {
 /// Reads where and how to host or join.
 fn read_place(
     noray: &GString,
-    options: &OptionDictionary,
+    options: &OptionsArgument,
 ) -> Result<(ServerAddress, Options), SetupError> {
     let options = options::read(options)?;
     let named = noray.to_string();

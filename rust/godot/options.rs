@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use godot::{
-    builtin::{GString, StringName, VarDictionary, Variant, VariantType},
+    builtin::{AnyDictionary, GString, StringName, Variant, VariantType},
     meta::{GodotConvert, GodotImmutable},
     obj::EngineEnum,
 };
@@ -15,29 +15,34 @@ use noray_player::{
 
 use crate::settings;
 
-/// A game's dictionary, as the game gives it.
+/// The argument `options`, as the game gives it: a dictionary, or nothing. As a `Dictionary`, the
+/// bindings would refuse `null` with an error of the engine's.
 #[derive(Clone, Default, Debug, GodotConvert)]
 #[godot(transparent)]
-pub(crate) struct OptionDictionary(VarDictionary);
+pub(crate) struct OptionsArgument(Variant);
 
-// SAFETY: the dictionary that serves as the default is read-only.
+// SAFETY: the default is null, which nobody can change.
 #[expect(
     unsafe_code,
-    reason = "the bindings allow no dictionary as a default without it"
+    reason = "the bindings allow no Variant as a default without it"
 )]
-unsafe impl GodotImmutable for OptionDictionary {
-    fn into_runtime_immutable(self) -> Self {
-        Self(self.0.into_read_only())
-    }
-}
+unsafe impl GodotImmutable for OptionsArgument {}
 
-/// Reads a dictionary; what it does not name has its default.
+/// Reads a game's dictionary; what it does not name has its default, and so has everything without
+/// one: scripts hand on `null` where there are no options.
 ///
 /// # Errors
 /// See [`OptionsError`].
-pub(crate) fn read(dictionary: &OptionDictionary) -> Result<Options, OptionsError> {
+pub(crate) fn read(argument: &OptionsArgument) -> Result<Options, OptionsError> {
+    let OptionsArgument(value) = argument;
     let mut options = Options::new(settings::lan());
-    for (key, value) in dictionary.0.iter_shared() {
+    if value.is_nil() {
+        return Ok(options);
+    }
+    let dictionary: AnyDictionary = value
+        .try_to()
+        .map_err(|_| OptionsError::NoDictionary(type_name(value.get_type())))?;
+    for (key, value) in dictionary.iter_shared() {
         set(&mut options, &key, &value)?;
     }
     Ok(options)
@@ -74,13 +79,25 @@ fn boolean(name: &'static str, value: &Variant) -> Result<bool, OptionsError> {
     value.try_to().map_err(|_| wrong_type(name, "bool", value))
 }
 
-/// Returns a number from 0 to `most`.
+/// Returns a number from 0 to `most`. A whole `float` counts too: JSON has no other numbers.
 fn integer(name: &'static str, value: &Variant, most: i32) -> Result<i32, OptionsError> {
-    let number: i64 = value.try_to().map_err(|_| wrong_type(name, "int", value))?;
+    let number = value
+        .try_to::<i64>()
+        .ok()
+        .or_else(|| whole(value.try_to().ok()?))
+        .ok_or_else(|| wrong_type(name, "int", value))?;
     i32::try_from(number)
         .ok()
         .filter(|number| (0..=most).contains(number))
         .ok_or_else(|| out_of_range(name, value))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what i64 cannot hold saturates, and is out of range all the same"
+)]
+fn whole(number: f64) -> Option<i64> {
+    (number.fract() == 0.0).then_some(number as i64)
 }
 
 /// Returns a time above zero. A whole number counts too, as it does for a parameter.

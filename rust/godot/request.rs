@@ -1,6 +1,6 @@
 //! The class `NorayRequest`: what an awaited method returns the signal of.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::VecDeque, time::Instant};
 
 use godot::{
     builtin::{Signal, Variant},
@@ -10,10 +10,43 @@ use godot::{
     register::{GodotClass, godot_api},
 };
 
+use crate::defaults::{UNHEARD_ENDS, UNHEARD_RESULT};
+
+const COMPLETED: &str = "completed";
+
 thread_local! {
-    /// Calls that ended before they returned, with their results. The main thread's; Godot's classes
-    /// live on no other.
-    static WAITING: RefCell<Vec<(Request, Variant)>> = const { RefCell::new(Vec::new()) };
+    /// Calls that ended before they returned. The main thread's; Godot's classes live on no other.
+    static WAITING: RefCell<Vec<End>> = const { RefCell::new(Vec::new()) };
+    /// Calls that ended when no script awaited them: one may do so later.
+    static UNHEARD: RefCell<VecDeque<(End, Instant)>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// The end of a call, until a script has heard it.
+struct End {
+    request: Request,
+    result: Variant,
+    /// Runs just before whoever awaits the call is woken.
+    first: Option<Box<dyn Fn()>>,
+}
+
+impl End {
+    /// Wakes whoever awaits the call. Without anybody, the end is kept for a while: a signal that
+    /// was emitted already would never wake who awaits it then.
+    fn tell(self) {
+        if let Some(first) = &self.first {
+            first();
+        }
+        if self.request.is_awaited() {
+            self.request.emit(&self.result);
+            return;
+        }
+        UNHEARD.with_borrow_mut(|unheard| {
+            if unheard.len() == UNHEARD_ENDS {
+                unheard.pop_front();
+            }
+            unheard.push_back((self, Instant::now() + UNHEARD_RESULT));
+        });
+    }
 }
 
 /// A call that a script awaits.
@@ -39,19 +72,48 @@ impl Request {
     /// Returns a fresh call, and the signal that its method returns.
     pub(crate) fn new() -> (Self, Signal) {
         let object = NorayRequest::new_gd();
-        let signal = Signal::from_object_signal(&object, "completed");
+        let signal = Signal::from_object_signal(&object, COMPLETED);
         (Self(object), signal)
     }
 
     /// Wakes whoever awaits the call. Not inside the call itself, which nobody awaits yet: that is
     /// what [`Self::end_later`] is for.
     pub(crate) fn end(self, result: &Variant) {
-        self.0.signals().completed().emit(result);
+        self.into_end(result.clone(), None).tell();
+    }
+
+    /// The same, after `first`.
+    pub(crate) fn end_after(self, result: Variant, first: impl Fn() + 'static) {
+        self.into_end(result, Some(Box::new(first))).tell();
     }
 
     /// Wakes whoever awaits the call, after it has returned: with this frame or the next.
     pub(crate) fn end_later(self, result: impl ToGodot) {
-        WAITING.with_borrow_mut(|waiting| waiting.push((self, result.to_variant())));
+        let end = self.into_end(result.to_variant(), None);
+        WAITING.with_borrow_mut(|waiting| waiting.push(end));
+    }
+
+    /// The same, after `first`.
+    pub(crate) fn end_later_after(self, result: Variant, first: impl Fn() + 'static) {
+        let end = self.into_end(result, Some(Box::new(first)));
+        WAITING.with_borrow_mut(|waiting| waiting.push(end));
+    }
+
+    fn into_end(self, result: Variant, first: Option<Box<dyn Fn()>>) -> End {
+        End {
+            request: self,
+            result,
+            first,
+        }
+    }
+
+    fn emit(&self, result: &Variant) {
+        self.0.signals().completed().emit(result);
+    }
+
+    /// Returns whether a script awaits the call.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.0.get_signal_connection_list(COMPLETED).is_empty()
     }
 }
 
@@ -59,13 +121,31 @@ impl Request {
 pub(crate) fn end_waiting() -> bool {
     let waiting = WAITING.take();
     let is_any = !waiting.is_empty();
-    for (request, result) in waiting {
-        request.end(&result);
-    }
+    waiting.into_iter().for_each(End::tell);
+    tell_late(Instant::now());
     is_any
 }
 
-/// Lets go of all calls that have not ended.
+/// Wakes whoever has awaited a call since it ended, and lets go of results that nobody took.
+fn tell_late(now: Instant) {
+    let is_any = UNHEARD.with_borrow(|unheard| !unheard.is_empty());
+    if !is_any {
+        return;
+    }
+    for (mut end, until) in UNHEARD.take() {
+        if end.request.is_awaited() {
+            end.tell();
+            continue;
+        }
+        if now >= until {
+            end.result = Variant::nil();
+        }
+        UNHEARD.with_borrow_mut(|unheard| unheard.push_back((end, until)));
+    }
+}
+
+/// Lets go of all calls that have not ended, and of those that nobody has heard of.
 pub(crate) fn forget_waiting() {
     drop(WAITING.take());
+    drop(UNHEARD.take());
 }

@@ -117,7 +117,7 @@ async fn a_server_that_closes_at_once_is_not_asked_again_and_again() {
 
 /// A server that has read the request before it closes resets nothing.
 #[tokio::test]
-async fn a_server_that_reads_and_closes_is_told_the_same_way() {
+async fn a_server_that_reads_and_closes_is_told_alike() {
     let mut scene = Scene::begin().await;
     let mut stream = scene.accept().await;
     line(&mut stream).await;

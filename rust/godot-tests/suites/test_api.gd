@@ -4,8 +4,10 @@ extends "res://suite.gd"
 
 const METHODS: Dictionary = {
 	"Noray": [
-		"host(noray: String = \"\", max_clients: int = 32, options: Dictionary = {}) -> Signal",
-		"join(oid: String, noray: String = \"\", options: Dictionary = {}) -> Signal",
+		"host(noray: String = \"\", max_clients: int = 32, options: Nil = null) -> Signal",
+		"join(oid: String, noray: String = \"\", options: Nil = null) -> Signal",
+		"cancel_host() -> Nil",
+		"leave() -> Nil",
 		"cancel_join() -> Nil",
 		"get_connection(peer_id: int) -> NorayConnection",
 		"keep_alive(connection: ENetConnection) -> Error",

@@ -9,7 +9,7 @@ func test_wrong_ones_are_not_sent() -> void:
 	if not await connect_to_fake(server):
 		return
 	for wrong: String in [
-		"", " ", "a b", " a", "a ", "\t", "a\tb", "a\n", "\na", "a\nconnect b", "a\r", "a\r\nb",
+		"", " ", "a b", "\t", "a\tb", "a\nconnect b", "a\r\nb", "a\u200bb", "\u200b",
 		"a\u00a0b", "a\u2003b", "a\u2028b", "a\u0085b", "a\u0001b", "a\u007fb",
 		"a\"b", "a\\b", "x".repeat(1025), "\u00fc".repeat(513),
 	]:
@@ -24,6 +24,27 @@ func test_wrong_ones_are_not_sent() -> void:
 	check_equal(server.lines, PackedStringArray([
 		"echo noray-godot-1", "connect right", "echo noray-godot-2",
 	]))
+
+
+## Fails when what a chat or a text field adds around an OpenID keeps it from being used, or is sent.
+func test_what_stands_around_a_pasted_one_is_not_sent() -> void:
+	var server := FakeServer.new()
+	if not await connect_to_fake(server):
+		return
+	var pasted: PackedStringArray = [
+		" a", "a ", "a\n", "\r\na\r\n", "\ta", "\u00a0a", "\u200ba", "a\u200b\n", "\ufeffa\u2060",
+	]
+	for each in pasted:
+		check_error(Noray.connect_nat(each), OK, each.c_escape())
+		var came := func() -> bool: return server.lines.count("connect a") > 0
+		await wait_until(came, 5.0)
+		check(came.call() as bool, "%s gave %s" % [each.c_escape(), server.lines])
+		server.lines.clear()
+		check_error(Noray.connect_relay(each), OK, each.c_escape())
+		came = func() -> bool: return server.lines.count("connect-relay a") > 0
+		await wait_until(came, 5.0)
+		check(came.call() as bool, "%s by relay gave %s" % [each.c_escape(), server.lines])
+		server.lines.clear()
 
 
 ## Fails when another server's form of OpenID is refused or changed.

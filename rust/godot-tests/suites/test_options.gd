@@ -6,9 +6,9 @@ const WRONG: Dictionary = {
 	"force_relay": [1, "true", null, 0.0],
 	"lan": [0, &"true", []],
 	"timeout": ["1", true, null, 0.0, 0, -1.0, NAN, INF, 1e9],
-	"registrar_port": [8809.0, "8809", true, 0, -1, 65536, 1 << 40],
-	"channels": [1.0, "1", -1, 254],
-	"in_bandwidth": [1.0, true, -1, 1 << 31],
+	"registrar_port": [8809.5, "8809", 1e300, NAN, true, 0, -1, 65536, 1 << 40],
+	"channels": [1.5, "1", -1, 254],
+	"in_bandwidth": [1.5, true, -1, 1 << 31],
 	"out_bandwidth": [null, {}, -1, 1 << 40],
 }
 
@@ -61,6 +61,34 @@ func test_all_options() -> void:
 	# Godot has two of its own.
 	check_equal(peer.get_peer(1).get_channels(), 255, "channels")
 	await happens("1 said welcome 3")
+
+
+## Fails when options that a game keeps as JSON are refused, or an OpenID from a chat.
+func test_options_from_json_and_a_pasted_openid_do_not_keep_a_player_out() -> void:
+	var text := JSON.stringify(options({"channels": 4, "timeout": 10, "lan": false}))
+	var parsed: Dictionary = JSON.parse_string(text)
+	check_equal(typeof(parsed["registrar_port"]), TYPE_FLOAT, "the type")
+	var oid := await oid_of(start_player("host", "8", parsed))
+	var peer: ENetMultiplayerPeer = await Noray.join(" \u200b%s\r\n" % oid, here(), parsed)
+	if not check(peer != null, Noray.last_error_message):
+		return
+	multiplayer.multiplayer_peer = peer
+	# Godot has two of its own.
+	check_equal(peer.get_peer(1).get_channels(), 6, "channels")
+
+
+## Fails when null as options gives the engine's error, or anything else than a Dictionary does.
+func test_null_options_give_no_engine_error() -> void:
+	var nothing: Variant = null
+	var pending := record(Noray.host(here(), 8, nothing))
+	await wait_until(func() -> bool: return Noray.is_connected_to_host(), 5.0)
+	check(Noray.is_connected_to_host(), "it did not begin")
+	expect_in_log("cannot host: the connection to the server ended")
+	Noray.disconnect_from_host()
+	check(await comes(pending), "it did not end")
+	for wrong: Variant in ["", 1, []]:
+		expect_in_log("cannot join: the options are a Dictionary")
+		check_refused(await Noray.join("a", here(), wrong), ERR_INVALID_PARAMETER, ["Dictionary"])
 
 
 ## Fails when, on either side, another path than the relay is used.

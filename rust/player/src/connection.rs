@@ -1,12 +1,13 @@
 //! The connection to a noray server, and the calls that wait for it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, rc::Rc};
 
 use noray_protocol::wire::id::PrivateId;
 
 use crate::{
     calls::{CallId, ConnectionId},
     effect::{Answer, Signal},
+    failure::Failure,
     output::Output,
     server_address::ServerAddress,
 };
@@ -84,8 +85,9 @@ impl ServerConnection {
     /// Wakes whoever awaits this connection, after the current call has returned.
     pub(crate) fn end_calls(&mut self, output: &mut Output) {
         let registering = std::mem::take(&mut self.registering);
+        let ended = Rc::new(Failure::ConnectionEnded);
         for call in self.connecting.take().into_iter().chain(registering) {
-            output.end_later(call, Answer::ConnectionEnded);
+            output.end_later(call, Answer::Failed(Rc::clone(&ended)));
         }
     }
 

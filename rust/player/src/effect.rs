@@ -37,6 +37,15 @@ pub enum Effect {
     /// [`Player::handle_closed`](crate::Player::handle_closed) for each that the game has closed or
     /// let go of.
     LookAtPeers,
+    /// Look whether anybody still waits for this call's end, and whether a multiplayer uses this
+    /// server; answer with [`Player::handle_unused_call`](crate::Player::handle_unused_call) and
+    /// [`Player::handle_unused_server`](crate::Player::handle_unused_server) where that is not so.
+    LookForUse {
+        /// The call of `host` or `join` that runs.
+        call: Option<CallId>,
+        /// The server of the game that is hosted.
+        server: Option<EnetPeer>,
+    },
     /// Create an ENet server on the loopback address; answer with
     /// [`Player::handle_server_created`](crate::Player::handle_server_created), and from then on
     /// tell of its peers by [`Player::handle_entered`](crate::Player::handle_entered) and
@@ -88,9 +97,11 @@ pub enum Effect {
     },
     /// Emit a signal.
     Emit(Signal),
-    /// End a call now: it has returned.
+    /// End a call now: it has returned. Tell
+    /// [`Player::handle_call_ends`](crate::Player::handle_call_ends) first.
     EndCall(CallId, Answer),
-    /// End a call after it has returned.
+    /// End a call after it has returned. Tell
+    /// [`Player::handle_call_ends`](crate::Player::handle_call_ends) when that time has come.
     EndCallLater(CallId, Answer),
 }
 
@@ -168,12 +179,10 @@ pub enum Answer {
     Ok,
     /// With the failure's `Error`.
     Failed(Failed),
-    /// With the `Error` of a connection that ended meanwhile.
-    ConnectionEnded,
     /// With this ENet peer, which is the game's from now on.
     Peer(EnetPeer),
-    /// With `null`.
-    Null,
+    /// With `null`, for this reason.
+    Null(Failed),
 }
 
 /// A step that is decided only after all earlier effects of the turn, and their signal handlers, have run.

@@ -40,6 +40,9 @@ pub enum Failure {
     /// The connection to the server ended by itself.
     #[error("{0}")]
     Disconnected(Rc<DisconnectReason>),
+    /// The connection ended while a call waited for it.
+    #[error("the connection to the server ended")]
+    ConnectionEnded,
 }
 
 /// Why `connect_to_host` failed.
@@ -157,6 +160,9 @@ pub enum SetupError {
     /// The player hosts.
     #[error("this player hosts a game; close its peer first")]
     Hosts,
+    /// A call of `host` runs.
+    #[error("a call of host runs; cancel_host ends it")]
+    HostRuns,
     /// A join runs.
     #[error("a join runs; cancel_join ends it")]
     Joins,
@@ -192,6 +198,9 @@ pub enum HostCallError {
     /// The number of players is out of range.
     #[error("{0} is no number of players")]
     MaxClients(i64),
+    /// The game cancelled the call.
+    #[error("hosting was cancelled")]
+    Cancelled,
     /// Hosting did not begin in time.
     #[error("not ready within {} s", .0.as_secs_f32())]
     TimedOut(Duration),
@@ -220,7 +229,11 @@ pub enum JoinCallError {
 impl Failure {
     /// Returns whether the game wanted it so.
     pub(crate) fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Join(JoinCallError::Link(JoinError::Cancelled)))
+        matches!(
+            self,
+            Self::Host(HostCallError::Cancelled)
+                | Self::Join(JoinCallError::Link(JoinError::Cancelled))
+        )
     }
 
     /// Returns the failure as a sentence for a player's log, without `secret`, which a server's

@@ -1,16 +1,16 @@
 //! The link, and the games that go over it: what `host` and `join` share.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::VecDeque, rc::Rc, time::Instant};
 
 use noray_client::{JoinError, PeerEvent, PeerId, PeerStats, ReadyError};
 use noray_protocol::wire::id::OpenId;
 use tracing::{info, warn};
 
 use crate::{
-    calls::{EnetPeer, GameConnection, HOST_ID, HostCall, JoinCall},
+    calls::{CallId, EnetPeer, GameConnection, HOST_ID, HostCall, JoinCall},
     defaults::LOOK_INTERVAL,
     effect::{Effect, LinkCommand, Next, Signal},
-    failure::{HostCallError, JoinCallError, SetupError},
+    failure::{Failed, Failure, HostCallError, JoinCallError, SetupError},
     hosting::Hosting,
     join_stage::JoinStage,
     joining::{ClientStatus, Joined, Joining},
@@ -44,24 +44,16 @@ impl Games {
         !self.joined.is_empty() || self.hosting.as_ref().is_some_and(|game| !game.is_waiting())
     }
 
-    /// Returns whether `host` can begin.
-    pub(crate) fn check_host(&self) -> Result<(), SetupError> {
+    /// Returns whether `host` or `join` can begin.
+    pub(crate) fn check_begin(&self) -> Result<(), SetupError> {
+        if self.is_host_waiting() {
+            return Err(SetupError::HostRuns);
+        }
         if self.hosting.is_some() {
             return Err(SetupError::Hosts);
         }
         if self.joining.is_some() {
             return Err(SetupError::Joins);
-        }
-        Ok(())
-    }
-
-    /// Returns whether `join` can begin.
-    pub(crate) fn check_join(&self) -> Result<(), SetupError> {
-        if self.joining.is_some() {
-            return Err(SetupError::Joins);
-        }
-        if self.hosting.is_some() {
-            return Err(SetupError::Hosts);
         }
         Ok(())
     }
@@ -107,14 +99,14 @@ impl Games {
         let Some(joining) = self.joining.take() else {
             return;
         };
-        match joining.abandon(output) {
+        let failed = output.fail(error);
+        match joining.abandon(failed, output) {
             Some(host) => output.link(LinkCommand::Release(host)),
             None => {
                 output.link(LinkCommand::CancelJoin);
                 self.given_up += 1;
             }
         }
-        output.fail(error);
     }
 
     /// Ends the join whose end the link has told.
@@ -122,10 +114,10 @@ impl Games {
         let Some(joining) = self.joining.take() else {
             return;
         };
-        if let Some(host) = joining.abandon(output) {
+        let failed = output.fail(error);
+        if let Some(host) = joining.abandon(failed, output) {
             output.link(LinkCommand::Release(host));
         }
-        output.fail(error);
     }
 
     /// Ends the join that the link has given up.
@@ -139,13 +131,76 @@ impl Games {
 
     /// Ends a call of `host` that came to nothing.
     fn fail_host(&mut self, error: HostCallError, output: &mut Output) {
-        output.fail(error);
-        self.stop_hosting(output);
+        if let Some(hosting) = self.hosting.take() {
+            let failed = output.fail(error);
+            hosting.stop(&failed, output);
+        }
     }
 
-    fn stop_hosting(&mut self, output: &mut Output) {
+    /// Ends the call of `host` that runs, if one does.
+    pub(crate) fn cancel_host(&mut self, output: &mut Output) {
+        if self.is_host_waiting() {
+            self.fail_host(HostCallError::Cancelled, output);
+        }
+    }
+
+    /// Ends the join that runs, if one does.
+    pub(crate) fn cancel_join(&mut self, output: &mut Output) {
+        self.give_up_join(JoinError::Cancelled.into(), output);
+    }
+
+    /// Ends all that `host` and `join` began.
+    pub(crate) fn leave(&mut self, output: &mut Output) {
+        self.cancel_join(output);
+        self.cancel_host(output);
+        self.close_hosted(output);
+        for joined in std::mem::take(&mut self.joined) {
+            output.push(Effect::ClosePeer(joined.enet));
+            output.link(LinkCommand::Release(joined.host));
+        }
+    }
+
+    /// Ends the game that is hosted, if one is.
+    fn close_hosted(&mut self, output: &mut Output) {
         if let Some(hosting) = self.hosting.take() {
-            hosting.stop(output);
+            info!("hosting has ended");
+            hosting.close(&cancelled(), output);
+        }
+    }
+
+    /// Asks whether what keeps another `host` or `join` from beginning is of use to anybody.
+    pub(crate) fn look_for_use(&self, output: &mut Output) {
+        let hosts = self.hosting.as_ref().and_then(Hosting::call);
+        let call = hosts.or_else(|| self.joining.as_ref().map(Joining::call));
+        let hosting = self.hosting.as_ref().filter(|game| !game.is_waiting());
+        let server = hosting.map(|game| game.enet);
+        if call.is_some() || server.is_some() {
+            output.push(Effect::LookForUse { call, server });
+        }
+    }
+
+    /// Nobody waits for the end of this call: it gives way.
+    pub(crate) fn handle_unused_call(&mut self, call: CallId, output: &mut Output) {
+        if self
+            .joining
+            .as_ref()
+            .is_some_and(|join| join.call() == call)
+        {
+            self.cancel_join(output);
+        }
+        let hosting = self.hosting.as_ref().and_then(Hosting::call);
+        if hosting == Some(call) {
+            self.cancel_host(output);
+        }
+    }
+
+    /// No multiplayer uses this server: its game gives way.
+    pub(crate) fn handle_unused_server(&mut self, enet: EnetPeer, output: &mut Output) {
+        if self
+            .hosting_of(enet)
+            .is_some_and(|hosting| !hosting.is_waiting())
+        {
+            self.close_hosted(output);
         }
     }
 
@@ -349,7 +404,9 @@ impl Games {
     pub(crate) fn handle_closed(&mut self, enet: EnetPeer, output: &mut Output) {
         if self.hosting_of(enet).is_some() {
             info!("hosting has ended");
-            self.stop_hosting(output);
+            if let Some(hosting) = self.hosting.take() {
+                hosting.stop(&cancelled(), output);
+            }
         }
         for left in self.joined.extract_if(.., |joined| joined.enet == enet) {
             output.link(LinkCommand::Release(left.host));
@@ -396,7 +453,7 @@ impl Games {
     /// The player quits: every call ends, and the peers hear of it.
     pub(crate) fn quit(mut self, output: &mut Output) {
         if let Some(joining) = self.joining.take() {
-            joining.abandon(output);
+            joining.abandon(Rc::new(Failure::ConnectionEnded), output);
         }
         let mut close: Vec<_> = self.joined.iter().map(|joined| joined.enet).collect();
         let mut to: Vec<_> = self
@@ -407,7 +464,7 @@ impl Games {
         if let Some(hosting) = self.hosting.take() {
             to.extend(hosting.all_stats());
             close.push(hosting.enet);
-            hosting.abandon(output);
+            hosting.abandon(&Rc::new(Failure::ConnectionEnded), output);
         }
         output.push(Effect::SayGoodbye { close, to });
         output.push(Effect::CloseLink);
@@ -441,6 +498,11 @@ impl Games {
         }
         self.hosting.as_ref()?.peer_id(peer)
     }
+}
+
+/// Returns why a call of `host` ends with its game.
+fn cancelled() -> Failed {
+    Rc::new(HostCallError::Cancelled.into())
 }
 
 /// Returns what a join tells when the server is connected.

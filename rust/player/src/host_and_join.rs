@@ -1,8 +1,7 @@
-//! The calls `host`, `join` and `cancel_join`, until the link has taken them over.
+//! The calls `host`, `join`, `cancel_host`, `cancel_join` and `leave`, until the link has taken them over.
 
 use std::time::Instant;
 
-use noray_client::JoinError;
 use noray_protocol::wire::id::OpenId;
 
 use crate::{
@@ -13,6 +12,7 @@ use crate::{
     games::{Games, registering_at},
     join_stage::JoinStage,
     options::Options,
+    pasted,
     player::Player,
     server_address::ServerAddress,
 };
@@ -29,7 +29,7 @@ impl Player {
         self.output.turns.begin();
         match host_call(call, place, max_clients, now) {
             Ok(host) => {
-                self.output.push(Effect::LookAtPeers);
+                self.look_at_games();
                 self.output.then(Next::Host(Box::new(host)));
             }
             Err(error) => self.end_with_null(call, error),
@@ -37,7 +37,7 @@ impl Player {
     }
 
     pub(crate) fn check_host(&mut self, call: Box<HostCall>) {
-        match self.games.as_ref().map_or(Ok(()), Games::check_host) {
+        match self.games.as_ref().map_or(Ok(()), Games::check_begin) {
             Ok(()) if self.leave_other_server(&call.server) => {
                 self.output.push(Effect::LookAtPeers);
                 self.output.then(Next::HostHere(call));
@@ -49,7 +49,7 @@ impl Player {
 
     pub(crate) fn host_here(&mut self, call: Box<HostCall>) {
         // The end of the other connection was told, and its handlers may have called anything.
-        match self.games.as_ref().map_or(Ok(()), Games::check_host) {
+        match self.games.as_ref().map_or(Ok(()), Games::check_begin) {
             Ok(()) => {
                 self.prepare(&call.server);
                 self.output.push(Effect::CreateServer(call));
@@ -91,7 +91,7 @@ impl Player {
         self.output.turns.begin();
         match join_call(call, oid, place, now) {
             Ok(join) => {
-                self.output.push(Effect::LookAtPeers);
+                self.look_at_games();
                 self.output.then(Next::Join(Box::new(join)));
             }
             Err(error) => self.end_with_null(call, error),
@@ -147,7 +147,7 @@ impl Player {
     }
 
     fn can_join(&self, oid: &OpenId) -> Result<(), JoinCallError> {
-        self.games.as_ref().map_or(Ok(()), Games::check_join)?;
+        self.games.as_ref().map_or(Ok(()), Games::check_begin)?;
         if self.oid() == oid.as_str() {
             return Err(JoinCallError::OwnOpenId);
         }
@@ -158,8 +158,47 @@ impl Player {
     pub fn cancel_join(&mut self) {
         self.output.turns.begin();
         if let Some(games) = &mut self.games {
-            let error = JoinError::Cancelled;
-            games.give_up_join(error.into(), &mut self.output);
+            games.cancel_join(&mut self.output);
+        }
+    }
+
+    /// `cancel_host`.
+    pub fn cancel_host(&mut self) {
+        self.output.turns.begin();
+        if let Some(games) = &mut self.games {
+            games.cancel_host(&mut self.output);
+        }
+    }
+
+    /// `leave`.
+    pub fn leave(&mut self) {
+        self.output.turns.begin();
+        if let Some(games) = &mut self.games {
+            games.leave(&mut self.output);
+        }
+    }
+
+    /// Nobody waits for the end of this call any more, and another call of `host` or `join` is made.
+    pub fn handle_unused_call(&mut self, call: CallId) {
+        self.output.turns.begin();
+        if let Some(games) = &mut self.games {
+            games.handle_unused_call(call, &mut self.output);
+        }
+    }
+
+    /// No multiplayer uses this ENet server, and another call of `host` or `join` is made.
+    pub fn handle_unused_server(&mut self, enet: EnetPeer) {
+        self.output.turns.begin();
+        if let Some(games) = &mut self.games {
+            games.handle_unused_server(enet, &mut self.output);
+        }
+    }
+
+    /// Looks whether what runs already has ended, or is of use to anybody.
+    fn look_at_games(&mut self) {
+        self.output.push(Effect::LookAtPeers);
+        if let Some(games) = &self.games {
+            games.look_for_use(&mut self.output);
         }
     }
 
@@ -203,8 +242,8 @@ impl Player {
 
     /// Ends a call of `host` or `join` that came to nothing before it returned.
     fn end_with_null(&mut self, call: CallId, error: impl Into<Failure>) {
-        self.output.fail(error);
-        self.output.end_later(call, Answer::Null);
+        let failed = self.output.fail(error);
+        self.output.end_later(call, Answer::Null(failed));
     }
 }
 
@@ -234,7 +273,7 @@ fn join_call(
     place: Result<(ServerAddress, Options), SetupError>,
     begun: Instant,
 ) -> Result<JoinCall, JoinCallError> {
-    let oid = OpenId::new(oid)?;
+    let oid = pasted::open_id(oid)?;
     let (server, options) = place?;
     Ok(JoinCall {
         call,

@@ -11,6 +11,7 @@ use tracing::info;
 use crate::{
     calls::{CallId, EnetPeer, HostCall},
     effect::{Answer, Effect, LinkCommand},
+    failure::Failed,
     output::Output,
 };
 
@@ -125,9 +126,22 @@ impl Hosting {
         self.entered.values().map(|peer| peer.stats.clone())
     }
 
-    /// Hosts no more.
-    pub(crate) fn stop(self, output: &mut Output) {
-        self.abandon(output);
+    /// Returns the call of `host`, if it has not ended.
+    pub(crate) fn call(&self) -> Option<CallId> {
+        Some(self.waiting.as_ref()?.call)
+    }
+
+    /// Closes the game's ENet peer, and hosts no more. A call of `host` ends for this reason.
+    pub(crate) fn close(self, failed: &Failed, output: &mut Output) {
+        if !self.is_waiting() {
+            output.push(Effect::ClosePeer(self.enet));
+        }
+        self.stop(failed, output);
+    }
+
+    /// Hosts no more. A call of `host` ends for this reason.
+    pub(crate) fn stop(self, failed: &Failed, output: &mut Output) {
+        self.abandon(failed, output);
         for peer in self.admitted.values() {
             output.link(LinkCommand::Release(peer.id));
         }
@@ -135,11 +149,11 @@ impl Hosting {
     }
 
     /// Lets go of ENet, and wakes whoever awaits `host`.
-    pub(crate) fn abandon(&self, output: &mut Output) {
+    pub(crate) fn abandon(&self, failed: &Failed, output: &mut Output) {
         output.push(Effect::ForgetServer(self.enet));
         if let Some(waiting) = &self.waiting {
             output.push(Effect::ClosePeer(self.enet));
-            output.end_later(waiting.call, Answer::Null);
+            output.end_later(waiting.call, Answer::Null(Failed::clone(failed)));
         }
     }
 }

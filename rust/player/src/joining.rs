@@ -10,7 +10,7 @@ use crate::{
     calls::{CallId, EnetPeer, JoinCall},
     defaults::ENTER_TIMEOUT,
     effect::{Answer, Effect, LinkCommand, Signal},
-    failure::JoinCallError,
+    failure::{Failed, JoinCallError},
     join_stage::JoinStage,
     options::EnetOptions,
     output::Output,
@@ -181,9 +181,15 @@ impl Joining {
         })
     }
 
-    /// Wakes whoever awaits `join`. Returns the host if it was reached.
-    pub(crate) fn abandon(self, output: &mut Output) -> Option<PeerId> {
-        output.end_later(self.call, Answer::Null);
+    /// Returns the call of `join`.
+    pub(crate) fn call(&self) -> CallId {
+        self.call
+    }
+
+    /// Wakes whoever awaits `join`, which came to nothing for this reason. Returns the host if it
+    /// was reached.
+    pub(crate) fn abandon(self, failed: Failed, output: &mut Output) -> Option<PeerId> {
+        output.end_later(self.call, Answer::Null(failed));
         let host = self.host?;
         if let Some((enet, _)) = host.client {
             output.push(Effect::ClosePeer(enet));

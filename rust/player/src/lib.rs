@@ -18,6 +18,7 @@
 //! effect            what is to be done outside, one after the other
 //! failure           why a call came to nothing, one enum per operation
 //! options           the options of host and join; server_address: name:port
+//! pasted           what players type or paste
 //! packet_source     whose packets count in a handshake
 //! ```
 //!
@@ -43,6 +44,7 @@ mod link_events;
 mod options;
 mod output;
 mod packet_source;
+mod pasted;
 mod plain_flow;
 mod player;
 mod server_address;
@@ -59,6 +61,7 @@ pub use join_stage::JoinStage;
 pub use joining::ClientStatus;
 pub use options::{EnetOptions, Options, OptionsError};
 pub use packet_source::{PacketSource, Socket};
+pub use pasted::trimmed;
 pub use player::Player;
 pub use server_address::{ServerAddress, ServerAddressError};
 pub use valid::{valid_port, valid_seconds};

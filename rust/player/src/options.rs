@@ -52,6 +52,9 @@ impl Options {
 /// Why options are refused.
 #[derive(PartialEq, Eq, Debug, thiserror::Error)]
 pub enum OptionsError {
+    /// The options are something else; with the name of its type.
+    #[error("the options are a Dictionary, not a {0}")]
+    NoDictionary(String),
     /// A key that names no option.
     #[error("there is no option '{0}'")]
     Unknown(String),

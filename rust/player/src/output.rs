@@ -81,6 +81,23 @@ impl Output {
         failed
     }
 
+    /// A call has succeeded: no failure is the last.
+    pub(crate) fn succeed(&mut self) {
+        self.last_failure = None;
+        self.last_sentence.clear();
+    }
+
+    /// A call ends: its own failure is the last, or none is.
+    pub(crate) fn note_end(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Ok | Answer::Peer(_) => self.succeed(),
+            Answer::Failed(failed) | Answer::Null(failed) => {
+                self.last_sentence = failed.sentence(self.identity.pid_text());
+                self.last_failure = Some(Rc::clone(failed));
+            }
+        }
+    }
+
     /// Wakes whoever awaits an identity that will not come.
     pub(crate) fn emit_no_identity(&mut self) {
         self.emit(Signal::OpenId(String::new()));

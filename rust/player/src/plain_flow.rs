@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, time::Instant};
 
 use noray_client::{RegisterOptions, SendError};
-use noray_protocol::wire::{command::ConnectKind, id::OpenId};
+use noray_protocol::wire::command::ConnectKind;
 
 use crate::{
     calls::{CallId, RegisterArguments},
@@ -13,6 +13,7 @@ use crate::{
         ConnectPeerError, ConnectToHostError, Failed, Failure, KeepAliveError, RegisterHostError,
         RegisterRemoteError,
     },
+    pasted::{self, trimmed},
     player::Player,
     server_address::ServerAddress,
     valid::{valid_port, valid_seconds},
@@ -23,7 +24,7 @@ impl Player {
     pub fn connect_to_host(&mut self, call: CallId, address: &str, port: i64) {
         self.output.turns.begin();
         self.end_connection(false);
-        let host = address.trim().to_owned();
+        let host = trimmed(address).to_owned();
         self.output.then(Next::Connect(call, host, port));
     }
 
@@ -61,7 +62,7 @@ impl Player {
     /// # Errors
     /// See [`ConnectPeerError`].
     pub fn connect_peer(&mut self, kind: ConnectKind, oid: &str) -> Result<Command, Failed> {
-        let error = match OpenId::new(oid) {
+        let error = match pasted::open_id(oid) {
             Ok(oid) if self.is_connected() => return Ok(Command::ConnectPeer(kind, oid)),
             Ok(_) => ConnectPeerError::NotConnected,
             Err(error) => error.into(),
@@ -78,6 +79,9 @@ impl Player {
         command: &Command,
         result: Result<(), SendError>,
     ) -> Result<(), Failed> {
+        if result.is_ok() {
+            self.output.succeed();
+        }
         match (result, command) {
             (Ok(()), Command::RegisterHost) => {
                 if let Some(connection) = &mut self.connection {
@@ -151,6 +155,7 @@ impl Player {
         match &self.output.identity.pid {
             Some(pid) if self.registrar().is_some() => {
                 self.keepalives.add(connection, pid.clone(), now);
+                self.output.succeed();
                 Ok(())
             }
             _ => Err(self.output.fail(KeepAliveError::Unregistered)),

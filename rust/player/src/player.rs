@@ -6,7 +6,7 @@ use crate::{
     announced::Announced,
     calls::{ConnectionId, EnetPeer, GameConnection},
     connection::ServerConnection,
-    effect::{Effect, Next, Signal, Step},
+    effect::{Answer, Effect, Next, Signal, Step},
     failure::Failure,
     games::Games,
     keepalives::Keepalives,
@@ -185,6 +185,11 @@ impl Player {
                 pid,
             }));
         }
+    }
+
+    /// A call ends like this: its own failure is the last one from now on, or none is.
+    pub fn handle_call_ends(&mut self, answer: &Answer) {
+        self.output.note_end(answer);
     }
 
     /// The game quits: whoever awaits something is woken, and told nothing else.

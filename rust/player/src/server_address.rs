@@ -2,7 +2,7 @@
 
 use noray_protocol::defaults::COMMAND_PORT;
 
-use crate::valid::valid_port;
+use crate::{pasted::trimmed, valid::valid_port};
 
 /// Where a noray server is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,7 +33,7 @@ impl ServerAddress {
     /// # Errors
     /// [`ServerAddressError::Malformed`].
     pub fn parse(text: &str) -> Result<Self, ServerAddressError> {
-        let text = text.trim();
+        let text = trimmed(text);
         let malformed = || ServerAddressError::Malformed(text.to_owned());
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {

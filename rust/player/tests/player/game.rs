@@ -10,7 +10,7 @@ use noray_client::{
     ConnectionEvent, DialError, DisconnectReason, PeerEvent, PeerId, PeerStats, SendError,
 };
 use noray_player::{
-    Answer, CallId, ClientStatus, Command, Effect, EnetPeer, LinkCommand, Options, Player,
+    Answer, CallId, ClientStatus, Command, Effect, EnetPeer, Failure, LinkCommand, Options, Player,
     RegisterArguments, ServerAddress, SetupError, Signal,
 };
 use noray_protocol::{
@@ -27,6 +27,10 @@ pub(crate) struct Game {
     pub(crate) client: ClientStatus,
     /// Whether Godot's multiplayer listens to the game's ENet peers.
     pub(crate) listens: bool,
+    /// Whether the game uses its ENet servers in a multiplayer.
+    pub(crate) uses_servers: bool,
+    /// Whether a script waits for the ends of calls.
+    pub(crate) awaits: bool,
     /// Whether ENet gives no sockets.
     pub(crate) no_enet: bool,
     /// Whether the system gives no threads.
@@ -38,6 +42,9 @@ pub(crate) struct Game {
     /// Destroyed `ENetConnection`s.
     pub(crate) destroyed: Vec<i64>,
     closed: Vec<EnetPeer>,
+    /// How deep turns are in each other, and the ends of calls that are told after them.
+    turns: usize,
+    ends_later: Vec<Answer>,
     last_peer: i64,
     last_call: u64,
     log: Vec<String>,
@@ -52,12 +59,16 @@ impl Game {
             now: Instant::now(),
             client: ClientStatus::Connecting,
             listens: false,
+            uses_servers: true,
+            awaits: true,
             no_enet: false,
             no_thread: false,
             unsent: None,
             link_is_used: false,
             destroyed: Vec::new(),
             closed: Vec::new(),
+            turns: 0,
+            ends_later: Vec::new(),
             last_peer: 0,
             last_call: 0,
             log: Vec::new(),
@@ -220,6 +231,16 @@ impl Game {
         self.perform_all();
     }
 
+    pub(crate) fn cancel_host(&mut self) {
+        self.player.cancel_host();
+        self.perform_all();
+    }
+
+    pub(crate) fn leave_games(&mut self) {
+        self.player.leave();
+        self.perform_all();
+    }
+
     pub(crate) fn quit(&mut self) {
         self.player.quit();
         self.perform_all();
@@ -283,8 +304,15 @@ impl Game {
     }
 
     pub(crate) fn perform_all(&mut self) {
+        self.turns += 1;
         while let Some(effect) = self.player.next_effect() {
             self.perform(effect);
+        }
+        self.turns -= 1;
+        if self.turns == 0 {
+            for answer in std::mem::take(&mut self.ends_later) {
+                self.player.handle_call_ends(&answer);
+            }
         }
     }
 
@@ -314,6 +342,25 @@ impl Game {
                         self.perform_all();
                     }
                 }
+                return;
+            }
+            Effect::LookForUse { call, server } => {
+                if let Some(call) = call.filter(|_| !self.awaits) {
+                    self.player.handle_unused_call(call);
+                    self.perform_all();
+                }
+                if let Some(server) = server.filter(|_| !self.uses_servers) {
+                    self.player.handle_unused_server(server);
+                    self.perform_all();
+                }
+                return;
+            }
+            Effect::EndCall(_, answer) => {
+                self.player.handle_call_ends(&answer);
+                return;
+            }
+            Effect::EndCallLater(_, answer) => {
+                self.ends_later.push(answer);
                 return;
             }
             Effect::CreateServer(call) => {
@@ -397,7 +444,10 @@ fn written(effect: &Effect) -> Option<String> {
         Effect::Emit(signal) => format!("emit {}", named(signal)),
         Effect::EndCall(call, answer) => format!("end {} {}", call.0, ended(answer)),
         Effect::EndCallLater(call, answer) => format!("end later {} {}", call.0, ended(answer)),
-        Effect::LookAtPeers | Effect::PollClient(_) | Effect::LookForMultiplayer(_) => return None,
+        Effect::LookAtPeers
+        | Effect::LookForUse { .. }
+        | Effect::PollClient(_)
+        | Effect::LookForMultiplayer(_) => return None,
     })
 }
 
@@ -422,10 +472,12 @@ fn named(signal: &Signal) -> String {
 fn ended(answer: &Answer) -> String {
     match answer {
         Answer::Ok => "OK".to_owned(),
+        Answer::Failed(failure) if matches!(**failure, Failure::ConnectionEnded) => {
+            "connection ended".to_owned()
+        }
         Answer::Failed(failure) => format!("failed: {failure}"),
-        Answer::ConnectionEnded => "connection ended".to_owned(),
         Answer::Peer(enet) => format!("peer {}", enet.0),
-        Answer::Null => "null".to_owned(),
+        Answer::Null(_) => "null".to_owned(),
     }
 }
 

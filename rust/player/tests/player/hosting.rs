@@ -105,13 +105,19 @@ fn bad_arguments_are_refused() {
 
 #[test]
 fn a_second_call_is_refused_in_each_state() {
-    for mut game in [waiting(), Game::hosting()] {
+    for (mut game, sentence) in [
+        (
+            waiting(),
+            "cannot host: a call of host runs; cancel_host ends it",
+        ),
+        (
+            Game::hosting(),
+            "cannot host: this player hosts a game; close its peer first",
+        ),
+    ] {
         game.host();
         assert_eq!(game.done(), ["end later 2 null"]);
-        assert_eq!(
-            game.player.last_sentence(),
-            "cannot host: this player hosts a game; close its peer first"
-        );
+        assert_eq!(game.player.last_sentence(), sentence);
     }
     let mut game = Game::joining();
     game.host();

@@ -1,5 +1,6 @@
 //! What a player's calls and events lead to, with a game that writes each effect down.
 
+mod calls_and_states;
 mod cancelling;
 mod connecting;
 mod game;

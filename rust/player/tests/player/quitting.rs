@@ -77,7 +77,10 @@ fn a_host_that_waits_ends() {
             "close connection",
         ]
     );
-    assert_eq!(game.player.last_sentence(), "");
+    assert_eq!(
+        game.player.last_sentence(),
+        "the connection to the server ended"
+    );
 }
 
 #[test]

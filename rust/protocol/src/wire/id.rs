@@ -24,13 +24,17 @@ pub enum OpenIdError {
     /// The text contains white space or a line break.
     #[error("the OpenID has a space or a line break in it")]
     WhiteSpace,
+    /// The text contains a character that takes no room; [`OpenId::new`] lets it pass, since a
+    /// server may use it.
+    #[error("the OpenID has an invisible character in it")]
+    Invisible,
     /// The text contains a character that no command can carry.
     #[error("the OpenID has a character in it that no server accepts")]
     Character,
 }
 
 impl OpenId {
-    /// Checks a text that a player typed or pasted.
+    /// Checks a text.
     ///
     /// # Errors
     /// See [`OpenIdError`].
