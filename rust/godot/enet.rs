@@ -3,14 +3,15 @@
 use std::{
     net::{Ipv4Addr, UdpSocket},
     thread::sleep,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use godot::{
     builtin::{Callable, GString, PackedByteArray},
     classes::{
         ENetConnection, ENetMultiplayerPeer, ENetPacketPeer, Engine, MultiplayerApi,
-        enet_packet_peer::PeerState, multiplayer_peer::ConnectionStatus,
+        enet_connection::CompressionMode, enet_packet_peer::PeerState,
+        multiplayer_peer::ConnectionStatus,
     },
     global::Error,
     meta::ToGodot,
@@ -23,6 +24,9 @@ use crate::defaults::{GOODBYE_LOOK, GOODBYE_TIMEOUT, PORT_ATTEMPTS};
 
 /// Where ENet meets the link: nobody else can reach it there.
 const LOOPBACK: &str = "127.0.0.1";
+
+/// ENet's own factor after which a packet without an answer counts as lost.
+const ENET_TIMEOUT_LIMIT: i32 = 32;
 
 /// Creates a server on a free port of the loopback address. Returns it with that port.
 ///
@@ -44,6 +48,7 @@ pub(crate) fn create_server(
     if created != Error::OK {
         return Err(sentence(created));
     }
+    compress(&peer, options);
     let port = peer.get_host().map_or(0, |host| host.get_local_port());
     match u16::try_from(port) {
         Ok(port) if port != 0 => Ok((peer, port)),
@@ -62,6 +67,7 @@ pub(crate) fn create_server(
 pub(crate) fn create_client(
     port: u16,
     options: EnetOptions,
+    patience: Duration,
 ) -> Result<(Gd<ENetMultiplayerPeer>, u16), String> {
     let mut last = Error::ERR_CANT_CREATE;
     for _ in 0..PORT_ATTEMPTS {
@@ -79,10 +85,38 @@ pub(crate) fn create_client(
                 .done()
         });
         if last == Error::OK {
+            compress(&peer, options);
+            set_patience(&peer, patience);
             return Ok((peer, local_port));
         }
     }
     Err(sentence(last))
+}
+
+/// Compresses what an ENet peer sends, and lets it read what is compressed so.
+fn compress(peer: &Gd<ENetMultiplayerPeer>, options: EnetOptions) {
+    let mode = CompressionMode::try_from_ord(options.compression);
+    if let (Some(mut host), Some(mode)) = (peer.get_host(), mode)
+        && mode != CompressionMode::NONE
+    {
+        host.compress(mode);
+    }
+}
+
+/// Lets a client try to connect for this long at least: a host's game that stands still answers
+/// late.
+fn set_patience(peer: &Gd<ENetMultiplayerPeer>, patience: Duration) {
+    let least = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+    if let Some(mut host) = peer.get_peer(HOST_ID) {
+        host.set_timeout(ENET_TIMEOUT_LIMIT, least.max(ENET_TIMEOUT_LIMIT), i32::MAX);
+    }
+}
+
+/// Gives a connected client ENet's own time-outs back.
+fn reset_patience(peer: &Gd<ENetMultiplayerPeer>) {
+    if let Some(mut host) = peer.get_peer(HOST_ID) {
+        host.set_timeout(0, 0, 0);
+    }
 }
 
 fn free_port() -> Option<u16> {
@@ -120,7 +154,16 @@ fn status(peer: &Gd<ENetMultiplayerPeer>) -> ClientStatus {
 /// Polls an ENet client. Returns how it stands then.
 pub(crate) fn poll(mut peer: Gd<ENetMultiplayerPeer>) -> ClientStatus {
     peer.poll();
-    status(&peer)
+    let status = status(&peer);
+    if status == ClientStatus::Connected {
+        reset_patience(&peer);
+    }
+    status
+}
+
+/// Returns whether an ENet server refuses new connections; `None` when the game has let go of it.
+pub(crate) fn is_closed(enet: EnetPeer) -> Option<bool> {
+    Some(live_peer(enet)?.is_refusing_new_connections())
 }
 
 /// Closes an ENet peer that the game may have let go of.

@@ -42,6 +42,7 @@ pub(crate) fn code(failure: &Failure) -> Error {
             JoinCallError::OpenId(_) | JoinCallError::OwnOpenId => Error::ERR_INVALID_PARAMETER,
             JoinCallError::Link(error) => join(error),
             JoinCallError::GameSilent => Error::ERR_UNAVAILABLE,
+            JoinCallError::HostLoading(_) => Error::ERR_TIMEOUT,
         },
         Failure::Disconnected(_) | Failure::ConnectionEnded => Error::ERR_CONNECTION_ERROR,
     }
@@ -148,6 +149,7 @@ fn join(error: &JoinError) -> Error {
         JoinError::NoSuchHost(_) => Error::ERR_DOES_NOT_EXIST,
         JoinError::HostUnreachable(_) => Error::ERR_CANT_CONNECT,
         JoinError::HostFull => Error::ERR_CANT_ACQUIRE_RESOURCE,
+        JoinError::HostClosed => Error::ERR_LOCKED,
         JoinError::Cancelled => Error::ERR_SKIP,
         JoinError::TimedOut(_) => Error::ERR_TIMEOUT,
         JoinError::ServerSilent(_) => Error::ERR_CONNECTION_ERROR,

@@ -125,6 +125,7 @@ impl Handles {
         match command {
             LinkCommand::Host(options) => link.host(options),
             LinkCommand::StopHosting => link.stop_hosting(),
+            LinkCommand::SetClosed(is_closed) => link.set_closed(is_closed),
             LinkCommand::Join(options) => link.join(options),
             LinkCommand::CancelJoin => link.cancel_join(),
             LinkCommand::ConnectEnet(peer, port) => link.connect_enet(peer, port),

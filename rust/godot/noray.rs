@@ -98,6 +98,8 @@ impl From<noray_player::JoinStage> for JoinStage {
 /// - `registrar_port: int` (8809): the server's UDP port for registrations.
 /// - `channels: int`, `in_bandwidth: int`, `out_bandwidth: int` (0): as in
 ///   `ENetMultiplayerPeer.create_server` and `create_client`.
+/// - `compression: int` (0): a `ENetConnection.CompressionMode`, the same for the host and those who
+///   join. To call `compress` on a peer is too late: `join` gives one that is connected already.
 ///
 /// What a call does while another runs or a game is on ("-": nothing changes for either; "ends: SKIP",
 /// "ends: CONNECTION": the call that runs returns `null` with `ERR_SKIP` or `ERR_CONNECTION_ERROR`):
@@ -299,12 +301,13 @@ impl Noray {
     /// Or returns `null`. Then `last_error` is:
     /// - `ERR_DOES_NOT_EXIST` when the server knows no such host;
     /// - `ERR_CANT_CONNECT` when the host exists, but no path to it opened;
-    /// - `ERR_CANT_ACQUIRE_RESOURCE` when the host is full, `ERR_UNAVAILABLE` when it is reached,
-    ///   but its game does not answer;
+    /// - `ERR_CANT_ACQUIRE_RESOURCE` when the host is full, `ERR_LOCKED` when it takes no new players
+    ///   (`refuse_new_connections`), `ERR_UNAVAILABLE` when it is reached, but its game does not
+    ///   answer;
     /// - `ERR_CANT_RESOLVE` when the server's name has no address, `ERR_CONNECTION_ERROR` when the
     ///   server cannot be reached or gives no OpenID, `FAILED` when it refuses the registration;
-    /// - `ERR_TIMEOUT` when it takes longer than the option `timeout`, `ERR_SKIP` after
-    ///   `cancel_join` or `leave`;
+    /// - `ERR_TIMEOUT` when it takes longer than the option `timeout`, also because the host's game
+    ///   stands still (it loads a level, for example); `ERR_SKIP` after `cancel_join` or `leave`;
     /// - `ERR_INVALID_PARAMETER` for a bad OpenID, the player's own, a bad address or option;
     /// - `ERR_BUSY` while another `host` or `join` runs, `ERR_ALREADY_IN_USE` when this player hosts;
     /// - `ERR_CANT_CREATE` when the system gives no socket or no thread.
@@ -691,8 +694,18 @@ impl Noray {
                 this.bind_mut().player.handle_server_created(&call, created);
                 Self::perform_all(this);
             }
-            Effect::CreateClient { port, enet } => {
-                let created = enet::create_client(port, enet).map(|(peer, port)| {
+            Effect::LookWhetherClosed(enet) => {
+                if let Some(is_closed) = enet::is_closed(enet) {
+                    this.bind_mut().player.handle_server_closed(enet, is_closed);
+                    Self::perform_all(this);
+                }
+            }
+            Effect::CreateClient {
+                port,
+                enet,
+                patience,
+            } => {
+                let created = enet::create_client(port, enet, patience).map(|(peer, port)| {
                     let enet = enet::id(&peer);
                     this.bind_mut().handles.hold(peer);
                     (enet, port)

@@ -9,7 +9,7 @@ use godot::{
 };
 use noray_player::{
     Options, OptionsError,
-    defaults::{MAX_BANDWIDTH, MAX_CHANNELS},
+    defaults::{MAX_BANDWIDTH, MAX_CHANNELS, MAX_COMPRESSION},
     valid_port, valid_seconds,
 };
 
@@ -66,6 +66,9 @@ fn set(options: &mut Options, key: &Variant, value: &Variant) -> Result<(), Opti
         "channels" => options.enet.channels = integer("channels", value, MAX_CHANNELS)?,
         "in_bandwidth" => {
             options.enet.in_bandwidth = integer("in_bandwidth", value, MAX_BANDWIDTH)?;
+        }
+        "compression" => {
+            options.enet.compression = integer("compression", value, MAX_COMPRESSION)?;
         }
         "out_bandwidth" => {
             options.enet.out_bandwidth = integer("out_bandwidth", value, MAX_BANDWIDTH)?;

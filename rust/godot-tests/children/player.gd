@@ -1,6 +1,7 @@
 extends Node
 ## Hosts or joins a game, prints its events, and does what the others tell it.
-## Arguments: "host", "join", or "idle" for a host whose game does not run; the noray server; the
+## Arguments: "host", "join", "idle" for a host whose game does not run, or "loading" for one whose
+## game stands still for a while; the noray server; the
 ## options as [method @GlobalScope.var_to_str] writes them; the host's OpenID, or how many players
 ## may come.
 
@@ -8,6 +9,9 @@ const Talk := preload("res://children/talk.gd")
 
 ## What a host says to each player in its handler of [signal MultiplayerAPI.peer_connected].
 const WELCOME: PackedStringArray = ["welcome 1", "welcome 2", "welcome 3"]
+
+## In milliseconds.
+const LOADING_TIME := 7000
 
 var _role: String = ""
 var _noray: String = ""
@@ -59,6 +63,9 @@ func _ready() -> void:
 	else:
 		multiplayer.multiplayer_peer = peer
 	print("[child] oid ", Noray.oid)
+	if _role == "loading":
+		await get_tree().create_timer(0.2).timeout
+		OS.delay_msec(LOADING_TIME)
 
 
 func _on_peer_connected(id: int) -> void:

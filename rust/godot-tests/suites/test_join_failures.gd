@@ -129,17 +129,52 @@ func test_a_full_host() -> void:
 ## Fails when a host whose link answers, but whose game hangs, looks like one that is not there.
 func test_a_game_that_does_not_answer() -> void:
 	var oid := await oid_of(start_player("idle", "8", {}))
-	expect_in_log("cannot join: the host is reached, but its game does not answer")
+	for seconds: float in [6.0, 2.0]:
+		expect_in_log("cannot join: the host is loading: its game did not answer within")
+		var began := Time.get_ticks_msec()
+		var joined: ENetMultiplayerPeer = await Noray.join(
+				oid, here(), options({"timeout": seconds})
+		)
+		check_refused(joined, ERR_TIMEOUT, ["loading", "%d s" % seconds])
+		check(Time.get_ticks_msec() - began < seconds * 1000.0 + 1000.0, "it took long")
+
+
+## Fails when a host that loads a level is given up before the join's own time is over, or a player
+## is not told.
+func test_a_host_that_loads_does_not_keep_a_player_out() -> void:
+	var stages := record(Noray.join_progressed)
+	var oid := await oid_of(start_player("loading", "8", {}))
+	await wait_seconds(0.5)
 	var began := Time.get_ticks_msec()
-	check_refused(
-			await Noray.join(oid, here(), options()), ERR_UNAVAILABLE, ["its game does not answer"]
+	if await join_here(oid) == null:
+		return
+	check(Time.get_ticks_msec() - began > 5200, "it did not load")
+	var messages := stages.map(func(stage: Array) -> String: return stage[1])
+	check(
+			messages.any(func(text: String) -> bool: return text.contains("host is loading")),
+			"not told: %s" % [messages]
 	)
-	check(Time.get_ticks_msec() - began < 8000, "it took long")
-	# Not longer than the game's own time-out.
-	expect_in_log("cannot join: no way to the host within 2 s")
-	began = Time.get_ticks_msec()
-	check_refused(await Noray.join(oid, here(), options({"timeout": 2.0})), ERR_TIMEOUT, ["2 s"])
-	check(Time.get_ticks_msec() - began < 3000, "it took long")
+	await happens("peer_connected 1")
+
+
+## Fails when a player waits at a host that takes no new players, or is told another reason; when
+## those who are in have to leave; or when the flag cannot change.
+func test_a_host_that_refuses_new_connections_does_not_let_a_player_wait() -> void:
+	var peer := await host_here()
+	await oid_of(start_joining_player(Noray.oid))
+	await wait_until(func() -> bool: return multiplayer.get_peers().size() == 1, 5.0)
+	peer.refuse_new_connections = true
+	await wait_frames(2)
+	var refused := start_joining_player(Noray.oid)
+	var words := await refused.wait_for_line("[child] failed ", START_LIMIT)
+	check(words.begins_with("Locked"), "it said '%s'" % words)
+	check(words.contains("no new players"), "it said '%s'" % words)
+	for line in refused.output():
+		check(not line.begins_with("[child] connected_to_server"), "it was told to be in")
+	peer.refuse_new_connections = false
+	await oid_of(start_joining_player(Noray.oid))
+	await wait_until(func() -> bool: return multiplayer.get_peers().size() == 2, 5.0)
+	check_equal(multiplayer.get_peers().size(), 2, "players")
 
 
 ## Fails when the game's own time-out is not kept.

@@ -106,15 +106,14 @@ func test_a_player_who_leaves_does_not_stay_in_the_game() -> void:
 func test_leaving_does_not_let_a_call_hang() -> void:
 	var full := FullServer.new()
 	await full.fill()
-	for call: Callable in [
-		func(address: String) -> Signal: return Noray.host(address),
-		func(address: String) -> Signal: return Noray.join("a", address),
-	]:
-		var pending := record(call.call("%s:%d" % [HERE, full.port]) as Signal)
+	var address := "%s:%d" % [HERE, full.port]
+	for which: String in ["host", "join"]:
+		var signal_of := Noray.host(address) if which == "host" else Noray.join("a", address)
+		var pending := record(signal_of)
 		await wait_frames(2)
 		Noray.leave()
-		check(await comes(pending, 1, 0.5), "it ended %d times" % pending.size())
-		check_equal(pending, [[null]], "the result")
+		check(await comes(pending, 1, 0.5), "%s ended %d times" % [which, pending.size()])
+		check_equal(pending, [[null]], "the result of " + which)
 		check_error(Noray.last_error, ERR_SKIP)
 
 
@@ -142,14 +141,14 @@ func test_two_calls_at_once_do_not_mix_up_their_errors() -> void:
 	expect_in_log("cannot host: 0 is no number of players")
 	expect_in_log("cannot join: no such host")
 	var told: Array[String] = []
-	var host := func() -> void:
+	var hosting := func() -> void:
 		await Noray.host(here(), 0)
 		told.append("%s %s" % [Noray.last_error, Noray.last_error_message])
-	var join := func() -> void:
+	var joining := func() -> void:
 		await Noray.join("nobody", here(), options())
 		told.append("%s %s" % [Noray.last_error, Noray.last_error_message])
-	join.call()
-	host.call()
+	joining.call()
+	hosting.call()
 	await wait_until(func() -> bool: return told.size() == 2, 5.0)
 	if check_equal(told.size(), 2, "ends"):
 		check(told[0].begins_with("%d " % ERR_INVALID_PARAMETER), told[0])
@@ -184,5 +183,5 @@ func test_an_rpc_after_connected_to_server_is_not_lost() -> void:
 	await happens("1 said pong")
 
 
-func _await(call: Signal, ends: Array) -> void:
-	ends.append(await call)
+func _await(ended: Signal, ends: Array) -> void:
+	ends.append(await ended)

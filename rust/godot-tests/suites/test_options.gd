@@ -8,6 +8,7 @@ const WRONG: Dictionary = {
 	"timeout": ["1", true, null, 0.0, 0, -1.0, NAN, INF, 1e9],
 	"registrar_port": [8809.5, "8809", 1e300, NAN, true, 0, -1, 65536, 1 << 40],
 	"channels": [1.5, "1", -1, 254],
+	"compression": [1.5, "1", -1, 5],
 	"in_bandwidth": [1.5, true, -1, 1 << 31],
 	"out_bandwidth": [null, {}, -1, 1 << 40],
 }
@@ -89,6 +90,21 @@ func test_null_options_give_no_engine_error() -> void:
 	for wrong: Variant in ["", 1, []]:
 		expect_in_log("cannot join: the options are a Dictionary")
 		check_refused(await Noray.join("a", here(), wrong), ERR_INVALID_PARAMETER, ["Dictionary"])
+
+
+## Fails when compression on both sides makes joining impossible, or a mode is not used.
+func test_compression_does_not_keep_players_out() -> void:
+	for mode: int in [
+		ENetConnection.COMPRESS_RANGE_CODER, ENetConnection.COMPRESS_FASTLZ,
+		ENetConnection.COMPRESS_ZLIB, ENetConnection.COMPRESS_ZSTD,
+	]:
+		events.clear()
+		var oid := await oid_of(start_host(8, {"compression": mode}))
+		await join_here(oid, {"compression": mode})
+		await happens("1 said welcome 3")
+		talk.say.rpc_id(1, "ping")
+		await happens("1 said pong")
+		multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
 
 
 ## Fails when, on either side, another path than the relay is used.

@@ -1,6 +1,10 @@
 //! What is to be done outside, and the turns in which it is done.
 
-use std::{collections::VecDeque, net::SocketAddr, time::Instant};
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use noray_client::{HostOptions, JoinOptions, PeerId, PeerStats, RegisterOptions};
 use noray_protocol::wire::{
@@ -46,6 +50,9 @@ pub enum Effect {
         /// The server of the game that is hosted.
         server: Option<EnetPeer>,
     },
+    /// Look whether this server refuses new connections; answer with
+    /// [`Player::handle_server_closed`](crate::Player::handle_server_closed).
+    LookWhetherClosed(EnetPeer),
     /// Create an ENet server on the loopback address; answer with
     /// [`Player::handle_server_created`](crate::Player::handle_server_created), and from then on
     /// tell of its peers by [`Player::handle_entered`](crate::Player::handle_entered) and
@@ -58,6 +65,8 @@ pub enum Effect {
         port: u16,
         /// What ENet is created with.
         enet: EnetOptions,
+        /// How long ENet tries to connect, at least.
+        patience: Duration,
     },
     /// Poll the client; answer with
     /// [`Player::handle_client_polled`](crate::Player::handle_client_polled).
@@ -128,6 +137,8 @@ pub enum LinkCommand {
     Host(HostOptions),
     /// Take no more peers in.
     StopHosting,
+    /// Let no new peers in while this is so.
+    SetClosed(bool),
     /// Join a host.
     Join(JoinOptions),
     /// End the join.

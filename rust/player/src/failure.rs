@@ -221,9 +221,15 @@ pub enum JoinCallError {
     /// The host was not reached.
     #[error(transparent)]
     Link(#[from] JoinError),
-    /// The host's machine answers, its game does not.
+    /// The host is reached, its game does not answer.
     #[error("the host is reached, but its game does not answer: it may be full")]
     GameSilent,
+    /// The host's machine answers, its game stood still for all the time that was allowed.
+    #[error(
+        "the host is loading: its game did not answer within {} s, or has other options of ENet",
+        .0.as_secs_f32()
+    )]
+    HostLoading(Duration),
 }
 
 impl Failure {

@@ -354,7 +354,7 @@ impl Games {
         now: Instant,
         output: &mut Output,
     ) {
-        let Some(joining) = self.joining.take_if(|join| join.client() == Some(enet)) else {
+        let Some(mut joining) = self.joining.take_if(|join| join.client() == Some(enet)) else {
             return;
         };
         if status == ClientStatus::Connected {
@@ -363,7 +363,7 @@ impl Games {
             output.push(Effect::LookForMultiplayer(enet));
             return;
         }
-        let obstacle = joining.obstacle(status, now);
+        let obstacle = joining.obstacle(status, now, output);
         self.joining = Some(joining);
         if let Some(error) = obstacle {
             self.give_up_join(error, output);
@@ -396,6 +396,18 @@ impl Games {
         }
     }
 
+    /// This server refuses new connections, or takes them.
+    pub(crate) fn handle_server_closed(
+        &mut self,
+        enet: EnetPeer,
+        is_closed: bool,
+        output: &mut Output,
+    ) {
+        if let Some(hosting) = self.hosting_of(enet) {
+            hosting.set_closed(is_closed, output);
+        }
+    }
+
     fn hosting_of(&mut self, enet: EnetPeer) -> Option<&mut Hosting> {
         self.hosting.as_mut().filter(|hosting| hosting.enet == enet)
     }
@@ -424,6 +436,9 @@ impl Games {
     pub(crate) fn begin_frame(&mut self, now: Instant, output: &mut Output) {
         if let Some(enet) = self.joining.as_ref().and_then(Joining::client) {
             output.push(Effect::PollClient(enet));
+        }
+        if let Some(hosting) = self.hosting.as_ref().filter(|game| !game.is_waiting()) {
+            output.push(Effect::LookWhetherClosed(hosting.enet));
         }
         for joined in self
             .joined

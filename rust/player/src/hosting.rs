@@ -29,6 +29,8 @@ pub(crate) struct Hosting {
     pub(crate) enet: EnetPeer,
     /// The call of `host`, until it has ended.
     waiting: Option<Waiting>,
+    /// Whether the game takes no new players at present.
+    is_closed: bool,
     /// The peers that the link let in, by the port of the loopback address that stands for each.
     admitted: BTreeMap<u16, Peer>,
     /// The peers that ENet let in, by their peer id.
@@ -59,6 +61,7 @@ impl Hosting {
                 until: call.begun + timeout,
                 timeout,
             }),
+            is_closed: false,
             admitted: BTreeMap::new(),
             entered: BTreeMap::new(),
         }
@@ -86,6 +89,25 @@ impl Hosting {
     /// The link lets a peer in.
     pub(crate) fn admit(&mut self, id: PeerId, port: u16, stats: PeerStats) {
         self.admitted.insert(port, Peer { id, stats });
+    }
+
+    /// The game takes new players, or none. ENet tells those that it has not let in yet nothing, so
+    /// the link does.
+    pub(crate) fn set_closed(&mut self, is_closed: bool, output: &mut Output) {
+        if self.is_closed != is_closed {
+            self.is_closed = is_closed;
+            output.link(LinkCommand::SetClosed(is_closed));
+        }
+        if !is_closed || self.admitted.len() == self.entered.len() {
+            return;
+        }
+        let entered: Vec<_> = self.entered.values().map(|peer| peer.id).collect();
+        for (_, peer) in self
+            .admitted
+            .extract_if(.., |_, peer| !entered.contains(&peer.id))
+        {
+            output.link(LinkCommand::Release(peer.id));
+        }
     }
 
     /// ENet lets the peer in that `port` stands for.

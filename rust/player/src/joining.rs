@@ -8,7 +8,7 @@ use tracing::info;
 
 use crate::{
     calls::{CallId, EnetPeer, JoinCall},
-    defaults::ENTER_TIMEOUT,
+    defaults::{ENTER_TIMEOUT, LOADING_NOTICE},
     effect::{Answer, Effect, LinkCommand, Signal},
     failure::{Failed, JoinCallError},
     join_stage::JoinStage,
@@ -45,8 +45,10 @@ pub(crate) struct Joining {
 struct Host {
     id: PeerId,
     stats: PeerStats,
-    /// The game's ENet peer, once it is connected, and how long it may take for that.
+    /// The game's ENet peer, once it connects, and since when it does.
     client: Option<(EnetPeer, Instant)>,
+    /// Whether the host's machine answers, and its game has not for a while.
+    is_loading: bool,
 }
 
 /// A host whose game this player is in.
@@ -124,17 +126,19 @@ impl Joining {
             id,
             stats,
             client: None,
+            is_loading: false,
         });
         output.push(Effect::CreateClient {
             port,
             enet: self.enet,
+            patience: self.timeout,
         });
     }
 
     /// The ENet client is there, and connects from `port`.
     pub(crate) fn enter(&mut self, enet: EnetPeer, port: u16, now: Instant, output: &mut Output) {
         let Some(host) = &mut self.host else { return };
-        host.client = Some((enet, now + ENTER_TIMEOUT));
+        host.client = Some((enet, now));
         output.link(LinkCommand::ConnectEnet(host.id, port));
         let message = "the host is reached; entering its game".to_owned();
         self.advance(JoinStage::Entering, message, output);
@@ -145,16 +149,36 @@ impl Joining {
         Some(self.host.as_ref()?.client?.0)
     }
 
-    /// Returns why the join cannot go on, with an ENet client that stands like this.
-    pub(crate) fn obstacle(&self, status: ClientStatus, now: Instant) -> Option<JoinCallError> {
-        let (_, enter_until) = self.host.as_ref()?.client?;
-        if now >= enter_until {
+    /// Returns why the join cannot go on, with an ENet client that stands like this. While the link
+    /// of the host answers, its game may only stand still.
+    pub(crate) fn obstacle(
+        &mut self,
+        status: ClientStatus,
+        now: Instant,
+        output: &mut Output,
+    ) -> Option<JoinCallError> {
+        let host = self.host.as_mut()?;
+        let (_, since) = host.client?;
+        if now >= self.until {
+            return Some(if host.is_loading {
+                JoinCallError::HostLoading(self.timeout)
+            } else {
+                JoinError::TimedOut(self.timeout).into()
+            });
+        }
+        if status == ClientStatus::Closed {
             return Some(JoinCallError::GameSilent);
         }
-        if now >= self.until {
-            return Some(JoinError::TimedOut(self.timeout).into());
+        let snapshot = host.stats.snapshot();
+        let answers = snapshot.alive && snapshot.round_trip.is_some();
+        if !answers {
+            return (now >= since + ENTER_TIMEOUT).then_some(JoinCallError::GameSilent);
         }
-        (status == ClientStatus::Closed).then_some(JoinCallError::GameSilent)
+        if now >= since + LOADING_NOTICE && !std::mem::replace(&mut host.is_loading, true) {
+            let message = "the host is loading: waiting for its game".to_owned();
+            self.advance(JoinStage::Entering, message, output);
+        }
+        None
     }
 
     /// The game gets its ENet peer.

@@ -60,6 +60,14 @@ impl Player {
         }
     }
 
+    /// An ENet server refuses new connections, or takes them.
+    pub fn handle_server_closed(&mut self, enet: EnetPeer, is_closed: bool) {
+        self.output.turns.begin();
+        if let Some(games) = &mut self.games {
+            games.handle_server_closed(enet, is_closed, &mut self.output);
+        }
+    }
+
     /// An ENet server has let a peer in, by `port` of the loopback address.
     pub fn handle_entered(&mut self, enet: EnetPeer, peer_id: i32, port: u16) {
         if let Some(games) = &mut self.games {

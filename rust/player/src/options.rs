@@ -33,6 +33,8 @@ pub struct EnetOptions {
     pub in_bandwidth: i32,
     /// Most bytes a second that go out.
     pub out_bandwidth: i32,
+    /// How packets are compressed, as one of Godot's `ENetConnection.CompressionMode`; 0 for not.
+    pub compression: i32,
 }
 
 impl Options {

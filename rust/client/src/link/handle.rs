@@ -88,6 +88,11 @@ impl Link {
         self.handle.send(Command::StopHosting);
     }
 
+    /// Lets no new players in while `is_closed`.
+    pub fn set_closed(&self, is_closed: bool) {
+        self.handle.send(Command::SetClosed(is_closed));
+    }
+
     /// Joins a host as soon as the connection that next uses this link is ready; ends with
     /// [`PeerEvent::HostReached`] or [`PeerEvent::JoinFailed`]. Cancels a join that runs already.
     pub fn join(&self, options: JoinOptions) {

@@ -23,6 +23,7 @@ use crate::registrar::RegisterError;
 pub(super) enum Command {
     Host(HostOptions),
     StopHosting,
+    SetClosed(bool),
     Join(JoinOptions),
     CancelJoin,
     ConnectEnet(PeerId, u16),

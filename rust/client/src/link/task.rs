@@ -248,6 +248,7 @@ impl LinkTask {
                 self.local_network.stop_advertising();
                 self.link.stop_hosting(now);
             }
+            Command::SetClosed(is_closed) => self.link.set_closed(is_closed),
             Command::Join(options) => self.join(now, options),
             Command::CancelJoin => self.link.cancel_join(),
             Command::ConnectEnet(id, port) => self.connect_enet(id, port),

@@ -29,6 +29,8 @@ pub(crate) struct Game {
     pub(crate) listens: bool,
     /// Whether the game uses its ENet servers in a multiplayer.
     pub(crate) uses_servers: bool,
+    /// Whether the game's ENet server refuses new connections.
+    pub(crate) refuses: bool,
     /// Whether a script waits for the ends of calls.
     pub(crate) awaits: bool,
     /// Whether ENet gives no sockets.
@@ -60,6 +62,7 @@ impl Game {
             client: ClientStatus::Connecting,
             listens: false,
             uses_servers: true,
+            refuses: false,
             awaits: true,
             no_enet: false,
             no_thread: false,
@@ -292,6 +295,24 @@ impl Game {
         });
     }
 
+    /// The same host, whose link answers checks.
+    pub(crate) fn reach_answering(&mut self, peer: u32) {
+        let quality = Quality {
+            round_trip: Some(Duration::from_millis(20)),
+            ..Quality::default()
+        };
+        self.link_event(PeerEvent::HostReached {
+            peer: PeerId::new(peer),
+            port: 5000,
+            kind: PathKind::Direct,
+            stats: PeerStats::new(ActivePath {
+                kind: PathKind::Direct,
+                address: SocketAddr::from(([198, 51, 100, 1], 1000)),
+                quality,
+            }),
+        });
+    }
+
     /// ENet lets a peer in.
     pub(crate) fn enter(&mut self, peer_id: i32, port: u16) {
         self.player.handle_entered(EnetPeer(1), peer_id, port);
@@ -363,6 +384,9 @@ impl Game {
                 self.ends_later.push(answer);
                 return;
             }
+            Effect::LookWhetherClosed(enet) => {
+                self.player.handle_server_closed(enet, self.refuses);
+            }
             Effect::CreateServer(call) => {
                 let created = self.create();
                 self.player.handle_server_created(&call, created);
@@ -421,6 +445,7 @@ fn written(effect: &Effect) -> Option<String> {
                 format!("link host {} at {}", options.max_clients, options.enet_port)
             }
             LinkCommand::StopHosting => "link stop hosting".to_owned(),
+            LinkCommand::SetClosed(is_closed) => format!("link set closed {is_closed}"),
             LinkCommand::Join(options) => format!("link join {}", options.oid),
             LinkCommand::CancelJoin => "link cancel join".to_owned(),
             LinkCommand::ConnectEnet(peer, port) => format!("link enet {} {port}", number(*peer)),
@@ -446,6 +471,7 @@ fn written(effect: &Effect) -> Option<String> {
         Effect::EndCallLater(call, answer) => format!("end later {} {}", call.0, ended(answer)),
         Effect::LookAtPeers
         | Effect::LookForUse { .. }
+        | Effect::LookWhetherClosed(_)
         | Effect::PollClient(_)
         | Effect::LookForMultiplayer(_) => return None,
     })

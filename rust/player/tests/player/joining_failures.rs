@@ -220,6 +220,35 @@ fn a_silent_game_ends_the_call_after_five_seconds() {
 }
 
 #[test]
+fn a_host_that_loads_does_not_end_the_join_before_its_time() {
+    let mut game = Game::joining();
+    game.reach_answering(1);
+    game.forget();
+    game.wait(Duration::from_millis(1_499));
+    assert!(game.done().is_empty());
+    game.wait(Duration::from_millis(1));
+    let loading = "emit join_progressed Entering the host is loading: waiting for its game";
+    assert_eq!(game.done(), [loading]);
+    game.wait(Duration::from_secs(6));
+    assert!(game.done().is_empty(), "it is told once");
+    game.client = ClientStatus::Connected;
+    game.frame();
+    assert!(game.has_done("end 1 peer 1"));
+}
+
+#[test]
+fn a_host_that_loads_for_longer_than_the_join_may_take_is_named() {
+    let mut game = Game::joining();
+    game.reach_answering(1);
+    game.wait(Duration::from_secs(2));
+    game.forget();
+    game.wait(Duration::from_secs(13));
+    let sentence = "the host is loading: its game did not answer within 15 s, or has other options \
+                    of ENet";
+    check(&mut game, &LEFT, sentence);
+}
+
+#[test]
 fn the_games_own_time_can_be_over_before_that() {
     let mut game = Game::joining();
     game.now += Duration::from_secs(14);

@@ -64,6 +64,27 @@ fn a_peer_of_another_server_is_unknown() {
 }
 
 #[test]
+fn a_server_that_refuses_new_connections_does_not_let_players_wait() {
+    let mut game = Game::hosting();
+    game.link_event(admitted(1, 6000));
+    game.enter(70, 6000);
+    game.link_event(admitted(2, 6001));
+    game.refuses = true;
+    game.frame();
+    let done = game.done();
+    assert_eq!(done, ["link set closed true", "link release 2"]);
+    // It came before the link knew.
+    game.link_event(admitted(3, 6002));
+    game.frame();
+    assert_eq!(game.done(), ["link release 3"]);
+    game.refuses = false;
+    game.frame();
+    assert_eq!(game.done(), ["link set closed false"]);
+    game.frame();
+    assert!(game.done().is_empty());
+}
+
+#[test]
 fn the_link_lets_go_of_a_peer_that_enet_has_lost() {
     let mut game = Game::hosting();
     game.link_event(admitted(1, 6000));

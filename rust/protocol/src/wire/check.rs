@@ -87,6 +87,9 @@ pub enum Note {
     Full,
     /// The sender has left the session.
     Bye,
+    /// The host takes no new players at present. A player that does not know it takes the host for
+    /// one that does not answer.
+    Closed,
 }
 
 /// A key that is derived from a host's OpenID.
@@ -264,11 +267,12 @@ impl Note {
             Self::None => 0,
             Self::Full => 1,
             Self::Bye => 2,
+            Self::Closed => 3,
         }
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        [Self::None, Self::Full, Self::Bye]
+        [Self::None, Self::Full, Self::Bye, Self::Closed]
             .into_iter()
             .find(|note| note.code() == code)
     }

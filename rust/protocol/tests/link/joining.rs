@@ -139,6 +139,31 @@ fn host_full() {
     assert_eq!(result.path_kind, Some(PathKind::Direct));
 }
 
+/// Fails when a player waits at a host that takes no new players, when those who are in have to
+/// leave, or when the host cannot open again.
+#[test]
+fn a_closed_host_does_not_let_a_player_wait() {
+    let mut pair = pair(Kind::Ours, Home::Router, Home::Router);
+    let other = pair.world.add_ours(None);
+    pair.world.run_for(SECOND);
+    pair.world
+        .with(pair.host, |ours, _| ours.host_with(8, false));
+    pair.world.join(other, pair.host);
+    pair.world.run_for(SECOND);
+    pair.world
+        .with(pair.host, |ours, _| ours.link.set_closed(true));
+    pair.world.join(pair.joining, pair.host);
+    assert_eq!(pair.error_within(SECOND), Some(JoinError::HostClosed));
+    pair.assert_quiet();
+    assert_eq!(pair.world.ours(pair.host).games.len(), 1);
+    assert!(pair.world.entered(other).is_some());
+
+    pair.world
+        .with(pair.host, |ours, _| ours.link.set_closed(false));
+    let result = pair.meet_within(SECOND);
+    assert_eq!(result.path_kind, Some(PathKind::Direct));
+}
+
 /// Fails when players that come at the same moment get more places than there are.
 #[test]
 fn a_host_is_never_more_than_full() {

@@ -38,6 +38,9 @@ pub enum JoinError {
     /// The host has no place left.
     #[error("the host's game is full")]
     HostFull,
+    /// The host takes no new players.
+    #[error("the host takes no new players")]
+    HostClosed,
     /// The game cancelled the join.
     #[error("joining was cancelled")]
     Cancelled,

@@ -136,6 +136,11 @@ impl Peer {
         self.used = Some(now);
     }
 
+    /// Whether the peer came into our own game, and its game has not begun.
+    pub(super) fn has_not_begun(&self) -> bool {
+        self.is_hosted() && self.used.is_none() && !self.is_plain()
+    }
+
     /// Ends the peer once its last packets are out.
     pub(super) fn release(&mut self, now: Instant) {
         self.leaving.get_or_insert(now + LINGER);

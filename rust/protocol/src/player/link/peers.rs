@@ -118,6 +118,16 @@ impl Peers {
         }
     }
 
+    /// Returns the players whose game with us has not begun.
+    pub(super) fn not_begun(&self) -> Vec<PeerId> {
+        let mut peers: Vec<_> = (self.by_id.iter())
+            .filter(|(_, peer)| peer.has_not_begun())
+            .map(|(id, _)| *id)
+            .collect();
+        peers.sort_unstable();
+        peers
+    }
+
     /// Returns the oldest session that no path works for, when there are too many of those.
     pub(super) fn oldest_closed_session(&self) -> Option<PeerId> {
         let closed = || (self.by_id.iter()).filter(|(_, peer)| peer.is_hosted() && !peer.is_open());

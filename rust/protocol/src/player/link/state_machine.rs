@@ -36,6 +36,8 @@ pub struct Link {
     /// The server, while it can be asked.
     server: Option<ServerKind>,
     host: Option<HostConfig>,
+    /// Whether the host takes no new players at present.
+    is_closed: bool,
     candidates: Candidates,
     cookies: Cookies,
     join: Option<Join>,
@@ -58,6 +60,7 @@ impl Link {
             registration: None,
             server: None,
             host: None,
+            is_closed: false,
             candidates: Candidates::default(),
             cookies: Cookies::new(secret),
             join: None,
@@ -109,9 +112,20 @@ impl Link {
         self.host = Some(config);
     }
 
+    /// Lets no new players in while `is_closed`. Those whose game has begun stay.
+    pub fn set_closed(&mut self, is_closed: bool) {
+        self.is_closed = is_closed;
+        if is_closed {
+            for id in self.peers.not_begun() {
+                self.remove(id);
+            }
+        }
+    }
+
     /// Admits no more players, and releases those who are in.
     pub fn stop_hosting(&mut self, now: Instant) {
         self.host = None;
+        self.is_closed = false;
         self.candidates.clear();
         for id in self.peers.hosted() {
             self.release(now, id);
@@ -315,6 +329,11 @@ impl Link {
                     self.fail_join(JoinError::HostFull);
                 }
             }
+            Note::Closed => {
+                if self.join.as_ref().is_some_and(|join| join.peer() == id) {
+                    self.fail_join(JoinError::HostClosed);
+                }
+            }
             Note::Bye => self.release(now, id),
         }
     }
@@ -335,15 +354,20 @@ impl Link {
         if check.note != Note::None || !self.admits_kind(check.kind) {
             return;
         }
-        if self.peers.players() >= host.max_clients {
-            let full = Check {
+        let refusal = if self.is_closed {
+            Some(Note::Closed)
+        } else {
+            (self.peers.players() >= host.max_clients).then_some(Note::Full)
+        };
+        if let Some(note) = refusal {
+            let refusal = Check {
                 status: Status::default(),
-                note: Note::Full,
+                note,
                 question: 0,
                 answer: check.question,
                 ..check
             };
-            (self.out).push(Transmit::new(from, &session.encode(&full)));
+            (self.out).push(Transmit::new(from, &session.encode(&refusal)));
             return;
         }
         if !(self.cookies).proves_address(now, from, &session, &check, &mut self.out) {
