@@ -36,9 +36,9 @@ thread_local! {
 /// Opens the path between two players: both send small packets to each other, through both routers,
 /// until each knows that the other receives them.
 ///
-/// Every method is static and returns a signal: await it at once, as in
-/// `var err: Error = await …`. `timeout` is in seconds; `frequency` is the pause
-/// between repeated packets, in seconds. Each frame reads what has come in, and answers at once.
+/// Every method is static and returns a signal, to be awaited at once. What comes is an
+/// [enum Error], as in the example. `timeout` and `frequency`, the pause between repeated packets,
+/// are in seconds. Each frame reads what has come in, and answers at once.
 ///
 /// A joining player calls [method over_packet_peer]. A host, whose socket belongs to ENet, calls
 /// [method over_enet_peer] or [method over_enet]. The other player may use netfox.noray. Games of
