@@ -100,9 +100,7 @@ func leave() -> void:
 	if state == State.STARTING:
 		# Ends the await with null.
 		_is_cancelled = true
-		Noray.cancel_join()
-		if is_host:
-			Noray.disconnect_from_host()
+		Noray.leave()
 	elif state == State.PLAYING and is_host and not multiplayer.get_peers().is_empty():
 		_set_state(State.LEAVING)
 		_say_goodbye.rpc("The host ended the game.")
@@ -191,9 +189,8 @@ func _close_everything() -> void:
 	# First, so that nothing below counts as a lost connection.
 	state = State.IDLE
 	_goodbye = ""
-	if multiplayer.multiplayer_peer is ENetMultiplayerPeer:
-		multiplayer.multiplayer_peer.close()
-		multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
+	Noray.leave()
+	multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
 	Noray.disconnect_from_host()
 	_server.stop()
 

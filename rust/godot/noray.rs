@@ -68,41 +68,45 @@ impl From<noray_player::JoinStage> for JoinStage {
 /// Connects players behind home routers and mobile networks, with the help of a noray server.
 ///
 /// A noray server gives each player an OpenID, which players share, and tells two players each
-/// other's address. The extension opens a path through both routers; where there is no direct
-/// path, the server relays.
+/// other's address. The extension opens a path through both routers; where there is no direct path,
+/// the server relays.
 ///
 /// A host and a joining player need one call each:
 /// ```gdscript
-/// # host
-/// var peer: ENetMultiplayerPeer = await Noray.host("noray.example.com")
-/// if peer == null:
-///     show_error(Noray.last_error_message)
-///     return
-/// multiplayer.multiplayer_peer = peer
-/// share(Noray.oid)
+/// func host() -> void:
+///     var peer: ENetMultiplayerPeer = await Noray.host("noray.example.com")
+///     if peer == null:
+///         print(Noray.last_error_message)
+///         return
+///     multiplayer.multiplayer_peer = peer
+///     print("Join me: ", Noray.oid)
 ///
-/// # joining player
-/// var peer: ENetMultiplayerPeer = await Noray.join(oid, "noray.example.com")
-/// if peer == null:
-///     show_error(Noray.last_error_message)
-///     return
-/// multiplayer.multiplayer_peer = peer
+/// func join(oid: String) -> void:
+///     var peer: ENetMultiplayerPeer = await Noray.join(oid, "noray.example.com")
+///     if peer == null:
+///         print(Noray.last_error_message)
+///         return
+///     multiplayer.multiplayer_peer = peer
+///     await multiplayer.connected_to_server
+///     print("I am in.")
 /// ```
 /// Both take `options` as a `Dictionary`, or `null` for none. Omitted options have their defaults;
-/// unknown options and values of another type are refused. Where an `int` is wanted, a whole `float`
-/// counts too, as JSON gives it:
+/// unknown options and values of another type are refused. Where an `int` is wanted, a whole
+/// `float` counts too, as JSON gives it:
 /// - `force_relay: bool` (false): use only the server's relay.
 /// - `lan: bool` (the project setting `noray/network/lan`): look for each other in the local
 ///   network too.
 /// - `timeout: float` (15): the longest wait, in seconds.
 /// - `registrar_port: int` (8809): the server's UDP port for registrations.
 /// - `channels: int`, `in_bandwidth: int`, `out_bandwidth: int` (0): as in
-///   `ENetMultiplayerPeer.create_server` and `create_client`.
-/// - `compression: int` (0): a `ENetConnection.CompressionMode`, the same for the host and those who
-///   join. To call `compress` on a peer is too late: `join` gives one that is connected already.
+///   [method ENetMultiplayerPeer.create_server] and `create_client`.
+/// - `compression: int` (0): a [enum ENetConnection.CompressionMode], the same for the host and
+///   those who join. To call `compress` on a peer is too late: [method join] gives one that is
+///   connected already.
 ///
-/// What a call does while another runs or a game is on ("-": nothing changes for either; "ends: SKIP",
-/// "ends: CONNECTION": the call that runs returns `null` with `ERR_SKIP` or `ERR_CONNECTION_ERROR`):
+/// What a call does while another runs or a game is on ("-": nothing changes for either; "ends:
+/// SKIP", "ends: CONNECTION": the call that runs returns `null` with [constant ERR_SKIP] or
+/// [constant ERR_CONNECTION_ERROR]):
 /// ```text
 ///                      host() runs          a game is hosted     join() runs          join() enters        a game is joined
 /// host                 ERR_BUSY             ERR_ALREADY_IN_USE   ERR_BUSY             ERR_BUSY             begins
@@ -115,65 +119,70 @@ impl From<noray_player::JoinStage> for JoinStage {
 /// connect_to_host      ends: CONNECTION     -                    ends: CONNECTION     -                    -
 /// ```
 /// An error in the table is that of the new call, which then changes nothing. A call that no script
-/// awaits any more, since its scene is freed for example, gives way to the next `host` or `join`, and
-/// so does a hosted game whose peer no `MultiplayerAPI` uses, even if a variable still holds it.
+/// awaits any more, since its scene is freed for example, gives way to the next [method host] or
+/// [method join], and so does a hosted game whose peer no [MultiplayerAPI] uses, even if a variable
+/// still holds it.
 ///
 /// A game that does all of it by itself connects, requests its ids, and registers its address:
 /// ```gdscript
-/// var err: Error = await Noray.connect_to_host("noray.example.com")
-/// if err != OK:
-///     return err
-/// Noray.register_host()
-/// await Noray.on_pid
-/// err = await Noray.register_remote()
+/// func register() -> Error:
+///     var err: Error = await Noray.connect_to_host("noray.example.com")
+///     if err != OK:
+///         return err
+///     Noray.register_host()
+///     await Noray.on_pid
+///     return await Noray.register_remote()
 /// ```
 /// A host then calls `ENetMultiplayerPeer.create_server(Noray.local_port)`, and a joining player
-/// calls `connect_nat` with the host's OpenID. Both get `on_connect_nat` with the other player's
-/// address, and open the path with `PacketHandshake`.
+/// calls [method connect_nat] with the host's OpenID. Both get [signal on_connect_nat] with the
+/// other player's address, and open the path with [PacketHandshake].
 ///
-/// No method blocks the main thread. `last_error_message` describes the last failure in words.
+/// No method blocks the main thread. [member last_error_message] describes the last failure in
+/// words.
 ///
 /// Project settings:
-/// - `noray/network/server`: the server of `host` and `join` calls that name none.
+/// - `noray/network/server`: the server of [method host] and [method join] calls that name none.
 /// - `noray/network/lan` (on): players look for each other in the local network.
-/// - `noray/network/connect_timeout` (8 s): the longest wait of `connect_to_host`, name look-up
-///   included.
-/// - `noray/network/answer_timeout` (5 s): how long `connect_nat` and `connect_relay` wait for a
-///   server that does not answer at all.
+/// - `noray/network/connect_timeout` (8 s): the longest wait of [method connect_to_host], name
+///   look-up included.
+/// - `noray/network/answer_timeout` (5 s): how long [method connect_nat] and [method connect_relay]
+///   wait for a server that does not answer at all.
 /// - `noray/logging/level` (warnings): what reaches Godot's log; read when the game starts.
 #[derive(GodotClass)]
 #[class(init, singleton, base = Object)]
 pub(crate) struct Noray {
-    /// The OpenID that the server gave last; players share it. Empty before `on_oid`.
+    /// The OpenID that the server gave last; players share it. Empty before [signal on_oid].
     ///
-    /// It is valid as long as the connection to the server lasts.
+    /// Others can join with it while this player is connected to the server. After a broken
+    /// connection our own server gives it back; other servers give another one, which a game of
+    /// [method host] or [method join] learns by [signal oid_changed].
     #[var(get, no_set)]
     oid: PhantomVar<GString>,
 
-    /// The PrivateID that belongs to `oid`. Empty before `on_pid`.
+    /// The PrivateID that belongs to [member oid]. Empty before [signal on_pid].
     ///
     /// It is a password: never show, share or log it.
     #[var(get, no_set)]
     pid: PhantomVar<GString>,
 
-    /// The UDP port that `register_remote` registered; -1 before.
+    /// The UDP port that [method register_remote] registered; -1 before.
     ///
     /// A host listens on it, and a joining player uses it as its local port, because the server
     /// tells other players the outside address of this port.
     #[var(get, no_set)]
     local_port: PhantomVar<i32>,
 
-    /// How the server introduced itself, for example `noray v2.0.0`. Empty when it did not:
-    /// servers of generation 1 never do.
+    /// How the server introduced itself, for example `noray v2.0.0`. Empty when it did not: servers
+    /// of generation 1 never do.
     #[var(get, no_set)]
     server_version: PhantomVar<GString>,
 
-    /// The failure of the last call, as an `Error`; `OK` when that succeeded. When a script goes on
-    /// after an `await`, it is that call's own.
+    /// The failure of the last call, as an `Error`; [constant OK] when that succeeded. When a
+    /// script goes on after an `await`, it is that call's own.
     #[var(get, no_set)]
     last_error: PhantomVar<Error>,
 
-    /// The same in a sentence that a player can be shown; empty for `OK`.
+    /// The same in a sentence that a player can be shown; empty for [constant OK].
     #[var(get, no_set)]
     last_error_message: PhantomVar<GString>,
 
@@ -188,64 +197,88 @@ impl Noray {
     #[signal]
     fn on_command(command: GString, data: GString);
 
-    /// Emitted when the noray server has accepted the connection. It is not about a game's host: that
-    /// is Godot's own `MultiplayerAPI.connected_to_server`.
+    /// Emitted when the noray server has accepted the connection. It is not about a game's host:
+    /// that is Godot's own [signal MultiplayerAPI.connected_to_server].
     #[signal]
     fn on_connect_to_host();
 
-    /// Emitted once when the connection to the noray server ends. It is not about a game's host: that
-    /// is Godot's own `MultiplayerAPI.server_disconnected`.
+    /// Emitted once when the connection to the noray server ends. It is not about a game's host:
+    /// that is Godot's own [signal MultiplayerAPI.server_disconnected].
     ///
-    /// It ends by `disconnect_from_host`, by the server, or because the network failed. A game that is
-    /// on goes on.
+    /// It ends by [method disconnect_from_host], by the server, or because the network failed. A
+    /// game that is on goes on.
     #[signal]
     fn on_disconnect_from_host();
 
-    /// Emitted when the server gives an OpenID. Emitted with an empty one when `register_host`
-    /// gets no answer, so that an `await` ends.
+    /// Emitted when the server gives an OpenID. Emitted with an empty one when
+    /// [method register_host] gets no answer, so that an `await` ends.
     #[signal]
     fn on_oid(oid: GString);
 
-    /// Emitted when the server gives a PrivateID. Emitted with an empty one when `register_host`
-    /// gets no answer, because the connection ended or the answer time-out has passed, so that an
-    /// `await` ends. A `register_remote` that follows then returns the error.
+    /// Emitted when the server gives a PrivateID. Emitted with an empty one when
+    /// [method register_host] gets no answer, because the connection ended or the answer time-out
+    /// has passed, so that an `await` ends. A [method register_remote] that follows then returns
+    /// the error.
+    /// ```gdscript
+    /// func get_oid() -> String:
+    ///     Noray.register_host()
+    ///     await Noray.on_pid
+    ///     return Noray.oid
+    /// ```
     #[signal]
     fn on_pid(pid: GString);
 
-    /// Emitted on both sides of a `connect_nat`, with the other player's outside address, where it
-    /// may be reached directly.
+    /// Emitted on both sides of a [method connect_nat], with the other player's outside address,
+    /// where it may be reached directly. [PacketHandshake] has an example.
     #[signal]
     fn on_connect_nat(address: GString, port: i32);
 
-    /// Emitted on both sides of a `connect_relay`, with the server's address and the port there
-    /// that stands for the other player.
+    /// Emitted on both sides of a [method connect_relay], with the server's address and the port
+    /// there that stands for the other player. [PacketHandshake] has an example.
     #[signal]
     fn on_connect_relay(address: GString, port: i32);
 
-    /// Emitted when a `connect_nat` or `connect_relay` failed: the server refused, or is certain
-    /// not to answer. `message` says why in words.
+    /// Emitted when a [method connect_nat] or [method connect_relay] failed: the server refused, or
+    /// is certain not to answer. [param message] says why in words.
     ///
-    /// `error` is `ERR_DOES_NOT_EXIST` (no such player), `ERR_UNAVAILABLE` (the host has not
-    /// registered its address), `ERR_UNAUTHORIZED` (this player has not), `ERR_BUSY` (no free
-    /// relay, or too many requests), `ERR_CANT_CONNECT` (the server's reason is not known),
-    /// `ERR_TIMEOUT` (no answer in time) or `ERR_CONNECTION_ERROR` (the connection to the server
-    /// was lost). A server of generation 1 never says why.
+    /// [param error] is [constant ERR_DOES_NOT_EXIST] (no such player), [constant ERR_UNAVAILABLE]
+    /// (the host has not registered its address), [constant ERR_UNAUTHORIZED] (this player has
+    /// not), [constant ERR_BUSY] (no free relay, or too many requests), [constant ERR_CANT_CONNECT]
+    /// (the server's reason is not known), [constant ERR_TIMEOUT] (no answer in time) or
+    /// [constant ERR_CONNECTION_ERROR] (the connection to the server was lost). A server of
+    /// generation 1 never says why.
+    /// ```gdscript
+    /// Noray.connect_failed.connect(func(_oid: String, _error: Error, message: String) -> void:
+    ///     print(message))
+    /// ```
     #[signal]
     fn connect_failed(oid: GString, error: Error, message: GString);
 
-    /// Emitted when a `join` makes progress, with a sentence that a player can be shown.
+    /// Emitted when a [method join] makes progress, with a sentence that a player can be shown.
+    /// ```gdscript
+    /// Noray.join_progressed.connect(func(_stage: Noray.JoinStage, message: String) -> void:
+    ///     print(message))
+    /// ```
     #[signal]
     fn join_progressed(stage: JoinStage, message: GString);
 
     /// Emitted when the game takes another path to a peer, because a better one has opened or the
-    /// last one has closed. No packet is lost by that. On a host, `peer_id` is the peer's id; on a
-    /// joined player, it is 1.
+    /// last one has closed. No packet is lost by that. On a host, [param peer_id] is the peer's id;
+    /// on a joined player, it is 1.
+    /// ```gdscript
+    /// Noray.path_changed.connect(func(peer_id: int, path: NorayConnection.Path) -> void:
+    ///     if path == NorayConnection.RELAY:
+    ///         print("Player ", peer_id, " is connected by relay now."))
+    /// ```
     #[signal]
     fn path_changed(peer_id: i64, path: Path);
 
     /// Emitted when the server has given this player another OpenID while it hosts or plays: the
     /// connection to the server was lost and made again. Peers who are in stay in; new ones need
     /// the new OpenID.
+    /// ```gdscript
+    /// Noray.oid_changed.connect(func(oid: String) -> void: print("Join me: ", oid))
+    /// ```
     #[signal]
     fn oid_changed(oid: GString);
 
@@ -254,19 +287,21 @@ impl Noray {
     /// (`var peer := await …` does not parse: a signal's argument has no type that GDScript knows.)
     /// Connects to the noray server (`name`, `name:port` or `[v6]:port`; when it is empty, the
     /// project setting `noray/network/server` counts), gets an OpenID, and registers this player's
-    /// address; what is done already is not done again. Returns an `ENetMultiplayerPeer` that takes
-    /// up to `max_clients` players, or `null`. Then `last_error` is:
-    /// - `ERR_INVALID_PARAMETER` for a bad address, number or option;
-    /// - `ERR_ALREADY_IN_USE` when this player hosts already, `ERR_BUSY` while another `host` or
-    ///   `join` runs, `ERR_SKIP` after `cancel_host` or `leave`;
-    /// - `ERR_CANT_RESOLVE` when the server's name has no address, `ERR_CONNECTION_ERROR` when the
-    ///   server cannot be reached or gives no OpenID, `FAILED` when it refuses the registration;
-    /// - `ERR_TIMEOUT` when it takes longer than the option `timeout`;
-    /// - `ERR_CANT_CREATE` when the system gives no socket or no thread.
+    /// address; what is done already is not done again. Returns an [ENetMultiplayerPeer] that takes
+    /// up to [param max_clients] players, or `null`. Then [member last_error] is:
+    /// - [constant ERR_INVALID_PARAMETER] for a bad address, number or option;
+    /// - [constant ERR_ALREADY_IN_USE] when this player hosts already, [constant ERR_BUSY] while
+    ///   another [method host] or [method join] runs, [constant ERR_SKIP] after
+    ///   [method cancel_host] or [method leave];
+    /// - [constant ERR_CANT_RESOLVE] when the server's name has no address,
+    ///   [constant ERR_CONNECTION_ERROR] when the server cannot be reached or gives no OpenID,
+    ///   [constant FAILED] when it refuses the registration;
+    /// - [constant ERR_TIMEOUT] when it takes longer than the option `timeout`;
+    /// - [constant ERR_CANT_CREATE] when the system gives no socket or no thread.
     ///
-    /// Players need `oid` to join. Hosting ends when the game closes the peer or lets go of it. When
-    /// the connection to the server is lost, the game goes on and the connection is made again; see
-    /// `oid_changed`.
+    /// Players need [member oid] to join. Hosting ends when the game closes the peer or lets go of
+    /// it. When the connection to the server is lost, the game goes on and the connection is made
+    /// again; see [signal oid_changed].
     #[func(gd_self)]
     fn host(
         mut this: Gd<Self>,
@@ -283,34 +318,44 @@ impl Noray {
         signal
     }
 
-    /// Joins a host's game. Await it at once: `var peer: ENetMultiplayerPeer = await Noray.join(oid)`.
+    /// Joins a host's game. Await it at once:
+    /// `var peer: ENetMultiplayerPeer = await Noray.join(oid)`.
     ///
-    /// White space and invisible marks around `oid`, as pasted texts have them, are ignored.
-    /// `noray` and `options` are as in `host`. Tries all paths at once and takes the first that
-    /// works; `join_progressed` tells how far it is. Joining the same host again ends the game that
-    /// is on with it.
+    /// White space and invisible marks around [param oid], as pasted texts have them, are ignored.
+    /// [param noray] and [param options] are as in [method host]. Tries all paths at once and takes
+    /// the first that works; [signal join_progressed] tells how far it is. Joining the same host
+    /// again ends the game that is on with it.
     ///
-    /// Returns an `ENetMultiplayerPeer` that is connected. Assign it to
+    /// Returns an [ENetMultiplayerPeer] that is connected. Assign it to
     /// `multiplayer.multiplayer_peer` at once: nothing polls it before. Before the first RPC, await
     /// Godot's `connected_to_server`, which comes in the same frame or the next:
     /// ```gdscript
-    /// multiplayer.multiplayer_peer = peer
-    /// await multiplayer.connected_to_server
-    /// say_hello.rpc_id(1)
+    /// func enter(peer: ENetMultiplayerPeer) -> void:
+    ///     multiplayer.multiplayer_peer = peer
+    ///     await multiplayer.connected_to_server
+    ///     greet.rpc_id(1)
+    ///
+    /// @rpc("any_peer")
+    /// func greet() -> void:
+    ///     print("Player %d is here." % multiplayer.get_remote_sender_id())
     /// ```
-    /// Or returns `null`. Then `last_error` is:
-    /// - `ERR_DOES_NOT_EXIST` when the server knows no such host;
-    /// - `ERR_CANT_CONNECT` when the host exists, but no path to it opened;
-    /// - `ERR_CANT_ACQUIRE_RESOURCE` when the host is full, `ERR_LOCKED` when it takes no new players
-    ///   (`refuse_new_connections`), `ERR_UNAVAILABLE` when it is reached, but its game does not
-    ///   answer;
-    /// - `ERR_CANT_RESOLVE` when the server's name has no address, `ERR_CONNECTION_ERROR` when the
-    ///   server cannot be reached or gives no OpenID, `FAILED` when it refuses the registration;
-    /// - `ERR_TIMEOUT` when it takes longer than the option `timeout`, also because the host's game
-    ///   stands still (it loads a level, for example); `ERR_SKIP` after `cancel_join` or `leave`;
-    /// - `ERR_INVALID_PARAMETER` for a bad OpenID, the player's own, a bad address or option;
-    /// - `ERR_BUSY` while another `host` or `join` runs, `ERR_ALREADY_IN_USE` when this player hosts;
-    /// - `ERR_CANT_CREATE` when the system gives no socket or no thread.
+    /// Or returns `null`. Then [member last_error] is:
+    /// - [constant ERR_DOES_NOT_EXIST] when the server knows no such host;
+    /// - [constant ERR_CANT_CONNECT] when the host exists, but no path to it opened;
+    /// - [constant ERR_CANT_ACQUIRE_RESOURCE] when the host is full, [constant ERR_LOCKED] when it
+    ///   takes no new players (`refuse_new_connections`), [constant ERR_UNAVAILABLE] when it is
+    ///   reached, but its game does not answer;
+    /// - [constant ERR_CANT_RESOLVE] when the server's name has no address,
+    ///   [constant ERR_CONNECTION_ERROR] when the server cannot be reached or gives no OpenID,
+    ///   [constant FAILED] when it refuses the registration;
+    /// - [constant ERR_TIMEOUT] when it takes longer than the option `timeout`, also because the
+    ///   host's game stands still (it loads a level, for example); [constant ERR_SKIP] after
+    ///   [method cancel_join] or [method leave];
+    /// - [constant ERR_INVALID_PARAMETER] for a bad OpenID, the player's own, a bad address or
+    ///   option;
+    /// - [constant ERR_BUSY] while another [method host] or [method join] runs,
+    ///   [constant ERR_ALREADY_IN_USE] when this player hosts;
+    /// - [constant ERR_CANT_CREATE] when the system gives no socket or no thread.
     #[func(gd_self)]
     fn join(
         mut this: Gd<Self>,
@@ -327,39 +372,40 @@ impl Noray {
         signal
     }
 
-    /// Ends the `host` that runs, which then returns `null` with `ERR_SKIP`. Does nothing without
-    /// one; a game that is hosted already goes on.
+    /// Ends the [method host] that runs, which then returns `null` with [constant ERR_SKIP]. Does
+    /// nothing without one; a game that is hosted already goes on.
     #[func(gd_self)]
     fn cancel_host(mut this: Gd<Self>) {
         this.bind_mut().player.cancel_host();
         Self::perform_all(&mut this);
     }
 
-    /// Leaves the game: ends all that `host` and `join` began. Calls that run return `null` with
-    /// `ERR_SKIP`, and their ENet peers are closed, so that the other players are told at once.
+    /// Leaves the game: ends all that [method host] and [method join] began. Calls that run return
+    /// `null` with [constant ERR_SKIP], and their ENet peers are closed, so that the other players
+    /// are told at once.
     /// ```gdscript
     /// Noray.leave()
-    /// multiplayer.multiplayer_peer = null
+    /// multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
     /// ```
-    /// The connection to the noray server stays, so that the next `host` begins at once and with the
-    /// same `oid`; `disconnect_from_host` ends it.
+    /// The connection to the noray server stays, so that the next [method host] begins at once and
+    /// with the same [member oid]; [method disconnect_from_host] ends it.
     #[func(gd_self)]
     fn leave(mut this: Gd<Self>) {
         this.bind_mut().player.leave();
         Self::perform_all(&mut this);
     }
 
-    /// Ends the `join` that runs, which then returns `null` with `ERR_SKIP`. Does nothing without
-    /// one.
+    /// Ends the [method join] that runs, which then returns `null` with [constant ERR_SKIP]. Does
+    /// nothing without one.
     #[func(gd_self)]
     fn cancel_join(mut this: Gd<Self>) {
         this.bind_mut().player.cancel_join();
         Self::perform_all(&mut this);
     }
 
-    /// Returns the connection to a peer of a game that `host` or `join` began, by its id in
-    /// `multiplayer`: a host asks for any of its peers, a joined player for 1. Returns `null` when
-    /// there is no such peer.
+    /// Returns the connection to a peer of a game that [method host] or [method join] began, by its
+    /// id in `multiplayer`: a host asks for any of its peers, a joined player for 1. Returns `null`
+    /// when there is no such peer.
     #[func]
     fn get_connection(&self, peer_id: i64) -> Option<Gd<NorayConnection>> {
         let peer_id = i32::try_from(peer_id).ok()?;
@@ -368,16 +414,18 @@ impl Noray {
         Some(NorayConnection::new(connection.stats.clone(), packet_peer))
     }
 
-    /// Keeps this player reachable while the game's own ENet has `local_port`: sends a small packet
-    /// to the server every 15 s, so that the router does not forget the port. For a host that called
-    /// `register_remote` and `create_server`; `host` and `join` do not need it.
+    /// Keeps this player reachable while the game's own ENet has [member local_port]: sends a small
+    /// packet to the server every 15 s, so that the router does not forget the port. For a host
+    /// that called [method register_remote] and `create_server`; [method host] and [method join] do
+    /// not need it.
     /// ```gdscript
+    /// var peer := ENetMultiplayerPeer.new()
     /// peer.create_server(Noray.local_port)
     /// Noray.keep_alive(peer.host)
     /// ```
-    /// Goes on until `connection` is destroyed or another `pid` counts; holds no reference to it.
-    /// Returns `OK`; `ERR_INVALID_PARAMETER` for a null or destroyed connection;
-    /// `ERR_UNCONFIGURED` when no address is registered.
+    /// Goes on until [param connection] is destroyed or another [member pid] counts; holds no
+    /// reference to it. Returns [constant OK]; [constant ERR_INVALID_PARAMETER] for a null or
+    /// destroyed connection; [constant ERR_UNCONFIGURED] when no address is registered.
     #[func]
     fn keep_alive(&mut self, connection: Option<Gd<ENetConnection>>) -> Error {
         let connection = connection.filter(enet::is_alive);
@@ -388,12 +436,14 @@ impl Noray {
     /// Connects to a noray server. Await it at once:
     /// `var err: Error = await Noray.connect_to_host(address)`.
     ///
-    /// `address` is a name or an IP address. The host here is the noray server, not a game's.
+    /// [param address] is a name or an IP address. The host here is the noray server, not a game's.
     ///
-    /// Returns `OK`; `ERR_CANT_RESOLVE` when the name has no address; `ERR_CONNECTION_ERROR` when
-    /// no address accepts, or another call or `disconnect_from_host` cut this one short;
-    /// `ERR_TIMEOUT`; `ERR_INVALID_PARAMETER` for an empty address or a bad port;
-    /// `ERR_CANT_CREATE` when the system gives no thread. Replaces a connection that exists.
+    /// Returns [constant OK]; [constant ERR_CANT_RESOLVE] when the name has no address;
+    /// [constant ERR_CONNECTION_ERROR] when no address accepts, or another call or
+    /// [method disconnect_from_host] cut this one short; [constant ERR_TIMEOUT];
+    /// [constant ERR_INVALID_PARAMETER] for an empty address or a bad port;
+    /// [constant ERR_CANT_CREATE] when the system gives no thread. Replaces a connection that
+    /// exists.
     #[func(gd_self)]
     fn connect_to_host(
         mut this: Gd<Self>,
@@ -414,9 +464,9 @@ impl Noray {
         self.player.is_connected()
     }
 
-    /// Ends the connection to the noray server, but no game: `leave` does that.
+    /// Ends the connection to the noray server, but no game: [method leave] does that.
     ///
-    /// Whatever awaits the connection gets `ERR_CONNECTION_ERROR`. Does nothing without
+    /// Whatever awaits the connection gets [constant ERR_CONNECTION_ERROR]. Does nothing without
     /// one.
     #[func(gd_self)]
     fn disconnect_from_host(mut this: Gd<Self>) {
@@ -424,7 +474,8 @@ impl Noray {
         Self::perform_all(&mut this);
     }
 
-    /// Requests an OpenID and a PrivateID from the server, which come with `on_oid` and `on_pid`.
+    /// Requests an OpenID and a PrivateID from the server, which come with [signal on_oid] and
+    /// [signal on_pid].
     ///
     /// Joining players need them too. A second call gives a second pair: both OpenIDs work.
     #[func]
@@ -433,16 +484,18 @@ impl Noray {
         self.send(command)
     }
 
-    /// Registers this player's outside address. Await it at once, after `on_pid`:
+    /// Registers this player's outside address. Await it at once, after [signal on_pid]:
     /// `var err: Error = await Noray.register_remote()`.
     ///
-    /// `registrar_port` is the server's UDP port for registrations; `timeout` and `interval` (the
-    /// pause between repeats, at least 0.02) are in seconds. Returns `OK`, and the game can use
-    /// `local_port`; `ERR_CONNECTION_ERROR` without a connection, or when it ends meanwhile;
-    /// `ERR_UNAUTHORIZED` without a PrivateID; `FAILED` when the server refuses; `ERR_TIMEOUT`;
-    /// `ERR_INVALID_PARAMETER`; `ERR_BUSY` while another PrivateID is being registered;
-    /// `ERR_ALREADY_IN_USE` while a game of `host` or `join` has the port. Once the address is
-    /// registered, further calls return `OK` at once and change nothing.
+    /// [param registrar_port] is the server's UDP port for registrations; [param timeout] and
+    /// [param interval] (the pause between repeats, at least 0.02) are in seconds. Returns
+    /// [constant OK], and the game can use [member local_port]; [constant ERR_CONNECTION_ERROR]
+    /// without a connection, or when it ends meanwhile; [constant ERR_UNAUTHORIZED] without a
+    /// PrivateID; [constant FAILED] when the server refuses; [constant ERR_TIMEOUT];
+    /// [constant ERR_INVALID_PARAMETER]; [constant ERR_BUSY] while another PrivateID is being
+    /// registered; [constant ERR_ALREADY_IN_USE] while a game of [method host] or [method join] has
+    /// the port. Once the address is registered, further calls return [constant OK] at once and
+    /// change nothing.
     #[func(gd_self)]
     fn register_remote(
         mut this: Gd<Self>,
@@ -461,23 +514,23 @@ impl Noray {
         signal
     }
 
-    /// Asks the server to connect this player and the host with OpenID `oid` directly. Both get
-    /// `on_connect_nat`, or this player gets `connect_failed`.
+    /// Asks the server to connect this player and the host with OpenID [param oid] directly. Both
+    /// get [signal on_connect_nat], or this player gets [signal connect_failed].
     ///
-    /// Returns `OK` when the request is on its way; `ERR_CONNECTION_ERROR` without a connection;
-    /// `ERR_INVALID_PARAMETER`, and nothing is sent, when `oid` is empty, longer than 1 KiB, or
-    /// contains white space, quotes, backslashes, control or invisible characters (around it, such
-    /// are ignored); `ERR_BUSY` when too many
-    /// requests wait.
+    /// Returns [constant OK] when the request is on its way; [constant ERR_CONNECTION_ERROR]
+    /// without a connection; [constant ERR_INVALID_PARAMETER], and nothing is sent, when
+    /// [param oid] is empty, longer than 1 KiB, or contains white space, quotes, backslashes,
+    /// control or invisible characters (around it, such are ignored); [constant ERR_BUSY] when too
+    /// many requests wait.
     #[func]
     fn connect_nat(&mut self, oid: GString) -> Error {
         let command = self.player.connect_peer(ConnectKind::Nat, &oid.to_string());
         self.send(command)
     }
 
-    /// Asks the server to connect this player and the host with OpenID `oid` through a relay. Both
-    /// get `on_connect_relay`, or this player gets `connect_failed`. Errors are as in
-    /// `connect_nat`.
+    /// Asks the server to connect this player and the host with OpenID [param oid] through a relay.
+    /// Both get [signal on_connect_relay], or this player gets [signal connect_failed]. Errors are
+    /// as in [method connect_nat].
     #[func]
     fn connect_relay(&mut self, oid: GString) -> Error {
         let command = self

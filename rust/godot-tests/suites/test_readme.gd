@@ -6,7 +6,7 @@ const EXAMPLE_END := "\n```"
 
 const DOCUMENTS: PackedStringArray = ["README.md", "addons/noray/README.md", "docs/SERVER.md"]
 const HELP: PackedStringArray = [
-	"rust/godot/noray_connection.rs", "rust/godot/noray_server.rs",
+	"rust/godot/noray.rs", "rust/godot/noray_connection.rs", "rust/godot/noray_server.rs",
 	"rust/godot/packet_handshake.rs",
 ]
 

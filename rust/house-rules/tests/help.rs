@@ -177,7 +177,7 @@ fn no_link_of_the_help_leads_nowhere() {
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
-    assert!(count > 30, "the help has only {count} links");
+    assert!(count > 100, "the help has only {count} links");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn no_name_in_the_help_is_without_its_link() {
         Regex::new(r"^(OK|FAILED|ERR_[A-Z_]+|(ENet|Packet|Signal|Multiplayer)\w*(\.\w+)?)$")
             .unwrap();
     let mut bare = Vec::new();
-    for (name, class) in classes.iter().filter(|(name, _)| **name != "Noray") {
+    for (name, class) in &classes {
         for text in &class.texts {
             for found in code.captures_iter(&text.lines.join("\n")) {
                 let shown = &found[1];
