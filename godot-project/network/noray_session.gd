@@ -147,7 +147,7 @@ func _take(peer: ENetMultiplayerPeer) -> bool:
 	if _is_cancelled:
 		_end("")
 	elif peer == null:
-		_end(_sentence(Noray.last_error_message) + " " + _advice(Noray.last_error))
+		_end(_sentence(Noray.last_error_message))
 	else:
 		multiplayer.multiplayer_peer = peer
 		return true
@@ -157,18 +157,6 @@ func _take(peer: ENetMultiplayerPeer) -> bool:
 func _play() -> void:
 	_set_state(State.PLAYING)
 	started.emit()
-
-
-## Returns what a player can do when a game cannot be hosted or joined.
-func _advice(error: Error) -> String:
-	match error:
-		ERR_DOES_NOT_EXIST:
-			return "Check the OpenID, and whether the host's game is still open."
-		ERR_CANT_RESOLVE, ERR_CONNECTION_ERROR:
-			return "Check the noray server's address, or host with 'Run a server here'."
-		ERR_INVALID_PARAMETER:
-			return "Check the OpenID and the noray server's address."
-	return "Try again in a moment."
 
 
 func _disconnect_peer(peer_id: int) -> void:

@@ -182,7 +182,8 @@ pub(crate) struct Noray {
     #[var(get, no_set)]
     last_error: PhantomVar<Error>,
 
-    /// The same in a sentence that a player can be shown; empty for [constant OK].
+    /// The same as a short sentence for a player, with what to do; empty for [constant OK]. The causes
+    /// are in the log.
     #[var(get, no_set)]
     last_error_message: PhantomVar<GString>,
 

@@ -242,9 +242,24 @@ impl Failure {
         )
     }
 
-    /// Returns the failure as a sentence for a player's log, without `secret`, which a server's
-    /// words could repeat.
+    /// Returns the failure as a short sentence that tells a player what to do; one that only the game
+    /// can mend as [`Self::report`] has it.
     pub(crate) fn sentence(&self, secret: &str) -> String {
+        let advice = match self {
+            Self::Host(error) => error.advice(),
+            Self::Join(error) => error.advice(),
+            _ => None,
+        };
+        advice.map_or_else(
+            || self.report(secret),
+            |advice| readable(&without(&advice, secret)),
+        )
+    }
+
+    /// Returns the failure with all its causes, for the log, without `secret`, which a server's words
+    /// could repeat.
+    #[must_use]
+    pub fn report(&self, secret: &str) -> String {
         let reason = readable(&without(&self.to_string(), secret));
         let sentence = match self {
             Self::Host(_) => format!("cannot host: {reason}"),
@@ -257,6 +272,95 @@ impl Failure {
         };
         // A game can take its PrivateID for an OpenID by mistake.
         without(&sentence, secret)
+    }
+}
+
+impl SetupError {
+    /// Returns what a player is told; `None` for what only the game can mend.
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Dial(error) => format!(
+                "The server cannot be reached: check its address and your network ({}).",
+                readable(&error.to_string())
+            ),
+            Self::Ready(ReadyError::NoIdentity) => {
+                "The server does not answer: is it a noray server?".to_owned()
+            }
+            Self::Ready(ReadyError::Register(error)) => format!(
+                "The server cannot be used from this network: try another ({}).",
+                readable(&error.to_string())
+            ),
+            Self::Disconnected => "The connection to the server ended: try again.".to_owned(),
+            Self::Lost(reason) => format!(
+                "The connection to the server was lost: try again ({}).",
+                readable(&reason.to_string())
+            ),
+            Self::Options(_)
+            | Self::ServerAddress(_)
+            | Self::Hosts
+            | Self::HostRuns
+            | Self::Joins
+            | Self::Thread(_)
+            | Self::Enet(_)
+            | Self::Send(_) => return None,
+        })
+    }
+}
+
+impl HostCallError {
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Setup(error) => return error.advice(),
+            Self::MaxClients(_) => return None,
+            Self::Cancelled => "Hosting was cancelled.".to_owned(),
+            Self::TimedOut(time) => format!(
+                "The server was not ready within {} s: try again, or another server.",
+                time.as_secs_f32()
+            ),
+        })
+    }
+}
+
+impl JoinCallError {
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Setup(error) => return error.advice(),
+            Self::OpenId(error) => format!("Copy the host's OpenID once more: {error}."),
+            Self::OwnOpenId => {
+                "This is the player's own OpenID: ask the host for theirs.".to_owned()
+            }
+            Self::GameSilent => {
+                "The host's game does not answer: it may be full; try again later.".to_owned()
+            }
+            Self::HostLoading(time) => format!(
+                "The host is loading, and did not answer within {} s: try again.",
+                time.as_secs_f32()
+            ),
+            Self::Link(error) => match error {
+                JoinError::NoSuchHost(_) => {
+                    "There is no such host: check the OpenID, or ask the host for a new one."
+                        .to_owned()
+                }
+                JoinError::HostUnreachable(_) => {
+                    "The host cannot be reached: ask whether it still hosts, and try again."
+                        .to_owned()
+                }
+                JoinError::HostFull => {
+                    "The host's game is full: try again when somebody has left.".to_owned()
+                }
+                JoinError::HostClosed => {
+                    "The host takes no new players at present: try again later.".to_owned()
+                }
+                JoinError::Cancelled => "Joining was cancelled.".to_owned(),
+                JoinError::TimedOut(time) => format!(
+                    "The host was not reached within {} s: try again.",
+                    time.as_secs_f32()
+                ),
+                JoinError::ServerSilent(_) => {
+                    "The server cannot be reached: check your network, and try again.".to_owned()
+                }
+            },
+        })
     }
 }
 
@@ -325,8 +429,30 @@ mod tests {
         assert_eq!(host.sentence(""), "cannot host: 0 is no number of players");
         let join = Failure::from(JoinCallError::OwnOpenId);
         assert_eq!(
-            join.sentence(""),
+            join.report(""),
             "cannot join: this is the player's own OpenID"
         );
+    }
+
+    #[test]
+    fn a_player_is_not_shown_the_causes_but_what_to_do() {
+        let reason = || "the server refused: no player with this OpenID is connected".to_owned();
+        for error in [
+            JoinError::NoSuchHost(reason()),
+            JoinError::HostUnreachable(reason()),
+            JoinError::HostFull,
+            JoinError::HostClosed,
+            JoinError::Cancelled,
+            JoinError::TimedOut(Duration::from_secs(15)),
+            JoinError::ServerSilent(reason()),
+        ] {
+            let failure = Failure::from(JoinCallError::from(error));
+            let sentence = failure.sentence("");
+            assert!(!sentence.contains("refused"), "{sentence}");
+            assert!(sentence.len() < 80, "{sentence}");
+            assert!(sentence.starts_with(char::is_uppercase), "{sentence}");
+            assert!(sentence.ends_with('.'), "{sentence}");
+            assert!(failure.report("").starts_with("cannot join: "));
+        }
     }
 }

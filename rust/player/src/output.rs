@@ -69,12 +69,13 @@ impl Output {
     }
 
     fn keep(&mut self, failure: Failure) -> Failed {
-        let sentence = failure.sentence(self.identity.pid_text());
+        let report = failure.report(self.identity.pid_text());
         if failure.is_cancelled() {
-            info!("{sentence}");
+            info!("{report}");
         } else {
-            warn!("{sentence}");
+            warn!("{report}");
         }
+        let sentence = failure.sentence(self.identity.pid_text());
         let failed = Rc::new(failure);
         self.last_failure = Some(Rc::clone(&failed));
         self.last_sentence = sentence;

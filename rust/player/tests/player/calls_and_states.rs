@@ -173,10 +173,7 @@ fn a_cancelled_host_leaves_nothing_open_and_the_next_begins() {
             "link stop hosting",
         ]
     );
-    assert_eq!(
-        game.player.last_sentence(),
-        "cannot host: hosting was cancelled"
-    );
+    assert_eq!(game.last_report(), "cannot host: hosting was cancelled");
     game.host();
     assert!(game.has_done("create server 32"));
 }
@@ -223,7 +220,7 @@ fn each_call_has_its_own_failure_when_its_end_is_told() {
         .iter()
         .map(|answer| {
             game.player.handle_call_ends(answer);
-            game.player.last_sentence().to_owned()
+            game.last_report().to_owned()
         })
         .collect();
     assert_eq!(
@@ -242,7 +239,7 @@ fn a_call_that_succeeds_leaves_no_failure_behind() {
     assert!(game.player.last_failure().is_some());
     assert!(game.connect_nat("HOST"));
     assert!(game.player.last_failure().is_none());
-    assert_eq!(game.player.last_sentence(), "");
+    assert_eq!(game.last_report(), "");
     game.join("");
     game.host();
     game.event(noray_client::ConnectionEvent::Ready(Ok(())));

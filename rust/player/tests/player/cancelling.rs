@@ -14,7 +14,7 @@ fn without_a_join_it_does_nothing() {
     ] {
         game.cancel_join();
         assert!(game.done().is_empty());
-        assert_eq!(game.player.last_sentence(), "");
+        assert_eq!(game.last_report(), "");
     }
 }
 
@@ -23,10 +23,7 @@ fn a_join_on_its_way_ends_at_once() {
     let mut game = Game::joining();
     game.cancel_join();
     assert_eq!(game.done(), ["end later 1 null", "link cancel join"]);
-    assert_eq!(
-        game.player.last_sentence(),
-        "cannot join: joining was cancelled"
-    );
+    assert_eq!(game.last_report(), "cannot join: joining was cancelled");
     game.cancel_join();
     assert!(game.done().is_empty());
 }
@@ -53,10 +50,7 @@ fn the_links_end_of_a_cancelled_join_does_not_end_the_next() {
     assert!(game.done().is_empty());
     game.link_event(PeerEvent::JoinFailed(JoinError::HostFull));
     assert_eq!(game.done(), ["end later 2 null"]);
-    assert_eq!(
-        game.player.last_sentence(),
-        "cannot join: the host's game is full"
-    );
+    assert_eq!(game.last_report(), "cannot join: the host's game is full");
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn a_bad_address_is_refused_after_the_call_has_returned() {
     for (address, port) in [("", 8890), ("  ", 8890), ("s", 0), ("s", -1), ("s", 65536)] {
         let mut game = Game::new();
         game.connect_to(address, port);
-        let sentence = game.player.last_sentence().to_owned();
+        let sentence = game.last_report().to_owned();
         assert_eq!(game.done(), [format!("end later 1 failed: {sentence}")]);
         assert!(sentence.ends_with("not an address"), "{sentence}");
     }
@@ -52,7 +52,7 @@ fn a_server_that_is_not_reached_ends_the_call() {
         game.done(),
         ["close connection", "end 1 failed: s: no address found"]
     );
-    assert_eq!(game.player.last_sentence(), "s: no address found");
+    assert_eq!(game.last_report(), "s: no address found");
 }
 
 #[test]
@@ -135,10 +135,7 @@ fn a_connection_that_the_server_closes_tells_once() {
         game.done(),
         ["close connection", "emit on_disconnect_from_host"]
     );
-    assert_eq!(
-        game.player.last_sentence(),
-        "the server closed the connection"
-    );
+    assert_eq!(game.last_report(), "the server closed the connection");
 }
 
 #[test]

@@ -150,6 +150,12 @@ impl Game {
         self.log.clear();
     }
 
+    /// Returns the last failure as the log has it; empty when there is none.
+    pub(crate) fn last_report(&self) -> String {
+        let failure = self.player.last_failure();
+        failure.map_or_else(String::new, |failure| failure.report(""))
+    }
+
     /// Returns whether a line of what was done begins so.
     pub(crate) fn has_done(&self, line: &str) -> bool {
         self.log.iter().any(|done| done.starts_with(line))

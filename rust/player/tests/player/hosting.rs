@@ -88,7 +88,7 @@ fn bad_arguments_are_refused() {
         game.host_at("s", clients);
         assert_eq!(game.done(), ["end later 1 null"]);
         let sentence = format!("cannot host: {clients} is no number of players");
-        assert_eq!(game.player.last_sentence(), sentence);
+        assert_eq!(game.last_report(), sentence);
     }
     let mut game = Game::new();
     let error = SetupError::from(OptionsError::Unknown("color".to_owned()));
@@ -98,7 +98,7 @@ fn bad_arguments_are_refused() {
     game.perform_all();
     assert_eq!(game.done(), ["end later 1 null"]);
     assert_eq!(
-        game.player.last_sentence(),
+        game.last_report(),
         "cannot host: there is no option 'color'"
     );
 }
@@ -117,13 +117,13 @@ fn a_second_call_is_refused_in_each_state() {
     ] {
         game.host();
         assert_eq!(game.done(), ["end later 2 null"]);
-        assert_eq!(game.player.last_sentence(), sentence);
+        assert_eq!(game.last_report(), sentence);
     }
     let mut game = Game::joining();
     game.host();
     assert_eq!(game.done(), ["end later 2 null"]);
     assert_eq!(
-        game.player.last_sentence(),
+        game.last_report(),
         "cannot host: a join runs; cancel_join ends it"
     );
 }
@@ -160,7 +160,7 @@ fn no_socket_for_enet_ends_the_call() {
     game.host();
     assert!(game.has_done("end later 1 null"));
     assert_eq!(
-        game.player.last_sentence(),
+        game.last_report(),
         "cannot host: no ENet socket: Can't create"
     );
     assert!(!game.has_done("link host"));
@@ -173,7 +173,7 @@ fn a_connection_that_takes_nothing_ends_the_call() {
     game.host();
     assert_eq!(game.done()[5..], STOPPED);
     assert_eq!(
-        game.player.last_sentence(),
+        game.last_report(),
         "cannot host: too many commands wait to be sent"
     );
 }
@@ -187,10 +187,7 @@ fn a_connection_that_has_just_ended_tells_so_by_its_last_event() {
     game.forget();
     game.event(not_found());
     assert_eq!(game.done()[0], "close connection");
-    assert_eq!(
-        game.player.last_sentence(),
-        "cannot host: s: no address found"
-    );
+    assert_eq!(game.last_report(), "cannot host: s: no address found");
 }
 
 #[test]
@@ -198,10 +195,7 @@ fn a_server_that_is_not_reached_ends_the_call() {
     let mut game = waiting();
     game.event(not_found());
     assert_eq!(game.done()[1..], STOPPED);
-    assert_eq!(
-        game.player.last_sentence(),
-        "cannot host: s: no address found"
-    );
+    assert_eq!(game.last_report(), "cannot host: s: no address found");
 }
 
 #[test]
@@ -213,7 +207,7 @@ fn a_server_that_gives_no_identity_ends_the_call() {
     game.event(ConnectionEvent::Ready(Err(ReadyError::NoIdentity)));
     assert_eq!(game.done()[2..], STOPPED);
     assert_eq!(
-        game.player.last_sentence(),
+        game.last_report(),
         "cannot host: the server does not answer: is it a noray server?"
     );
 }
@@ -234,7 +228,7 @@ fn a_connection_that_ends_ends_the_call() {
     game.event(closed());
     assert_eq!(game.done()[1..5], STOPPED);
     assert_eq!(
-        game.player.last_sentence(),
+        game.last_report(),
         "cannot host: the server closed the connection"
     );
 }
@@ -253,10 +247,7 @@ fn the_call_ends_when_its_time_is_over() {
     assert!(game.done().is_empty());
     game.wait(Duration::from_millis(250));
     assert_eq!(game.done(), STOPPED);
-    assert_eq!(
-        game.player.last_sentence(),
-        "cannot host: not ready within 15 s"
-    );
+    assert_eq!(game.last_report(), "cannot host: not ready within 15 s");
 }
 
 #[test]

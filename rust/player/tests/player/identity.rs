@@ -47,10 +47,7 @@ fn a_greeting_tells_the_version() {
 fn without_a_connection_nothing_is_requested() {
     let mut game = Game::new();
     assert!(!game.register_host());
-    assert_eq!(
-        game.player.last_sentence(),
-        "not connected to a noray server"
-    );
+    assert_eq!(game.last_report(), "not connected to a noray server");
 }
 
 #[test]
@@ -58,10 +55,7 @@ fn a_command_that_cannot_be_sent_is_a_failure() {
     let mut game = Game::connected();
     game.unsent = Some(SendError::Full);
     assert!(!game.register_host());
-    assert_eq!(
-        game.player.last_sentence(),
-        "too many commands wait to be sent"
-    );
+    assert_eq!(game.last_report(), "too many commands wait to be sent");
     // Nothing was requested, so nothing is told when the connection ends.
     game.disconnect();
     assert!(!game.has_done("emit on_pid"));
@@ -74,7 +68,7 @@ fn an_answer_that_stays_away_wakes_whoever_awaits_it() {
     game.event(ConnectionEvent::NoIdentity);
     assert_eq!(game.done(), ["emit on_oid \"\"", "emit on_pid \"\""]);
     assert_eq!(
-        game.player.last_sentence(),
+        game.last_report(),
         "the server does not answer: is it a noray server?"
     );
 }

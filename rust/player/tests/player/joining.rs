@@ -90,7 +90,7 @@ fn a_host_that_is_reached_is_entered_by_enet() {
             "end 1 peer 1"
         ]
     );
-    assert_eq!(game.player.last_sentence(), "");
+    assert_eq!(game.last_report(), "");
 }
 
 #[test]

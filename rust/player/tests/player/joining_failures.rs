@@ -13,10 +13,7 @@ use crate::game::{Game, closed, gone, not_found, server};
 #[track_caller]
 fn check(game: &mut Game, done: &[&str], sentence: &str) {
     assert_eq!(game.done(), done);
-    assert_eq!(
-        game.player.last_sentence(),
-        format!("cannot join: {sentence}")
-    );
+    assert_eq!(game.last_report(), format!("cannot join: {sentence}"));
 }
 
 #[test]
@@ -30,7 +27,7 @@ fn bad_arguments_are_refused() {
     game.player.join(CallId(1), "HOST", Err(error), now);
     game.perform_all();
     assert_eq!(game.done(), ["end later 1 null"]);
-    assert!(game.player.last_sentence().contains("'a:b' is no address"));
+    assert!(game.last_report().contains("'a:b' is no address"));
 }
 
 #[test]
@@ -83,7 +80,7 @@ fn the_link_tells_why_the_host_was_not_reached() {
     game.forget();
     game.link_event(PeerEvent::JoinFailed(error));
     assert_eq!(game.done(), ["end later 1 null"]);
-    assert_eq!(game.player.last_sentence(), sentence);
+    assert_eq!(game.last_report(), sentence);
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn it_needs_a_registered_address() {
     let mut game = Game::identified();
     assert!(!keep_alive(&mut game, 7));
     assert_eq!(
-        game.player.last_sentence(),
+        game.last_report(),
         "nothing to keep alive: no address is registered; await register_remote first"
     );
 }
@@ -90,7 +90,7 @@ fn it_needs_a_living_connection() {
     let now = game.now;
     assert!(game.player.keep_alive(None, now).is_err());
     assert_eq!(
-        game.player.last_sentence(),
+        game.last_report(),
         "nothing to keep alive: no ENetConnection, or one that is destroyed"
     );
 }

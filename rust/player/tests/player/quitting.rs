@@ -77,10 +77,7 @@ fn a_host_that_waits_ends() {
             "close connection",
         ]
     );
-    assert_eq!(
-        game.player.last_sentence(),
-        "the connection to the server ended"
-    );
+    assert_eq!(game.last_report(), "the connection to the server ended");
 }
 
 #[test]

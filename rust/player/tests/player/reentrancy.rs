@@ -121,7 +121,7 @@ fn a_handler_that_hosts_while_another_call_hosts_comes_first() {
     );
     assert_eq!(done[6..], ["send use link 8809", "end later 2 null"]);
     assert_eq!(
-        game.player.last_sentence(),
+        game.last_report(),
         "cannot host: a call of host runs; cancel_host ends it"
     );
 }

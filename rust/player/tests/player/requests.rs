@@ -14,14 +14,11 @@ use crate::game::Game;
 fn a_request_needs_a_connection_and_an_openid() {
     let mut game = Game::new();
     assert!(!game.connect_nat("HOST"));
-    assert_eq!(
-        game.player.last_sentence(),
-        "not connected to a noray server"
-    );
+    assert_eq!(game.last_report(), "not connected to a noray server");
     let mut game = Game::connected();
     assert!(game.connect_nat("HOST"));
     assert!(!game.connect_nat(""));
-    assert_eq!(game.player.last_sentence(), "the OpenID is empty");
+    assert_eq!(game.last_report(), "the OpenID is empty");
     game.unsent = Some(SendError::Disconnected);
     assert!(!game.connect_nat("HOST"));
 }
