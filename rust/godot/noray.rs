@@ -104,24 +104,29 @@ impl From<noray_player::JoinStage> for JoinStage {
 ///   those who join. To call `compress` on a peer is too late: [method join] gives one that is
 ///   connected already.
 ///
-/// What a call does while another runs or a game is on ("-": nothing changes for either; "ends:
-/// SKIP", "ends: CONNECTION": the call that runs returns `null` with [constant ERR_SKIP] or
-/// [constant ERR_CONNECTION_ERROR]):
+/// What a call does while another runs ("hosting", "joining", "entering") or a game is on
+/// ("hosted", "joined"):
 /// ```text
-///                      host() runs          a game is hosted     join() runs          join() enters        a game is joined
-/// host                 ERR_BUSY             ERR_ALREADY_IN_USE   ERR_BUSY             ERR_BUSY             begins
-/// join, another host   ERR_BUSY             ERR_ALREADY_IN_USE   ERR_BUSY             ERR_BUSY             begins
-/// join, the same       ERR_BUSY             ERR_ALREADY_IN_USE   ERR_BUSY             ERR_BUSY             begins, ends that
-/// cancel_host          ends: SKIP           -                    -                    -                    -
-/// cancel_join          -                    -                    ends: SKIP           ends: SKIP           -
-/// leave                ends: SKIP           ends                 ends: SKIP           ends: SKIP           ends
-/// disconnect_from_host ends: CONNECTION     -                    ends: CONNECTION     -                    -
-/// connect_to_host      ends: CONNECTION     -                    ends: CONNECTION     -                    -
+/// call                 hosting  hosted   joining  entering joined
+/// host                 BUSY     IN_USE   BUSY     BUSY     begins
+/// join, another host   BUSY     IN_USE   BUSY     BUSY     begins
+/// join, the same       BUSY     IN_USE   BUSY     BUSY     replaces
+/// cancel_host          SKIP     -        -        -        -
+/// cancel_join          -        -        SKIP     SKIP     -
+/// leave                SKIP     ends     SKIP     SKIP     ends
+/// disconnect_from_host LOST     -        LOST     -        -
+/// connect_to_host      LOST     -        LOST     -        -
 /// ```
-/// An error in the table is that of the new call, which then changes nothing. A call that no script
-/// awaits any more, since its scene is freed for example, gives way to the next [method host] or
-/// [method join], and so does a hosted game whose peer no [MultiplayerAPI] uses, even if a variable
-/// still holds it.
+/// - BUSY, IN_USE: the new call fails with [constant ERR_BUSY] or [constant ERR_ALREADY_IN_USE],
+///   and changes nothing.
+/// - SKIP, LOST: the call that runs returns `null` with [constant ERR_SKIP] or
+///   [constant ERR_CONNECTION_ERROR].
+/// - begins: the new call begins, and the game goes on; replaces: the game ends first.
+/// - ends: the game ends.
+///
+/// A call that no script awaits any more, since its scene is freed for example, gives way to the
+/// next [method host] or [method join], and so does a hosted game whose peer no [MultiplayerAPI]
+/// uses, even if a variable still holds it.
 ///
 /// A game that does all of it by itself connects, requests its ids, and registers its address:
 /// ```gdscript
@@ -182,8 +187,8 @@ pub(crate) struct Noray {
     #[var(get, no_set)]
     last_error: PhantomVar<Error>,
 
-    /// The same as a short sentence for a player, with what to do; empty for [constant OK]. The causes
-    /// are in the log.
+    /// The same as a short sentence for a player, with what to do; empty for [constant OK]. The
+    /// causes are in the log.
     #[var(get, no_set)]
     last_error_message: PhantomVar<GString>,
 
