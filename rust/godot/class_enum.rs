@@ -68,6 +68,7 @@ macro_rules! class_enum {
 
         impl godot::register::property::SimpleVar for $name {}
 
+        #[cfg(feature = "help")]
         godot::sys::shard_add!(
             godot::private::__GODOT_DOCS_REGISTRY;
             godot::private::DocsShard::new::<$class>(

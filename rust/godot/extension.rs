@@ -7,7 +7,7 @@ use godot::{
     prelude::gdextension,
 };
 
-use crate::{autoload, frame, log, runtime, settings};
+use crate::{autoload, first_scan, frame, log, runtime, settings};
 
 struct NorayExtension;
 
@@ -16,6 +16,7 @@ struct NorayExtension;
 unsafe impl ExtensionLibrary for NorayExtension {
     fn on_stage_init(stage: InitStage) {
         if stage == InitStage::Scene {
+            first_scan::spare_the_help();
             settings::register();
             log::start();
             autoload::warn_about_netfox();

@@ -47,5 +47,6 @@ pub(crate) fn stop() {
     }
     packet_handshake::forget_all();
     request::forget_waiting();
+    Noray::stop();
     log::flush();
 }

@@ -10,6 +10,8 @@
 //! extension    the entry point, which Godot calls
 //! frame        once a frame on the main thread: events → signals, ends → awaits
 //! main_loop    how Godot calls that
+//! main_thread  keeps calls from other threads away
+//! first_scan   the first look of the editor at a project, in continuous integration
 //! handles      what effects act on: connection, link, calls, ENet peers
 //! options      the options dictionary of host() and join()
 //! enet         Godot's ENet, as we use it
@@ -30,10 +32,12 @@ mod defaults;
 mod enet;
 mod error;
 mod extension;
+mod first_scan;
 mod frame;
 mod handles;
 mod log;
 mod main_loop;
+mod main_thread;
 mod noray;
 mod noray_connection;
 mod noray_server;

@@ -1,13 +1,17 @@
 //! The class `Noray`, an engine singleton.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
 use godot::{
     builtin::{Callable, GString, PackedByteArray, Signal, StringName, Variant},
-    classes::{ENetConnection, Object},
+    classes::{ENetConnection, IObject, Object, notify::ObjectNotification},
     global::Error,
     meta::{ToGodot, owned_into_arg},
-    obj::{Base, Gd, Singleton},
+    obj::{Base, Gd, InstanceId, Singleton, WithBaseField},
     register::{GodotClass, godot_api, property::PhantomVar},
 };
 use noray_client::{ConnectOptions, Connection, Link};
@@ -22,11 +26,14 @@ use crate::{
     defaults::EVENTS_PER_FRAME,
     enet, error,
     handles::Handles,
-    main_loop,
+    main_loop, main_thread,
     noray_connection::{NorayConnection, Path},
     options::{self, OptionsArgument},
-    runtime, settings,
+    request, runtime, settings,
 };
+
+/// Whether the singleton refuses to be freed.
+static IS_KEPT: AtomicBool = AtomicBool::new(false);
 
 class_enum! {
     /// How far a join is.
@@ -145,6 +152,10 @@ impl From<noray_player::JoinStage> for JoinStage {
 /// No method blocks the main thread. [member last_error_message] describes the last failure in
 /// words.
 ///
+/// Only the main thread can call the methods, by [method Object.call_deferred] from another: there
+/// they return `null` or `ERR_UNAVAILABLE`. [method is_connected_to_host] and the properties can be
+/// read on any thread.
+///
 /// Project settings:
 /// - `noray/network/server`: the server of [method host] and [method join] calls that name none.
 /// - `noray/network/lan` (on): players look for each other in the local network.
@@ -195,6 +206,19 @@ pub(crate) struct Noray {
     player: Player,
     handles: Handles,
     base: Base<Object>,
+}
+
+#[godot_api]
+impl IObject for Noray {
+    fn on_notification(&mut self, what: ObjectNotification) {
+        if what == ObjectNotification::PREDELETE
+            && IS_KEPT.load(Ordering::Relaxed)
+            && self.base().instance_id() == Self::singleton().instance_id()
+        {
+            self.base_mut().cancel_free();
+            tracing::error!("Noray.free() does nothing: the singleton stays while the game runs");
+        }
+    }
 }
 
 #[godot_api]
@@ -315,6 +339,9 @@ impl Noray {
         #[opt(default = 32)] max_clients: i64,
         #[opt(default = owned_into_arg(OptionsArgument::default()))] options: OptionsArgument,
     ) -> Signal {
+        if Self::refuses(this.instance_id(), "host") {
+            return request::refuse_elsewhere(Variant::nil());
+        }
         let place = read_place(&noray, &options);
         let (call, signal) = this.bind_mut().handles.begin_call();
         this.bind_mut()
@@ -369,6 +396,9 @@ impl Noray {
         #[opt(default = "")] noray: GString,
         #[opt(default = owned_into_arg(OptionsArgument::default()))] options: OptionsArgument,
     ) -> Signal {
+        if Self::refuses(this.instance_id(), "join") {
+            return request::refuse_elsewhere(Variant::nil());
+        }
         let place = read_place(&noray, &options);
         let (call, signal) = this.bind_mut().handles.begin_call();
         this.bind_mut()
@@ -382,6 +412,9 @@ impl Noray {
     /// nothing without one; a game that is hosted already goes on.
     #[func(gd_self)]
     fn cancel_host(mut this: Gd<Self>) {
+        if Self::refuses(this.instance_id(), "cancel_host") {
+            return;
+        }
         this.bind_mut().player.cancel_host();
         Self::perform_all(&mut this);
     }
@@ -397,6 +430,9 @@ impl Noray {
     /// with the same [member oid]; [method disconnect_from_host] ends it.
     #[func(gd_self)]
     fn leave(mut this: Gd<Self>) {
+        if Self::refuses(this.instance_id(), "leave") {
+            return;
+        }
         this.bind_mut().player.leave();
         Self::perform_all(&mut this);
     }
@@ -405,6 +441,9 @@ impl Noray {
     /// nothing without one.
     #[func(gd_self)]
     fn cancel_join(mut this: Gd<Self>) {
+        if Self::refuses(this.instance_id(), "cancel_join") {
+            return;
+        }
         this.bind_mut().player.cancel_join();
         Self::perform_all(&mut this);
     }
@@ -414,6 +453,9 @@ impl Noray {
     /// when there is no such peer.
     #[func]
     fn get_connection(&self, peer_id: i64) -> Option<Gd<NorayConnection>> {
+        if Self::refuses(self.base().instance_id(), "get_connection") {
+            return None;
+        }
         let peer_id = i32::try_from(peer_id).ok()?;
         let connection = self.player.connection_to(peer_id, enet::is_open)?;
         let packet_peer = enet::packet_peer(connection.enet, peer_id);
@@ -434,6 +476,9 @@ impl Noray {
     /// destroyed connection; [constant ERR_UNCONFIGURED] when no address is registered.
     #[func]
     fn keep_alive(&mut self, connection: Option<Gd<ENetConnection>>) -> Error {
+        if Self::refuses(self.base().instance_id(), "keep_alive") {
+            return Error::ERR_UNAVAILABLE;
+        }
         let connection = connection.filter(enet::is_alive);
         let id = connection.map(|connection| connection.instance_id().to_i64());
         code(self.player.keep_alive(id, Instant::now()))
@@ -456,6 +501,9 @@ impl Noray {
         address: GString,
         #[opt(default = 8890)] port: i64,
     ) -> Signal {
+        if Self::refuses(this.instance_id(), "connect_to_host") {
+            return request::refuse_elsewhere(Error::ERR_UNAVAILABLE);
+        }
         let (call, signal) = this.bind_mut().handles.begin_call();
         this.bind_mut()
             .player
@@ -476,6 +524,9 @@ impl Noray {
     /// one.
     #[func(gd_self)]
     fn disconnect_from_host(mut this: Gd<Self>) {
+        if Self::refuses(this.instance_id(), "disconnect_from_host") {
+            return;
+        }
         this.bind_mut().player.disconnect_from_host();
         Self::perform_all(&mut this);
     }
@@ -486,6 +537,9 @@ impl Noray {
     /// Joining players need them too. A second call gives a second pair: both OpenIDs work.
     #[func]
     fn register_host(&mut self) -> Error {
+        if Self::refuses(self.base().instance_id(), "register_host") {
+            return Error::ERR_UNAVAILABLE;
+        }
         let command = self.player.register_host();
         self.send(command)
     }
@@ -509,6 +563,9 @@ impl Noray {
         #[opt(default = 8.0)] timeout: f64,
         #[opt(default = 0.1)] interval: f64,
     ) -> Signal {
+        if Self::refuses(this.instance_id(), "register_remote") {
+            return request::refuse_elsewhere(Error::ERR_UNAVAILABLE);
+        }
         let arguments = RegisterArguments {
             registrar_port,
             timeout,
@@ -530,6 +587,9 @@ impl Noray {
     /// many requests wait.
     #[func]
     fn connect_nat(&mut self, oid: GString) -> Error {
+        if Self::refuses(self.base().instance_id(), "connect_nat") {
+            return Error::ERR_UNAVAILABLE;
+        }
         let command = self.player.connect_peer(ConnectKind::Nat, &oid.to_string());
         self.send(command)
     }
@@ -539,6 +599,9 @@ impl Noray {
     /// as in [method connect_nat].
     #[func]
     fn connect_relay(&mut self, oid: GString) -> Error {
+        if Self::refuses(self.base().instance_id(), "connect_relay") {
+            return Error::ERR_UNAVAILABLE;
+        }
         let command = self
             .player
             .connect_peer(ConnectKind::Relay, &oid.to_string());
@@ -577,21 +640,33 @@ impl Noray {
 
     #[func(gd_self)]
     fn _connect_to_tree(this: Gd<Self>) {
+        if Self::refuses(this.instance_id(), "_connect_to_tree") {
+            return;
+        }
         main_loop::connect(&this.upcast(), "_frame", "_leave");
     }
 
     #[func(gd_self)]
-    fn _frame(_this: Gd<Self>) {
+    fn _frame(this: Gd<Self>) {
+        if Self::refuses(this.instance_id(), "_frame") {
+            return;
+        }
         main_loop::frame();
     }
 
     #[func(gd_self)]
-    fn _leave(_this: Gd<Self>) {
+    fn _leave(this: Gd<Self>) {
+        if Self::refuses(this.instance_id(), "_leave") {
+            return;
+        }
         main_loop::quit();
     }
 
     #[func(gd_self)]
     fn _player_entered(mut this: Gd<Self>, peer_id: i64, host: i64) {
+        if Self::refuses(this.instance_id(), "_player_entered") {
+            return;
+        }
         let enet = EnetPeer(host);
         let Ok(peer_id) = i32::try_from(peer_id) else {
             return;
@@ -608,11 +683,27 @@ impl Noray {
 
     #[func(gd_self)]
     fn _player_left(mut this: Gd<Self>, peer_id: i64, host: i64) {
+        if Self::refuses(this.instance_id(), "_player_left") {
+            return;
+        }
         let Ok(peer_id) = i32::try_from(peer_id) else {
             return;
         };
         this.bind_mut().player.handle_left(EnetPeer(host), peer_id);
         Self::perform_all(&mut this);
+    }
+
+    /// Returns whether a method must not act, and says why in the log: it is called from another
+    /// thread, or of an object that `ClassDB` made beside the singleton.
+    fn refuses(id: InstanceId, method: &str) -> bool {
+        if main_thread::is_elsewhere("Noray", method) {
+            return true;
+        }
+        let is_second = id != Self::singleton().instance_id();
+        if is_second {
+            tracing::error!("Noray.{method}() works on the singleton only: this object is another");
+        }
+        is_second
     }
 
     /// Sends a command that a call led to. Returns what the call returns.
@@ -628,9 +719,15 @@ impl Noray {
 impl Noray {
     /// Begins to run with each frame, as soon as the main loop is there.
     pub(crate) fn start() {
+        IS_KEPT.store(true, Ordering::Relaxed);
         JoinStage::register();
         Path::register();
         Self::singleton().call_deferred("_connect_to_tree", &[]);
+    }
+
+    /// Lets the bindings free the singleton.
+    pub(crate) fn stop() {
+        IS_KEPT.store(false, Ordering::Relaxed);
     }
 
     /// Takes what happened since the last frame.

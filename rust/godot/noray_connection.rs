@@ -5,6 +5,7 @@ use std::time::Duration;
 use godot::{
     builtin::GString,
     classes::{ENetPacketPeer, RefCounted, enet_packet_peer::PeerStatistic},
+    init::is_main_thread,
     obj::{Base, Gd},
     register::{GodotClass, godot_api, property::PhantomVar},
 };
@@ -39,7 +40,8 @@ impl From<PathKind> for Path {
 /// The connection to a peer of a game that [method Noray.host] or [method Noray.join] began.
 ///
 /// [method Noray.get_connection] returns it. Its properties are live; once the peer has gone, they
-/// keep their last values.
+/// keep their last values. They can be read on any thread; on another than the main one,
+/// [member round_trip] and [member jitter] of a peer with other software are -1.
 /// ```gdscript
 /// # A joined player is connected to the host alone, whose id is 1.
 /// for peer_id in multiplayer.get_peers():
@@ -202,10 +204,12 @@ impl NorayConnection {
         self.stats.snapshot()
     }
 
-    /// Returns one of ENet's times, in seconds; -1 when ENet has let go of the peer.
+    /// Returns one of ENet's times, in seconds; -1 when ENet has let go of the peer, and on other
+    /// threads than the main one.
     fn enet_seconds(&self, statistic: PeerStatistic) -> f64 {
         match &self.enet {
-            Some(enet) if enet.is_active() => {
+            // Godot's ENet may be in use by the main thread.
+            Some(enet) if is_main_thread() && enet.is_active() => {
                 let milliseconds = enet.clone().get_statistic(statistic);
                 Duration::from_millis(milliseconds.max(0.0) as u64).as_secs_f64()
             }

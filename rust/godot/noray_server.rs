@@ -22,7 +22,7 @@ const ALL_ADDRESSES: &str = "*";
 /// A noray server inside a game, for local play, tests and dedicated hosts.
 ///
 /// It runs in the background, and stops when the last reference to it is gone, so keep it in a
-/// variable.
+/// variable. All its methods can be called on any thread.
 /// ```gdscript
 /// var _server := NorayServer.new()
 ///

@@ -24,8 +24,9 @@ use tracing::{debug, warn};
 use crate::{
     defaults::PACKETS_PER_FRAME,
     enet::{self, is_alive, without_error_lines},
+    main_thread,
     noray::Noray,
-    request::Request,
+    request::{self, Request},
 };
 
 thread_local! {
@@ -39,6 +40,7 @@ thread_local! {
 /// Every method is static and returns a signal, to be awaited at once. What comes is an
 /// [enum Error], as in the example. `timeout` and `frequency`, the pause between repeated packets,
 /// are in seconds. Each frame reads what has come in, and answers at once.
+/// Only the main thread can call them; any other gets `ERR_UNAVAILABLE`.
 ///
 /// A joining player calls [method over_packet_peer]. A host, whose socket belongs to ENet, calls
 /// [method over_enet_peer] or [method over_enet]. The other player may use netfox.noray. Games of
@@ -96,6 +98,9 @@ impl PacketHandshake {
         #[opt(default = "")] address: GString,
         #[opt(default = 0)] port: i64,
     ) -> Signal {
+        if main_thread::is_elsewhere("PacketHandshake", "over_packet_peer") {
+            return request::refuse_elsewhere(Error::ERR_UNAVAILABLE);
+        }
         let (Some(peer), Some((timeout, interval))) = (peer, times(timeout, frequency)) else {
             return refuse(Error::ERR_INVALID_PARAMETER, "a null peer or a bad time");
         };
@@ -141,6 +146,9 @@ impl PacketHandshake {
         #[opt(default = 8.0)] timeout: f64,
         #[opt(default = 0.1)] frequency: f64,
     ) -> Signal {
+        if main_thread::is_elsewhere("PacketHandshake", "over_enet") {
+            return request::refuse_elsewhere(Error::ERR_UNAVAILABLE);
+        }
         let Some(connection) = connection else {
             return refuse(Error::ERR_INVALID_PARAMETER, "a null connection");
         };
@@ -157,6 +165,9 @@ impl PacketHandshake {
         #[opt(default = 8.0)] timeout: f64,
         #[opt(default = 0.1)] frequency: f64,
     ) -> Signal {
+        if main_thread::is_elsewhere("PacketHandshake", "over_enet_peer") {
+            return request::refuse_elsewhere(Error::ERR_UNAVAILABLE);
+        }
         let Some(peer) = peer else {
             return refuse(Error::ERR_INVALID_PARAMETER, "a null peer");
         };

@@ -10,7 +10,10 @@ use godot::{
     register::{GodotClass, godot_api},
 };
 
-use crate::defaults::{UNHEARD_ENDS, UNHEARD_RESULT};
+use crate::{
+    defaults::{UNHEARD_ENDS, UNHEARD_RESULT},
+    main_thread,
+};
 
 const COMPLETED: &str = "completed";
 
@@ -63,6 +66,13 @@ impl NorayRequest {
     /// Emitted once, with the call's result.
     #[signal]
     fn completed(result: Variant);
+
+    #[func(gd_self)]
+    fn _end(this: Gd<Self>, result: Variant, _held: Gd<Self>) {
+        if !main_thread::is_elsewhere("NorayRequest", "_end") {
+            Request(this).end_later(result);
+        }
+    }
 }
 
 /// The right to end a call.
@@ -115,6 +125,18 @@ impl Request {
     pub(crate) fn is_awaited(&self) -> bool {
         !self.0.get_signal_connection_list(COMPLETED).is_empty()
     }
+}
+
+/// Returns the signal of a call that another thread made in vain.
+///
+/// The main thread ends it, since that thread may be slow to await it.
+pub(crate) fn refuse_elsewhere(result: impl ToGodot) -> Signal {
+    let mut object = NorayRequest::new_gd();
+    let signal = Signal::from_object_signal(&object, COMPLETED);
+    // What is deferred holds the object.
+    let held = object.to_variant();
+    object.call_deferred("_end", &[result.to_variant(), held]);
+    signal
 }
 
 /// Wakes whoever awaits a call that ended before it returned. Returns whether there was any.

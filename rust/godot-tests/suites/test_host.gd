@@ -47,6 +47,27 @@ func test_enet_is_not_reachable_from_outside() -> void:
 			socket.close()
 
 
+## Fails when a method of a connection cannot be called on another thread.
+func test_a_connection_is_read_on_a_thread() -> void:
+	await host_here()
+	var player := start_joining_player(Noray.oid)
+	await oid_of(player)
+	await wait_until(func() -> bool: return not multiplayer.get_peers().is_empty(), 5.0)
+	var connection := Noray.get_connection(multiplayer.get_peers()[0])
+	var methods := ClassDB.class_get_method_list("NorayConnection", true)
+	var results: Array = []
+	var thread := Thread.new()
+	thread.start(func() -> void:
+		for method: Dictionary in methods:
+			results.append(connection.call(method["name"] as StringName)))
+	await wait_until(func() -> bool: return not thread.is_alive(), 5.0)
+	thread.wait_to_finish()
+	check_equal(results.size(), methods.size())
+	for index in results.size():
+		var returned: Dictionary = methods[index]["return"]
+		check_equal(typeof(results[index]), returned["type"] as int, methods[index]["name"] as String)
+
+
 ## Fails when the handler of a new player cannot get its connection.
 func test_the_connection_of_a_player() -> void:
 	await host_here()
