@@ -4,6 +4,7 @@
 //! `apt-get` downloads them by a configuration of its own, which does not touch the machine's,
 //! and the programs are started by the unpacked loader.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -87,6 +88,16 @@ pub(crate) fn fetch(folder: &Path, wanted: &Wanted) -> Result<()> {
         files::make_executable(&script)?;
         (wanted.check)(&script)
     })
+}
+
+/// Returns the loader of an unpacked folder, and where it finds the libraries.
+pub(crate) fn loader(root: &Path) -> Result<(PathBuf, OsString)> {
+    let (libraries, loaders) = libraries()?;
+    let mut loaders = loaders.iter().map(|file| root.join(file));
+    let loader = loaders.find(|file| file.exists());
+    let libraries = root.join(libraries);
+    let path = std::env::join_paths([&libraries, &libraries.join("pulseaudio")])?;
+    Ok((loader.context("the packages hold no loader")?, path))
 }
 
 /// Returns what a program prints.

@@ -25,6 +25,12 @@ const TARGETS: [(&str, &str); 9] = [
     ("aarch64-apple-ios", "ios"),
 ];
 
+/// The library for games, and the one for the editor, which carries the help: how the second's name
+/// ends, and how each is built.
+const KINDS: [(&str, &[&str]); 2] = [("", &["--no-default-features"]), (EDITOR, &[])];
+
+const EDITOR: &str = ".editor";
+
 /// Builds for `targets` (this machine, if there are none), fills `addons/noray/bin` and stages
 /// the addon in the demo and in the tests' project.
 pub(crate) fn run(profile: Profile, targets: &[String]) -> Result<()> {
@@ -35,23 +41,34 @@ pub(crate) fn run(profile: Profile, targets: &[String]) -> Result<()> {
     if wanted.is_empty() {
         wanted.push((None, own_platform()?));
     }
-    let mut built: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
-    for (triple, platform) in wanted {
-        let folder = cargo::build(PACKAGE, profile, triple)?;
-        let library = folder.join(library("noray_godot", platform));
-        built.entry(platform).or_default().push(library);
-    }
     let _lock = files::lock(&paths::target()?.join("addon.lock"))?;
-    for (platform, libraries) in built {
-        let to = staged(platform);
-        match libraries.as_slice() {
-            [library] => drop(files::copy(library, &to)?),
-            libraries => merge(libraries, &to)?,
+    for (kind, features) in KINDS {
+        let mut built: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+        for (triple, platform) in &wanted {
+            if kind == EDITOR && !has_editor(platform) {
+                continue;
+            }
+            let folder = cargo::build_with(PACKAGE, profile, *triple, features)?;
+            let library = folder.join(library("noray_godot", platform));
+            let name = format!("{platform}{kind}");
+            built.entry(name).or_default().push(library);
         }
-        eprintln!("{}", to.display());
+        for (platform, libraries) in built {
+            let to = staged(&platform);
+            match libraries.as_slice() {
+                [library] => drop(files::copy(library, &to)?),
+                libraries => merge(libraries, &to)?,
+            }
+            eprintln!("{}", to.display());
+        }
     }
     stage_addon(&paths::demo_project())?;
     stage_addon(&paths::godot_tests())
+}
+
+/// Returns whether a game developer's Godot runs on a platform.
+fn has_editor(platform: &str) -> bool {
+    !platform.starts_with("android") && platform != "ios"
 }
 
 /// Makes one library for several processors, which Apple's systems know.
@@ -69,7 +86,7 @@ fn merge(libraries: &[PathBuf], to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns the staged library of this machine.
+/// Returns the staged library of this machine, as games get it.
 pub(crate) fn own_library() -> Result<PathBuf> {
     Ok(staged(own_platform()?))
 }
@@ -138,15 +155,19 @@ mod tests {
     #[test]
     fn the_extension_file_and_the_build_agree_on_names() {
         let listed: BTreeSet<(String, String)> = section("libraries").into_iter().collect();
-        let bin = |platform| {
+        let bin = |platform: &str| {
             staged(platform)
                 .strip_prefix(paths::addon())
                 .unwrap()
                 .to_owned()
         };
-        let written = TARGETS.map(|(_, platform)| {
-            let file = bin(platform).display().to_string();
-            (platform.to_owned(), file.replace('\\', "/"))
+        let platforms = TARGETS.iter().flat_map(|(_, platform)| {
+            let editor = has_editor(platform).then(|| format!("{platform}{EDITOR}"));
+            [Some((*platform).to_owned()), editor].into_iter().flatten()
+        });
+        let written = platforms.map(|platform| {
+            let file = bin(&platform).display().to_string();
+            (platform, file.replace('\\', "/"))
         });
         let written: BTreeSet<_> = written.into_iter().collect();
         assert_eq!(listed, written);
@@ -171,8 +192,7 @@ mod tests {
             format!("{major}.{minor}")
         );
         assert_eq!(settings["reloadable"], "true");
-        let manifest = fs::read_to_string(paths::root().join("Cargo.toml")).unwrap();
-        assert!(manifest.contains(&format!("\"api-{major}-{minor}\"")));
+        // `godot_api.rs` tests that the build reads the API of this Godot.
     }
 
     #[test]

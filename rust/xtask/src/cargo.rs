@@ -32,8 +32,18 @@ pub(crate) fn command(words: &str) -> Result<Command> {
 ///
 /// `triple` is the target, or `None` for this machine.
 pub(crate) fn build(package: &str, profile: Profile, triple: Option<&str>) -> Result<PathBuf> {
+    build_with(package, profile, triple, &[])
+}
+
+/// Builds one package with more arguments for cargo.
+pub(crate) fn build_with(
+    package: &str,
+    profile: Profile,
+    triple: Option<&str>,
+    arguments: &[&str],
+) -> Result<PathBuf> {
     let mut command = command("build --package")?;
-    command.arg(package);
+    command.arg(package).args(arguments);
     let mut folder = paths::target()?;
     if let Some(triple) = triple {
         command.args(["--target", triple]);

@@ -7,7 +7,9 @@ mod defaults;
 mod demo;
 mod demo_export;
 mod deny;
+mod fresh_project;
 mod fuzz;
+mod godot_api;
 mod lab;
 mod program;
 mod soak;
@@ -86,6 +88,8 @@ enum Command {
     /// Looks at GODOT4_BIN, then PATH, then at a copy fetched before; then downloads the
     /// official release or, on Debian, the packages of its suite sid.
     Godot,
+    /// Writes what the extension knows of Godot's API anew, after `godot_api.rs` has changed
+    GodotApi,
     /// Searches for inputs that break the framing, the commands, the registrar or the relays
     ///
     /// Needs a C++ compiler; `cargo fuzz` is installed in the target folder. An input that breaks
@@ -173,6 +177,7 @@ fn run(command: Command) -> Result<bool> {
             eprintln!("Godot {}", godot.version);
             println!("{}", godot.executable.display());
         }
+        Command::GodotApi => godot_api::write()?,
         Command::Fuzz {
             target,
             seconds,

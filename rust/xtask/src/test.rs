@@ -15,7 +15,7 @@ use noray_testkit::system::{find_program, is_root};
 use noray_testkit::{paths, tool};
 
 use crate::cargo::{self, Profile};
-use crate::{addon, defaults, demo, demo_export, fuzz, lab, soak};
+use crate::{addon, defaults, demo, demo_export, fresh_project, fuzz, lab, soak};
 
 const RUNNER: &str = "res://runner.tscn";
 
@@ -167,6 +167,10 @@ fn in_godot(report: &mut Report, others: &Others) {
         }
     }
     report.test("godot::editor_starts_no_thread_of_ours", || editor(&godot));
+    for (name, first_run) in fresh_project::FIRST_RUNS {
+        let name = format!("fresh_project::first_{name}_ends_well");
+        report.test(&name, || fresh_project::check(&godot, first_run));
+    }
     gdscript(&godot, report);
     report.test("demo::export_carries_no_tests", || {
         demo_export::check(&godot)
@@ -181,7 +185,28 @@ fn in_godot(report: &mut Report, others: &Others) {
             demo::play_headless(&godot, players, relay)
         });
     }
+    exported_demo(&godot, report);
     lab::test(&godot, others, report);
+}
+
+/// Plays the demo as players get it.
+fn exported_demo(godot: &Godot, report: &mut Report) {
+    let tests = ["debug", "release"].map(|kind| (kind, format!("demo::exported_{kind}")));
+    if !tests.iter().any(|(_, name)| report.wants(name)) {
+        return;
+    }
+    match noray_download::export_templates::fetch() {
+        Ok(templates) => {
+            for (kind, name) in &tests {
+                report.test(name, || demo_export::play(godot, &templates, kind));
+            }
+        }
+        Err(error) => {
+            for (_, name) in &tests {
+                report.skip(name, &format!("there are no export templates: {error:#}"));
+            }
+        }
+    }
 }
 
 /// Opens the editor for a moment: the extension must load there without a runtime of its own,
