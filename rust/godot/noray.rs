@@ -153,8 +153,8 @@ impl From<noray_player::JoinStage> for JoinStage {
 /// words.
 ///
 /// Only the main thread can call the methods, by [method Object.call_deferred] from another: there
-/// they return `null` or `ERR_UNAVAILABLE`. [method is_connected_to_host] and the properties can be
-/// read on any thread.
+/// they return `null` or [constant ERR_UNAVAILABLE]. [method is_connected_to_host] and the
+/// properties can be read on any thread.
 ///
 /// Project settings:
 /// - `noray/network/server`: the server of [method host] and [method join] calls that name none.

@@ -40,7 +40,7 @@ thread_local! {
 /// Every method is static and returns a signal, to be awaited at once. What comes is an
 /// [enum Error], as in the example. `timeout` and `frequency`, the pause between repeated packets,
 /// are in seconds. Each frame reads what has come in, and answers at once.
-/// Only the main thread can call them; any other gets `ERR_UNAVAILABLE`.
+/// Only the main thread can call them; any other gets [constant ERR_UNAVAILABLE].
 ///
 /// A joining player calls [method over_packet_peer]. A host, whose socket belongs to ENet, calls
 /// [method over_enet_peer] or [method over_enet]. The other player may use netfox.noray. Games of
