@@ -2,14 +2,18 @@
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use noray_client::{
     ConnectOptions, Connection, ConnectionEvent, HostOptions, JoinError, JoinOptions, Link,
     PeerEvent, PeerId, PeerStats, RegisterOptions,
 };
-use noray_protocol::wire::{check::PathKind, command::ServerCommand, id::OpenId};
+use noray_protocol::wire::{
+    check::PathKind,
+    command::{ConnectKind, ServerCommand},
+    id::OpenId,
+};
 use noray_server::{Config, Server};
 use tokio::{net::UdpSocket, runtime::Handle, time::timeout};
 
@@ -585,4 +589,73 @@ async fn players_who_come_and_go_leave_nothing_behind() {
     })
     .await
     .expect("nobody is left");
+}
+
+/// The join went on for 8 s and said that the host could not be reached.
+#[tokio::test]
+async fn the_code_of_a_game_that_has_ended_is_not_tried_in_vain() {
+    let server = server();
+    let enet = enet().await;
+    let mut host = Player::connect(&server);
+    let oid = host.host(&enet, 4).await;
+    let mut joining = Player::connect(&server);
+    joining.join(oid.clone(), false);
+    let of_joining = joining.register().await;
+    joining.joined().await;
+
+    host.link.stop_hosting();
+    let began = Instant::now();
+    let mut late = Player::connect(&server);
+    late.join(oid.clone(), false);
+    late.register().await;
+    let error = late.failed().await;
+    assert!(matches!(error, JoinError::NoSuchHost(_)), "{error:?}");
+    // A player who has only joined is no host either.
+    late.join(of_joining, false);
+    (late.connection)
+        .use_link(late.link.handle(), late.registrar_port)
+        .unwrap();
+    let error = late.failed().await;
+    assert!(matches!(error, JoinError::NoSuchHost(_)), "{error:?}");
+    assert!(began.elapsed() < Duration::from_secs(3));
+
+    host.link.host(host_options(&enet, 4));
+    // The server hears of it before the next request.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    late.join(oid, false);
+    (late.connection)
+        .use_link(late.link.handle(), late.registrar_port)
+        .unwrap();
+    late.joined().await;
+}
+
+#[tokio::test]
+async fn a_game_that_registers_itself_too_is_not_shut() {
+    let server = server();
+    let mut host = Player::connect(&server);
+    let (oid, _) = host.register_plainly().await;
+    // The link is used to join, say, while the game itself hosts.
+    (host.connection)
+        .use_link(host.link.handle(), host.registrar_port)
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut asking = Player::connect(&server);
+    asking.register_plainly().await;
+    asking.connection.connect(ConnectKind::Nat, oid).unwrap();
+    let answer = timeout(PATIENCE, async {
+        loop {
+            match asking.connection.wait_event().await.unwrap() {
+                ConnectionEvent::Line(line) => {
+                    if let ServerCommand::ConnectNat(_) | ServerCommand::Refused { .. } =
+                        line.command
+                    {
+                        return line.command;
+                    }
+                }
+                _ => {}
+            }
+        }
+    });
+    let answer = answer.await.unwrap();
+    assert!(matches!(answer, ServerCommand::ConnectNat(_)), "{answer:?}");
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use noray_protocol::wire::{
-    command::{ConnectKind, PlayerCommand, RefusalReason, ServerCommand},
+    command::{ConnectKind, HOSTING, PlayerCommand, RefusalReason, ServerCommand, has_word},
     framing::Framing,
     id::OpenId,
 };
@@ -172,6 +172,10 @@ struct Sender {
     /// The lines that others' requests must have brought.
     announced: VecDeque<String>,
     resumed: bool,
+    /// It has said that it tells whether it hosts.
+    tells_hosting: bool,
+    /// It has said that it does not host.
+    is_shut: bool,
     /// The relay ports that the sender was told.
     told: Vec<Told>,
 }
@@ -265,10 +269,13 @@ impl<'a> Play<'a> {
             unread: Vec::new(),
             announced: VecDeque::new(),
             resumed: false,
+            tells_hosting: false,
+            is_shut: false,
             told: Vec::new(),
         };
         let greeting = sender.line();
         assert!(greeting.starts_with("hi \"noray-server v"), "{greeting}");
+        assert_eq!(sender.line(), format!("offers {HOSTING}"));
         self.senders[who] = Some(sender);
     }
 
@@ -347,6 +354,13 @@ impl<'a> Play<'a> {
                 Ok(both) => self.expect_introduction(who, kind, &host, both),
                 Err(reason) => self.expect_refusal(who, kind, Some(&host), reason),
             },
+            PlayerCommand::Can(words) => {
+                self.sender(who).tells_hosting |= has_word(&words, HOSTING);
+            }
+            PlayerCommand::Open | PlayerCommand::Shut => {
+                let sender = self.sender(who);
+                sender.is_shut = sender.tells_hosting && command == PlayerCommand::Shut;
+            }
             PlayerCommand::Unknown => {}
         }
     }
@@ -393,6 +407,11 @@ impl<'a> Play<'a> {
         };
         let host = find(&|identity| identity.oid == host.as_str());
         let host = host.ok_or(RefusalReason::UnknownHost)?;
+        let host_sender = self.identities[host].sender;
+        let host_sender = host_sender.and_then(|sender| self.senders[sender].as_ref());
+        if host_sender.is_some_and(|sender| sender.is_shut) {
+            return Err(RefusalReason::UnknownHost);
+        }
         if self.identities[host].registered.is_none() {
             return Err(RefusalReason::HostUnregistered);
         }

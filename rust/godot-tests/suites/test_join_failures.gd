@@ -24,6 +24,25 @@ func test_no_such_host() -> void:
 	check(Time.get_ticks_msec() - began < 1500, "it took long")
 
 
+## Fails when a code whose game has ended is tried for seconds, and then said to be out of reach.
+func test_the_code_of_a_game_that_has_ended() -> void:
+	var host := start_host()
+	var oid := await oid_of(host)
+	if await join_here(oid) == null:
+		return
+	await happens("1 said welcome 3")
+	talk.say.rpc_id(1, "close")
+	await happens("server_disconnected")
+	multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
+	# A frame, and a line to the server.
+	await wait_seconds(0.5)
+	check(host.is_running(), "the host has left the server as well")
+	expect_in_log("cannot join: no such host")
+	var began := Time.get_ticks_msec()
+	check_refused(await Noray.join(oid, here(), options()), ERR_DOES_NOT_EXIST, ["no such host"])
+	check(Time.get_ticks_msec() - began < 2000, "it took long")
+
+
 ## Fails when that is so only with our own server: generation 1 refuses with silence.
 func test_no_such_host_at_generation_1() -> void:
 	await _check_no_such_host(FakeNoray1.new())

@@ -11,7 +11,7 @@ use std::{
 use noray_protocol::{
     server::host_table::Introduction,
     wire::{
-        command::{ConnectKind, PlayerCommand, RefusalReason, ServerCommand},
+        command::{ConnectKind, HOSTING, PlayerCommand, RefusalReason, ServerCommand, has_word},
         framing::{Framing, LineDecoder, LineError},
         id::{OpenId, PrivateId},
     },
@@ -155,6 +155,8 @@ struct PlayerConnection {
     is_registered: bool,
     /// The player resumed its identity, and the `register-host` that it sent along is still to come.
     resumed: bool,
+    /// The player has said that it tells whether it hosts.
+    tells_hosting: bool,
 }
 
 impl PlayerConnection {
@@ -167,6 +169,7 @@ impl PlayerConnection {
             connects: Throttle::new(config.max_connects_per_second, now),
             is_registered: false,
             resumed: false,
+            tells_hosting: false,
             commands,
             stream,
             member,
@@ -193,6 +196,7 @@ impl PlayerConnection {
             "noray-server v{}",
             env!("CARGO_PKG_VERSION")
         )))?;
+        self.send(&ServerCommand::Offers(HOSTING.to_owned()))?;
         loop {
             let paused = self.handle_lines().await?;
             self.flush().await?;
@@ -292,11 +296,19 @@ impl PlayerConnection {
             PlayerCommand::Connect(kind, Err(_)) => {
                 self.refuse(kind, None, RefusalReason::InvalidOpenId)
             }
+            PlayerCommand::Can(words) => {
+                self.tells_hosting |= has_word(&words, HOSTING);
+                Ok(Outcome::Done)
+            }
+            PlayerCommand::Open | PlayerCommand::Shut if self.tells_hosting => {
+                self.member.set_open(command == PlayerCommand::Open);
+                Ok(Outcome::Done)
+            }
             PlayerCommand::Echo(text) => {
                 self.send(&ServerCommand::Echo(text))?;
                 Ok(Outcome::Done)
             }
-            PlayerCommand::Unknown => Ok(Outcome::Done),
+            PlayerCommand::Open | PlayerCommand::Shut | PlayerCommand::Unknown => Ok(Outcome::Done),
         }
     }
 

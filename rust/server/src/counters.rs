@@ -48,12 +48,15 @@ const SHARDS: usize = 16;
 
 /// The commands that are counted by name. A name that a player invents must not become one more
 /// metric.
-const COMMANDS: [&str; 6] = [
+const COMMANDS: [&str; 9] = [
     "register-host",
     "resume-host",
     "connect",
     "connect-relay",
     "echo",
+    "can",
+    "open",
+    "shut",
     "other",
 ];
 
@@ -252,7 +255,10 @@ impl CommandIndex {
             PlayerCommand::Connect(ConnectKind::Nat, _) => 2,
             PlayerCommand::Connect(ConnectKind::Relay, _) => 3,
             PlayerCommand::Echo(_) => 4,
-            PlayerCommand::Unknown => 5,
+            PlayerCommand::Can(_) => 5,
+            PlayerCommand::Open => 6,
+            PlayerCommand::Shut => 7,
+            PlayerCommand::Unknown => 8,
         })
     }
 }
@@ -456,6 +462,9 @@ mod tests {
             "connect a",
             "connect-relay a",
             "echo a",
+            "can a",
+            "open",
+            "shut",
             "nonsense",
         ] {
             let command = CommandIndex::of(&PlayerCommand::parse(line));

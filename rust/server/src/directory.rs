@@ -319,6 +319,11 @@ impl Member {
         Ok(())
     }
 
+    /// Notes whether others can ask for this connection's players.
+    pub(crate) fn set_open(&self, is_open: bool) {
+        self.directory.state().hosts.set_open(self.id, is_open);
+    }
+
     /// Returns whom to tell what when this connection asks for `host`.
     ///
     /// # Errors

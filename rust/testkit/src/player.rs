@@ -129,9 +129,10 @@ impl Player {
         })
     }
 
-    /// Reads the greeting of our server.
+    /// Reads the greeting of our server, and what it offers.
     pub fn read_greeting(&mut self) -> Result<()> {
         self.rest_of_line("hi \"noray-server v")?;
+        self.rest_of_line("offers ")?;
         Ok(())
     }
 

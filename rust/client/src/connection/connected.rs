@@ -8,7 +8,7 @@ use noray_protocol::{
         requests::{ConnectFailure, Requests},
     },
     wire::{
-        command::{ConnectKind, PlayerCommand, ServerCommand, ServerLine},
+        command::{ConnectKind, HOSTING, PlayerCommand, ServerCommand, ServerLine, has_word},
         id::{OpenId, PrivateId},
     },
 };
@@ -75,6 +75,12 @@ pub(super) struct Connected {
     /// What the last of them registered, and from which local port.
     registered: Option<(PrivateId, u16)>,
     setup: Option<LinkSetup>,
+    /// The server wants to know whether this player hosts.
+    hears_hosting: bool,
+    /// What it takes for true: it can be told otherwise.
+    is_open: bool,
+    /// The game uses the plain flow too, in which only it knows whether it hosts.
+    is_plain: bool,
 }
 
 impl Connected {
@@ -98,6 +104,9 @@ impl Connected {
             registrations: JoinSet::new(),
             registered: None,
             setup,
+            hears_hosting: false,
+            is_open: true,
+            is_plain: false,
         }
     }
 
@@ -181,6 +190,15 @@ impl Connected {
                     ServerKind::Greeting
                 };
             }
+            ServerCommand::Offers(words) => {
+                if has_word(words, HOSTING) {
+                    self.hears_hosting = true;
+                    let can = PlayerCommand::Can(HOSTING.to_owned());
+                    self.write(&format!("{can}\n")).await?;
+                    self.tell_hosting().await?;
+                }
+                return Ok(());
+            }
             ServerCommand::SetOpenId(oid) => self.identity.set_open_id(oid),
             ServerCommand::SetPrivateId(pid) => {
                 self.identity.set_private_id(pid);
@@ -216,6 +234,10 @@ impl Connected {
     }
 
     async fn obey(&mut self, command: Command) -> Result<(), End> {
+        if matches!(command, Command::RegisterHost | Command::RegisterRemote(..)) {
+            self.is_plain = true;
+            self.tell_hosting().await?;
+        }
         match command {
             Command::RegisterHost => self.request_identity(None).await,
             Command::Connect(kind, oid) => match self.requests.request(Instant::now(), kind, oid) {
@@ -301,7 +323,30 @@ impl Connected {
             LinkMessage::Request(kind, oid) => self.send_link_request(kind, oid).await,
             LinkMessage::Registered(result) => self.link_registration_ended(result).await,
             LinkMessage::AddressInDoubt => self.register_new_address(),
+            LinkMessage::Hosting(hosts) => {
+                if let Some(setup) = &mut self.setup {
+                    setup.hosts = Some(hosts);
+                }
+                self.tell_hosting().await
+            }
         }
+    }
+
+    /// Tells the server whether others can join this player, if it wants to know and does not.
+    async fn tell_hosting(&mut self) -> Result<(), End> {
+        let hosts = self.setup.as_ref().and_then(|setup| setup.hosts);
+        let is_open = self.is_plain || hosts.unwrap_or(true);
+        if !self.hears_hosting || is_open == self.is_open {
+            return Ok(());
+        }
+        self.is_open = is_open;
+        let command = if is_open {
+            PlayerCommand::Open
+        } else {
+            PlayerCommand::Shut
+        };
+        debug!(is_open, "told the server whether this player hosts");
+        self.write(&format!("{command}\n")).await
     }
 
     async fn send_link_request(&mut self, kind: ConnectKind, oid: OpenId) -> Result<(), End> {

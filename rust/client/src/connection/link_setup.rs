@@ -38,6 +38,8 @@ pub(super) struct LinkSetup {
     /// The identity that the link last used. After a broken connection it is resumed, so that an
     /// OpenID which players have shared stays valid.
     former: Option<Identity>,
+    /// Whether the player hosts with the link, once that is known.
+    pub(super) hosts: Option<bool>,
     /// The link's requests that have no answer yet.
     requests: Vec<(ConnectKind, OpenId)>,
 }
@@ -53,6 +55,7 @@ impl LinkSetup {
             messages,
             stage: Stage::NeedsIdentity,
             former,
+            hosts: None,
             requests: Vec::new(),
         }
     }

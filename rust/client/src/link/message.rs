@@ -50,4 +50,6 @@ pub(crate) enum LinkMessage {
     Registered(Result<u16, RegisterError>),
     /// The registered address may have changed.
     AddressInDoubt,
+    /// Whether the player hosts: said when the connection is attached, and at each change.
+    Hosting(bool),
 }

@@ -242,18 +242,23 @@ impl LinkTask {
             Command::Host(options) => {
                 self.hosting = Some(options);
                 self.begin_hosting();
+                self.tell_connection(LinkMessage::Hosting(true));
             }
             Command::StopHosting => {
                 self.hosting = None;
                 self.local_network.stop_advertising();
                 self.link.stop_hosting(now);
+                self.tell_connection(LinkMessage::Hosting(false));
             }
             Command::SetClosed(is_closed) => self.link.set_closed(is_closed),
             Command::Join(options) => self.join(now, options),
             Command::CancelJoin => self.link.cancel_join(),
             Command::ConnectEnet(id, port) => self.connect_enet(id, port),
             Command::Release(id) => self.link.release(now, id),
-            Command::Attach(connection) => self.connection = Some(connection),
+            Command::Attach(connection) => {
+                self.connection = Some(connection);
+                self.tell_connection(LinkMessage::Hosting(self.hosting.is_some()));
+            }
             Command::Register {
                 registrar,
                 pid,

@@ -6,7 +6,7 @@
 )]
 
 use std::{
-    collections::{BTreeMap, HashMap, btree_map, hash_map},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map, hash_map},
     hash::BuildHasher,
     net::SocketAddrV4,
 };
@@ -88,6 +88,8 @@ pub struct HostTable<H> {
     by_private_id: HashMap<PrivateId, OpenId, H>,
     /// In the order of registration; never an empty list.
     by_connection: BTreeMap<ConnectionId, Vec<OpenId>>,
+    /// The connections whose players have said that they host no game.
+    shut: BTreeSet<ConnectionId>,
     next_id: u64,
 }
 
@@ -101,6 +103,7 @@ impl<H: BuildHasher> HostTable<H> {
             players: BTreeMap::new(),
             by_private_id: HashMap::with_hasher(hasher),
             by_connection: BTreeMap::new(),
+            shut: BTreeSet::new(),
             next_id: 0,
         }
     }
@@ -197,6 +200,15 @@ impl<H: BuildHasher> HostTable<H> {
         }
     }
 
+    /// Notes whether the players of a connection can be asked for; until it is called, they can.
+    pub fn set_open(&mut self, connection: ConnectionId, is_open: bool) {
+        if is_open {
+            self.shut.remove(&connection);
+        } else {
+            self.shut.insert(connection);
+        }
+    }
+
     /// Returns whom to tell what when `connection` asks for `host`.
     ///
     /// # Errors
@@ -208,6 +220,9 @@ impl<H: BuildHasher> HostTable<H> {
         host: &OpenId,
     ) -> Result<Introduction, RefusalReason> {
         let host = self.players.get(host).ok_or(RefusalReason::UnknownHost)?;
+        if self.shut.contains(&host.connection) {
+            return Err(RefusalReason::UnknownHost);
+        }
         let host_address = host.registered.ok_or(RefusalReason::HostUnregistered)?;
         let player = self
             .by_connection
@@ -231,6 +246,7 @@ impl<H: BuildHasher> HostTable<H> {
 
     /// Removes all players of a connection and returns them.
     pub fn disconnect(&mut self, connection: ConnectionId) -> Vec<PlayerId> {
+        self.shut.remove(&connection);
         let open_ids = self.by_connection.remove(&connection).unwrap_or_default();
         let players = open_ids.iter().filter_map(|open_id| {
             let player = self.players.remove(open_id)?;
@@ -451,6 +467,31 @@ mod tests {
         assert_eq!(register(&mut table, 8), moved);
         let met = table.introduce(connection, &open_id(1)).unwrap();
         assert_eq!(met.host.registered, address(8));
+    }
+
+    #[test]
+    fn who_hosts_no_game_cannot_be_asked_for_and_leaves_nothing_behind() {
+        let mut table = table(1);
+        for number in [1, 2] {
+            let connection = ConnectionId(number.into());
+            let registered = table.register(connection, open_id(number), private_id(number));
+            registered.unwrap();
+            table.register_address(&secret(number), address(number.into()));
+        }
+        let ask = |table: &Table| table.introduce(ConnectionId(2), &open_id(1)).map(drop);
+        assert_eq!(ask(&table), Ok(()));
+        table.set_open(ConnectionId(1), false);
+        assert_eq!(ask(&table), Err(RefusalReason::UnknownHost));
+        // It can ask for others all the same, and others can be asked for.
+        assert!(table.introduce(ConnectionId(1), &open_id(2)).is_ok());
+        // What the broken connection said does not count for the new one.
+        assert!(table.move_to(ConnectionId(3), &open_id(1), &private_id(1)));
+        assert_eq!(ask(&table), Ok(()));
+        table.set_open(ConnectionId(3), false);
+        table.set_open(ConnectionId(3), true);
+        assert_eq!(ask(&table), Ok(()));
+        table.disconnect(ConnectionId(1));
+        assert!(table.shut.is_empty());
     }
 
     #[test]

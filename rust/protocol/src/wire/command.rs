@@ -39,6 +39,17 @@ impl ConnectKind {
 /// The name of our own command that asks for an identity back.
 const RESUME: &str = "resume-host";
 
+/// By this word a server offers to hear whether a player hosts (`offers hosting`), and a player says
+/// that it will tell (`can hosting`). A server never refuses whom it does not know to be able to
+/// tell: players of netfox.noray host without a word.
+pub const HOSTING: &str = "hosting";
+
+/// Returns whether the words of an `offers` or a `can` have this one among them.
+#[must_use]
+pub fn has_word(words: &str, word: &str) -> bool {
+    words.split(' ').any(|other| other == word)
+}
+
 /// What a player tells a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PlayerCommand {
@@ -50,6 +61,12 @@ pub enum PlayerCommand {
     ResumeHost(OpenId, PrivateId),
     /// `connect <oid>` or `connect-relay <oid>`.
     Connect(ConnectKind, Result<OpenId, OpenIdError>),
+    /// `can <word> …`: which of the words that the server offered this player uses.
+    Can(String),
+    /// `open`: others can join my game. So it is until a player says `shut`.
+    Open,
+    /// `shut`: I host no game.
+    Shut,
     /// `echo <text>`: send it back.
     Echo(String),
     /// Anything else, which servers ignore.
@@ -67,6 +84,9 @@ impl PlayerCommand {
                 .split_once(' ')
                 .and_then(|(oid, pid)| Some((OpenId::new(oid).ok()?, PrivateId::new(pid)?)))
                 .map_or(Self::Unknown, |(oid, pid)| Self::ResumeHost(oid, pid)),
+            "can" => Self::Can(data.to_owned()),
+            "open" if data.is_empty() => Self::Open,
+            "shut" if data.is_empty() => Self::Shut,
             "echo" => Self::Echo(data.to_owned()),
             _ => match ConnectKind::from_command(name) {
                 Some(kind) => Self::Connect(kind, OpenId::new(data)),
@@ -84,6 +104,9 @@ impl fmt::Display for PlayerCommand {
             Self::ResumeHost(oid, pid) => write!(f, "{RESUME} {oid} {}", pid.reveal()),
             Self::Connect(kind, Ok(oid)) => write!(f, "{} {oid}", kind.command()),
             Self::Connect(kind, Err(_)) => f.write_str(kind.command()),
+            Self::Can(words) => write!(f, "can {words}"),
+            Self::Open => f.write_str("open"),
+            Self::Shut => f.write_str("shut"),
             Self::Echo(text) => write!(f, "echo {text}"),
             Self::Unknown => Ok(()),
         }
@@ -93,7 +116,7 @@ impl fmt::Display for PlayerCommand {
 /// Why a server refuses a `connect` or `connect-relay`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RefusalReason {
-    /// No player with this OpenID is connected.
+    /// No player with this OpenID is connected, or it has said that it hosts no game.
     UnknownHost,
     /// The host has not registered its remote address.
     HostUnregistered,
@@ -179,6 +202,8 @@ impl RefusalReason {
 pub enum ServerCommand {
     /// `hi "<text>"`: the greeting of generation 2, with the server's version.
     Greeting(String),
+    /// `offers <word> …`: what our own server knows beyond the protocol.
+    Offers(String),
     /// `set-oid <oid>`.
     SetOpenId(String),
     /// `set-pid <pid>`.
@@ -210,6 +235,8 @@ pub enum ServerCommand {
 
 /// The name of generation 2's first line.
 const GREETING: &str = "hi";
+/// The name of our own server's second line.
+const OFFERS: &str = "offers";
 /// The name of our own server's refusal.
 const REFUSED: &str = "refused";
 /// Stands for an OpenID that the server could not read.
@@ -265,6 +292,7 @@ impl ServerCommand {
     fn from_parts(name: &str, data: &str) -> Self {
         match name {
             GREETING => Self::Greeting(data.to_owned()),
+            OFFERS => Self::Offers(data.to_owned()),
             "set-oid" => Self::SetOpenId(data.to_owned()),
             "set-pid" => PrivateId::new(data).map_or(Self::Unknown, Self::SetPrivateId),
             "connect" => parse_address(data).map_or_else(
@@ -299,6 +327,7 @@ impl ServerCommand {
     pub fn to_line(&self) -> String {
         match self {
             Self::Greeting(text) => format!("{GREETING} \"{text}\""),
+            Self::Offers(words) => format!("{OFFERS} {words}"),
             Self::SetOpenId(oid) => format!("set-oid {oid}"),
             Self::SetPrivateId(pid) => format!("set-pid {}", pid.reveal()),
             Self::ConnectNat(address) => {

@@ -125,6 +125,9 @@ proptest! {
         for command in [
             PlayerCommand::RegisterHost,
             PlayerCommand::Connect(kind, Ok(oid)),
+            PlayerCommand::Can(text.clone()),
+            PlayerCommand::Open,
+            PlayerCommand::Shut,
             PlayerCommand::Echo(text),
         ] {
             prop_assert_eq!(PlayerCommand::parse(&command.to_string()), command);

@@ -36,6 +36,23 @@ pub(crate) const FACTS: &[Fact] = &[
         },
     },
     Fact {
+        name: "offers",
+        v1: "a player who has an OpenID can be asked for, whatever it says",
+        v2: "the same",
+        public: |program| {
+            let server = program.start(&[]);
+            assert!(tell_hosting(&server).starts_with("connect 127.0.0.1:"));
+        },
+        ours: Ours::Differs {
+            difference: "Hosting",
+            does: "not if it has said `can hosting` and `shut`",
+            check: |program| {
+                let server = program.start(&[]);
+                assert!(tell_hosting(&server).contains(" unknown-host "));
+            },
+        },
+    },
+    Fact {
         name: "register_host",
         v1: "`set-oid` and then `set-pid`: 21 and 128 characters that an URL may hold",
         v2: "the same",
@@ -378,6 +395,17 @@ const WORDS: &[(&str, &str)] = &[("NORAY_ENABLE_WORDS_OID", "true")];
 pub(crate) fn expect_silence(player: &mut Player) {
     player.expect_silence();
     player.expect_silence();
+}
+
+/// Returns what a player is told who asks for one that says that it hosts no game.
+fn tell_hosting(server: &Server) -> String {
+    let (mut host, mut asking) = (server.registered(), server.registered());
+    host.send("can hosting");
+    host.send("shut");
+    // Not `echo`, which version 2 does not answer.
+    host.send("register-host");
+    host.line();
+    asking.ask(&format!("connect {}", host.oid))
 }
 
 fn expect_no_answers(player: &mut Player, oid: &str) {

@@ -18,6 +18,7 @@ fn the_greeting_comes_first_and_names_the_version() {
     let mut player = server.dial();
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(player.line(), format!("hi \"noray-server v{version}\""));
+    assert_eq!(player.line(), "offers hosting");
 }
 
 #[test]

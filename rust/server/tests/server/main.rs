@@ -9,6 +9,7 @@
 //! garbage    players who send nonsense, while the server serves others
 //! corpus     the fuzzers' inputs, while the server serves others
 //! resume     a player who comes back gets its OpenID back
+//! hosting    players who say whether they host
 //! lifecycle  start, stop, two at once
 //! binary     the program: help and exit codes
 //! settings   the program: where its settings come from, and the health probe
@@ -26,6 +27,7 @@ mod flow;
 mod garbage;
 #[cfg(feature = "cli")]
 mod guide;
+mod hosting;
 #[cfg(feature = "cli")]
 mod http;
 mod lifecycle;
