@@ -25,6 +25,19 @@ pub(crate) const FACTS: &[Fact] = &[
         ours: Ours::Same,
     },
     Fact {
+        name: "metrics_by_default",
+        v1: "everyone can read the metrics",
+        v2: "the same",
+        public: |program| expect_settings(program, &[], &[("NORAY_HTTP_HOST", "0.0.0.0")]),
+        ours: Ours::Differs {
+            difference: METRICS,
+            does: "only the server's machine can, until `NORAY_HTTP_HOST` says otherwise",
+            check: |program| {
+                expect_settings(program, &[], &[("NORAY_HTTP_HOST", "127.0.0.1")]);
+            },
+        },
+    },
+    Fact {
         name: "bursts_by_default",
         v1: "traffic is counted in slices of 100 ms",
         v2: "the same",
@@ -326,7 +339,6 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("NORAY_PID_CHARSET", URL_SAFE),
     ("NORAY_SOCKET_HOST", "0.0.0.0"),
     ("NORAY_SOCKET_PORT", "8890"),
-    ("NORAY_HTTP_HOST", "0.0.0.0"),
     ("NORAY_HTTP_PORT", "8891"),
     ("NORAY_UDP_RELAY_PORTS", "49152-51200"),
     ("NORAY_UDP_RELAY_TIMEOUT", "30s"),

@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     process::{Command, Output},
 };
 
@@ -221,6 +221,65 @@ fn a_probe_tells_whether_players_can_come() {
     let (code, _, error) = output(binary().args(["--probe", "--http-port=off"]));
     assert_eq!(code, Some(1));
     assert!(error.contains("NORAY_HTTP_PORT"), "{error}");
+}
+
+#[test]
+fn a_probe_from_elsewhere_names_the_port_that_is_shut() {
+    let server = start(&mut binary());
+    let (commands, registrar) = (server.commands(), server.registrar().port());
+    let probe = |target: &str, registrar: u16| {
+        let mut command = binary();
+        let registrar = format!("--udp-registrar-port={registrar}");
+        output(command.args(["--probe", target, &registrar]))
+    };
+    let (code, said, error) = probe(&commands.to_string(), registrar);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    for part in [
+        "commands at 127.0.0.1:",
+        "registrar at 127.0.0.1:",
+        "relays at ",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(said.matches(": ok").count(), 3, "{said}");
+
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    let (code, said, error) = probe(&commands.to_string(), port);
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("commands at ") && !said.contains("registrar at "),
+        "{said}"
+    );
+    assert!(
+        error.contains(&format!("registrar at 127.0.0.1:{port} (UDP)")),
+        "{error}"
+    );
+
+    // Another program is there, and refuses or says nothing.
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let thread = std::thread::spawn(move || drop(other.accept()));
+    let (code, _, error) = probe(&address.to_string(), registrar);
+    assert_eq!(code, Some(1));
+    assert!(error.contains(&address.to_string()), "{error}");
+    thread.join().unwrap();
+    let (code, _, error) = probe(&address.to_string(), registrar);
+    assert_eq!(code, Some(1));
+    assert!(
+        error.contains(&format!("no connection to {address} (TCP)")),
+        "{error}"
+    );
+    for nonsense in ["", ":1", "a:b", "127.0.0.1:0", "::1", "127.0.0.1:65536"] {
+        let (code, _, error) = probe(nonsense, registrar);
+        assert_eq!(code, Some(1), "{nonsense}: {error}");
+    }
+}
+
+#[test]
+fn metrics_are_not_shown_to_the_world_by_default() {
+    let (_, shown, _) = output(binary().arg("--check"));
+    assert!(shown.contains("NORAY_HTTP_HOST=127.0.0.1 "), "{shown}");
 }
 
 #[test]

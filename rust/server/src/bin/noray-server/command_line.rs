@@ -43,10 +43,11 @@ struct CommandLine {
     #[arg(long)]
     check: bool,
 
-    /// Ask the server that runs here with these settings whether players can come; the exit code is
-    /// 0 or 1.
-    #[arg(long, conflicts_with = "check")]
-    probe: bool,
+    /// Ask whether players can come: the server that runs here with these settings or, with a HOST,
+    /// a server elsewhere, which is asked as two players would (TCP, registrar and a relay). The
+    /// exit code is 0 or 1.
+    #[arg(long, conflicts_with = "check", value_name = "HOST[:PORT]")]
+    probe: Option<Option<String>>,
 
     #[command(flatten)]
     settings: Settings,
@@ -59,8 +60,17 @@ pub(crate) struct Orders {
     /// Show the settings.
     pub(crate) check: bool,
     /// Ask a running server whether players can come.
-    pub(crate) probe: bool,
+    pub(crate) probe: Option<Probe>,
     origins: Origins,
+}
+
+/// The server that is asked whether players can come.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    /// The one on this machine.
+    Here,
+    /// The one at `HOST` or `HOST:PORT`.
+    Elsewhere(String),
 }
 
 /// Where a setting's value comes from.
@@ -143,7 +153,10 @@ impl Orders {
         Ok(Self {
             settings,
             check: matches.get_flag("check"),
-            probe: matches.get_flag("probe"),
+            probe: match matches.get_one::<String>("probe") {
+                Some(target) => Some(Probe::Elsewhere(target.clone())),
+                None => matches.contains_id("probe").then_some(Probe::Here),
+            },
             origins,
         })
     }

@@ -5,6 +5,7 @@ mod command_line;
 mod http;
 mod metrics;
 mod probe;
+mod probe_from_outside;
 mod settings;
 mod settings_file;
 mod signals;
@@ -16,9 +17,10 @@ use std::{
     sync::Arc,
 };
 
-use command_line::{Orders, SettingsError};
+use command_line::{Orders, Probe, SettingsError};
 use noray_server::{Config, Server, StartError, defaults};
 use probe::ProbeError;
+use probe_from_outside::OutsideError;
 use settings::{LogFormat, LogLevel, ProgramSettings, Settings};
 use signals::StopRequests;
 use tracing_subscriber::filter::LevelFilter;
@@ -32,6 +34,8 @@ enum Failure {
     Start(#[from] StartError),
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
     #[error("cannot listen for metrics on {address} (TCP): {source}")]
     Http {
         address: SocketAddr,
@@ -69,8 +73,13 @@ fn run() -> Result<(), Failure> {
         say(io::stdout(), orders.show().trim_end());
         return Ok(());
     }
-    if orders.probe {
-        return Ok(probe::probe(&orders.settings.program)?);
+    match &orders.probe {
+        None => {}
+        Some(Probe::Here) => return Ok(probe::probe(&orders.settings.program)?),
+        Some(Probe::Elsewhere(target)) => {
+            let registrar_port = orders.settings.server.registrar_port;
+            return Ok(probe_from_outside::probe(target, registrar_port)?);
+        }
     }
     let Settings { server, program } = orders.settings;
     start_log(program.log_level, program.log_format);

@@ -62,7 +62,7 @@ pub(crate) struct ProgramSettings {
 impl Default for ProgramSettings {
     fn default() -> Self {
         Self {
-            http_host: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            http_host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             http_port: HttpPort(Some(defaults::HTTP_PORT)),
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
