@@ -644,15 +644,10 @@ async fn a_game_that_registers_itself_too_is_not_shut() {
     asking.connection.connect(ConnectKind::Nat, oid).unwrap();
     let answer = timeout(PATIENCE, async {
         loop {
-            match asking.connection.wait_event().await.unwrap() {
-                ConnectionEvent::Line(line) => {
-                    if let ServerCommand::ConnectNat(_) | ServerCommand::Refused { .. } =
-                        line.command
-                    {
-                        return line.command;
-                    }
-                }
-                _ => {}
+            if let ConnectionEvent::Line(line) = asking.connection.wait_event().await.unwrap()
+                && let ServerCommand::ConnectNat(_) | ServerCommand::Refused { .. } = line.command
+            {
+                return line.command;
             }
         }
     });

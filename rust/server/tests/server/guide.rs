@@ -52,6 +52,26 @@ fn metrics_that_are_named_are_there() {
     }
 }
 
+/// The guide's rules for firewalls open what the server listens on by default, and nothing of it to
+/// others.
+#[test]
+fn the_rules_for_firewalls_name_the_default_ports() {
+    let guide = read("docs/SERVER.md");
+    let (first, last) = (defaults::RELAY_PORTS.start(), defaults::RELAY_PORTS.end());
+    let (commands, registrar) = (defaults::COMMAND_PORT, defaults::REGISTRAR_PORT);
+    for rule in [
+        format!("ufw allow {commands}/tcp"),
+        format!("ufw allow {registrar}/udp"),
+        format!("ufw allow {first}:{last}/udp"),
+        format!("tcp dport {commands} accept"),
+        format!("udp dport {{ {registrar}, {first}-{last} }} accept"),
+    ] {
+        assert_eq!(guide.matches(&rule).count(), 1, "{rule}");
+    }
+    let metrics = defaults::HTTP_PORT;
+    assert!(!guide.contains(&format!("dport {metrics}")));
+}
+
 #[test]
 fn process_managers_wait_longer_than_the_server_drains() {
     let seconds = |text: &str, name: &str| {
