@@ -9,7 +9,7 @@ use noray_testkit::defaults::SERVER_START;
 use noray_testkit::process_info::ProcessInfo;
 use noray_testkit::server::ServerProgram;
 
-use crate::nat::network::Network;
+use crate::nat::network::{Machine, Network};
 
 /// Where both servers take commands by default.
 const COMMAND_PORT: u16 = 8890;
@@ -21,14 +21,13 @@ pub(crate) struct LabServer {
 }
 
 impl LabServer {
-    /// Starts a server on one of the machines for servers, and waits until players can come.
+    /// Starts a server on a machine, and waits until players can come.
     pub(crate) fn start(
         network: &Network,
-        number: usize,
+        machine: &Machine,
         program: &ServerProgram,
         settings: &[(&str, &str)],
     ) -> Result<Self> {
-        let machine = network.server(number)?;
         let mut command = program.command();
         command
             .env("NORAY_SOCKET_HOST", "0.0.0.0")

@@ -13,7 +13,7 @@ use noray_testkit::interrupt::{lock, when_interrupted};
 
 use crate::nat::kinds::Location;
 use crate::nat::namespaces::Namespaces;
-use crate::nat::routers::{self, Router, UDP_TIMEOUT};
+use crate::nat::routers::{self, Forwarding, Router, UDP_TIMEOUT};
 
 /// What the names of all our namespaces begin with; the id of the run's process follows.
 const PREFIX: &str = "nl";
@@ -163,6 +163,19 @@ impl Network {
             }
             None => bail!("there is no router"),
         }
+    }
+
+    /// Lets a home's router forward the ports of the noray server on one of its machines.
+    pub(crate) fn forward(
+        &self,
+        home: &Home,
+        forwarding: Forwarding,
+        server: &Machine,
+    ) -> Result<()> {
+        let router = home.router.as_ref().context("there is no router")?;
+        let inside = format!("{HOME_NETWORK}.0/24");
+        let rules = routers::forward(forwarding, home.outside, &inside, server.address);
+        self.namespaces.nft(&router.namespace, &rules)
     }
 
     /// Lets this share of what comes from and goes to these addresses get lost.

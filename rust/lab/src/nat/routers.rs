@@ -116,6 +116,57 @@ impl Router {
     }
 }
 
+/// The relays' ports of a server whose ports a router forwards. The system gives no player one of
+/// them, which would then be forwarded to the server.
+pub(crate) const FORWARDED_RELAYS: &str = "61000-61100";
+
+/// Ports of a noray server that a router forwards.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Forwarding {
+    /// Those of the relays too, not the commands' and the registrar's alone.
+    pub(crate) relays: bool,
+    /// Players behind the router reach the server by the outside address as well.
+    pub(crate) hairpin: bool,
+}
+
+/// Returns rules that forward the usual ports of a noray server on a machine behind the router.
+pub(crate) fn forward(
+    forwarding: Forwarding,
+    outside: Ipv4Addr,
+    inside: &str,
+    server: Ipv4Addr,
+) -> String {
+    let udp = if forwarding.relays {
+        format!("8809, {FORWARDED_RELAYS}")
+    } else {
+        "8809".to_owned()
+    };
+    let mut rules = String::from(
+        "insert rule ip lab forward ct status dnat accept\n\
+         table ip lab {\n\
+         chain forwarded { type nat hook prerouting priority dstnat - 5;\n",
+    );
+    let interfaces = if forwarding.hairpin {
+        "{ \"wan\", \"lan\" }"
+    } else {
+        "\"wan\""
+    };
+    for ports in [
+        "tcp dport 8890".to_owned(),
+        format!("udp dport {{ {udp} }}"),
+    ] {
+        rules.push_str(&format!(
+            "iifname {interfaces} ip daddr {outside} {ports} dnat ip to {server}\n"
+        ));
+    }
+    // The server's answers have to take the same way back.
+    rules.push_str(&format!(
+        "}}\nchain forwarded_back {{ type nat hook postrouting priority srcnat - 5;\n\
+         ip saddr {inside} ip daddr {server} ct status dnat snat ip to {outside}\n}}\n}}\n"
+    ));
+    rules
+}
+
 /// Returns rules that shut a router for all UDP but the noray servers', or open it, also for what
 /// flows already.
 pub(crate) fn gate(shut: bool) -> String {

@@ -71,7 +71,7 @@ pub(crate) fn run(
         programs.push((ServerKind::Public, ServerProgram::Public(folder)));
     }
     for (number, (kind, program)) in programs.into_iter().enumerate() {
-        let server = LabServer::start(&network, number, &program, &[])?;
+        let server = LabServer::start(&network, network.server(number)?, &program, &[])?;
         world.servers.insert(kind, server);
     }
     for location in Location::ALL {

@@ -70,7 +70,8 @@ impl World<'_> {
         number: usize,
         settings: &[(&str, &str)],
     ) -> Result<LabServer> {
-        LabServer::start(self.network, number, &self.our_server, settings)
+        let machine = self.network.server(number)?;
+        LabServer::start(self.network, machine, &self.our_server, settings)
     }
 
     /// Starts a player and does not wait for it. `project` has been imported.

@@ -41,6 +41,7 @@ mod router;
 mod same_ip_address;
 mod same_seed;
 mod server;
+mod shared_home;
 mod simulation;
 mod single_link;
 mod strangers;

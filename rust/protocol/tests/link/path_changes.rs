@@ -247,3 +247,18 @@ fn a_player_of_netfox_noray_is_not_taken_for_a_silent_peer() {
     let path = pair.world.ours(pair.joining).path(pair.world.now);
     assert_eq!(path.expect("a path").quality, Quality::default());
 }
+
+/// The server announces the inside address of a host in its own home: it won the race with the
+/// search in the local network, and counted as a direct path for the whole game.
+#[test]
+fn a_path_in_the_local_network_is_not_called_direct_because_it_was_announced_first() {
+    let homes = [Home::Public, Home::Public];
+    let mut pair = Pair::new(Kind::Ours, homes, Internet::GOOD, 1);
+    assert!(pair.meet().time.is_some());
+    assert_eq!(pair.path_kind(), Some(PathKind::Direct));
+    let announced = pair.world.address(pair.host);
+    (pair.world).with(pair.joining, |ours, now| {
+        ours.link.found_in_lan(now, announced);
+    });
+    assert!(pair.goes(PathKind::Lan, MOMENT).is_some());
+}

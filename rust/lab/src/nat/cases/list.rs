@@ -2,7 +2,8 @@
 
 use super::case::{Case, Moment};
 use super::{
-    crowd, idle_host, many_joins, netfox_players, one_home, path_changes, server_restarts,
+    crowd, home_server, idle_host, many_joins, netfox_players, one_home, path_changes,
+    server_restarts,
 };
 use crate::nat::kinds::{Location, ServerKind};
 use crate::nat::outcome::PathKind;
@@ -40,6 +41,7 @@ pub(crate) fn ours(servers: &[ServerKind]) -> Vec<Case> {
             ));
         }
     }
+    cases.extend(home_server::cases());
     for &server in servers {
         cases.push(Case::new(
             Moment::Long,

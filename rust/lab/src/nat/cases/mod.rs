@@ -3,6 +3,7 @@
 
 mod case;
 mod crowd;
+mod home_server;
 mod idle_host;
 mod list;
 mod many_joins;

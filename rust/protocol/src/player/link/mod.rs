@@ -12,6 +12,7 @@
 //! join             the join that runs: what the server is requested to do
 //! join_result      how far a join is, and why it fails
 //! joined_hosts     the hosts that were joined: when the server is asked for them again
+//! shared_home      players in the server's own home
 //! neighbour_ports  datagrams that open our router for the ports behind a relay
 //! peers            all peers, by their ids, addresses and sessions
 //! peer             one peer: the paths to it, and which of them carries the game
@@ -54,6 +55,7 @@ mod peers;
 mod plain_handshake;
 mod registration;
 mod session;
+mod shared_home;
 mod state_machine;
 mod transmit;
 

@@ -133,6 +133,11 @@ impl Path {
         self.kind
     }
 
+    /// Notes that the address is known as one of this kind too: the better one counts.
+    pub(super) fn note_kind(&mut self, kind: PathKind) {
+        self.kind = self.kind.min(kind);
+    }
+
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }

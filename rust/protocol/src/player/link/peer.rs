@@ -243,7 +243,10 @@ impl Peer {
             CHECK_WINDOW
         };
         match self.find(address) {
-            Some(path) => path.renew(now, window),
+            Some(path) => {
+                path.note_kind(kind);
+                path.renew(now, window);
+            }
             None => {
                 self.add(Path::new(now, kind, address, window));
             }
@@ -290,6 +293,7 @@ impl Peer {
             return false;
         };
         path.hear_status(check.status);
+        path.note_kind(check.kind);
         if check.answer != 0 {
             path.hear_answer(now, check.answer);
         }

@@ -16,6 +16,7 @@ use super::{
     peers::{PeerId, Peers},
     registration::{Change, Registration},
     session::{Proof, Session},
+    shared_home::outside_address,
     transmit::Transmit,
 };
 use crate::{
@@ -158,7 +159,20 @@ impl Link {
     }
 
     /// Takes an address that the server announced: for a relay the server's, with the relay's port.
+    ///
+    /// A player in the server's own home has two addresses: see [`outside_address`].
     pub fn announced(&mut self, now: Instant, kind: PathKind, address: SocketAddr) {
+        self.expect_at(now, kind, address);
+        let server = self.registration.as_ref().map(Registration::registrar);
+        if kind == PathKind::Direct
+            && let Some(server) = server
+            && let Some(outside) = outside_address(address, server.ip())
+        {
+            self.expect_at(now, kind, outside);
+        }
+    }
+
+    fn expect_at(&mut self, now: Instant, kind: PathKind, address: SocketAddr) {
         if kind == PathKind::Relay && self.server == Some(ServerKind::Greeting) {
             self.neighbour_ports.open(now, address);
         }
