@@ -108,10 +108,6 @@ pub(crate) const ERROR_PAUSE: Duration = Duration::from_millis(5);
 /// earlier datagram that was refused, once for each.
 pub(crate) const RECEIVE_ERRORS_PER_TURN: u32 = 8;
 
-/// How long a socket may give nothing but errors before it counts as dead and is bound anew: soon
-/// enough that no peer notices.
-pub(crate) const DEAD_SOCKET_AFTER: Duration = Duration::from_millis(250);
-
 /// Pause before the link asks again for a socket that the system did not give.
 pub(crate) const REBIND_PAUSE: Duration = Duration::from_secs(1);
 

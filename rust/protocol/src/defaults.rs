@@ -179,3 +179,7 @@ pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Pause between repeats of a registration, as in netfox.noray.
 pub const REGISTER_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a socket may give nothing but errors before it counts as dead: soon enough that no peer
+/// notices.
+pub const DEAD_SOCKET_AFTER: Duration = Duration::from_millis(250);

@@ -14,6 +14,7 @@
 //! server                what a server decides
 //!   host_table          who is on a server
 //!   relay_table         which packet goes where
+//! socket_errors         when a socket that gives nothing but errors counts as dead
 //! defaults              ports, limits and times that all sides share
 //! ```
 //!
@@ -26,4 +27,5 @@ mod address_key;
 pub mod defaults;
 pub mod player;
 pub mod server;
+pub mod socket_errors;
 pub mod wire;

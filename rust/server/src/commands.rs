@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -28,7 +28,7 @@ use crate::{
     defaults::{ACCEPT_PAUSE, BYTES_PER_LINE, READ_CHUNK},
     directory::{Directory, Member, lock},
     outbox::OutboxFull,
-    sockets::prepare_connection,
+    sockets::{is_sockets_end, listen_tcp, prepare_connection},
     standstill,
     throttle::Throttle,
 };
@@ -45,22 +45,38 @@ pub(crate) struct Commands {
 }
 
 impl Commands {
-    /// Accepts connections until the server drains.
-    pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
+    /// Accepts connections until the server drains. A socket that is none any more is replaced by
+    /// one that listens at `address`.
+    pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener, address: SocketAddr) {
         let mut was_failing = false;
+        let mut current = Some(listener);
         loop {
-            let accepted = tokio::select! {
-                biased;
-                () = self.drain.cancelled() => break,
-                accepted = listener.accept() => accepted,
+            let accepted = match &current {
+                Some(listener) => tokio::select! {
+                    biased;
+                    () = self.drain.cancelled() => break,
+                    accepted = listener.accept() => accepted,
+                },
+                None => match listen_tcp(address).and_then(TcpListener::from_std) {
+                    Ok(listener) => {
+                        tracing::warn!(%address, "listens for commands anew");
+                        current = Some(listener);
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                },
             };
             match accepted {
                 Ok((stream, peer)) => {
                     was_failing = false;
                     self.clone().admit(stream, peer.ip());
                 }
-                Err(error) if is_connections_fault(&error) => {}
+                Err(error) if is_connections_fault(&error) => tokio::task::yield_now().await,
                 Err(error) => {
+                    if is_sockets_end(&error) {
+                        // At once, so that the port is free.
+                        current = None;
+                    }
                     if !std::mem::replace(&mut was_failing, true) {
                         tracing::warn!(%error, "cannot accept connections for now");
                     }

@@ -137,6 +137,9 @@ pub const ACCEPT_BACKLOG: i32 = 4096;
 /// leaves.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
+/// Pause before a dead socket is bound anew once more, when the system refused that.
+pub const REBIND_PAUSE: Duration = Duration::from_millis(200);
+
 /// Pause after a UDP socket failed to receive.
 pub const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
 

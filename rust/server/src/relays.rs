@@ -10,9 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_protocol::server::{
-    host_table::PlayerId,
-    relay_table::{Forward, OpenError, RelayTable, Reservation, Route},
+use noray_protocol::{
+    server::{
+        host_table::PlayerId,
+        relay_table::{Forward, OpenError, RelayTable, Reservation, Route},
+    },
+    socket_errors::SocketErrors,
 };
 use tokio::{net::UdpSocket, runtime::Handle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -231,6 +234,7 @@ impl Relays {
     async fn run(self: Arc<Self>, relay: Arc<Relay>) {
         let port = relay.port();
         let RelaySocket { socket, closed, .. } = relay.socket();
+        let mut errors = SocketErrors::default();
         loop {
             tokio::select! {
                 biased;
@@ -241,8 +245,19 @@ impl Relays {
                 },
             }
             match forward_some(&relay, &self.counters) {
-                Ok(false) => {}
-                Ok(true) => tokio::task::yield_now().await,
+                Ok(is_more) => {
+                    errors.clear();
+                    if is_more {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Err(error) if errors.note(Instant::now()) => {
+                    // Its players ask for another one when they miss it.
+                    tracing::warn!(port, %error, "relay closed, since its socket is dead");
+                    let mut state = self.state();
+                    close(&mut state, port);
+                    self.counters.relays.store(state.table.len(), Relaxed);
+                }
                 Err(error) => {
                     tracing::debug!(port, %error, "relay did not receive");
                     tokio::time::sleep(RECEIVE_PAUSE).await;
@@ -284,17 +299,18 @@ fn forward_some(relay: &Relay, counters: &Counters) -> io::Result<bool> {
     let RelaySocket {
         socket, batching, ..
     } = relay.socket();
+    let mut last = Ok(true);
     for _ in 0..BATCHES_PER_TURN {
         let more = batching.receive(socket, |run| forward(relay, &run, counters));
         match more {
-            Ok(true) => {}
+            Ok(true) => last = Ok(true),
             Ok(false) => return Ok(false),
             // Windows reports here that an earlier packet reached nobody.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => last = Err(error),
             Err(error) => return Err(error),
         }
     }
-    Ok(true)
+    last
 }
 
 fn forward(relay: &Relay, run: &Run<'_>, counters: &Counters) {

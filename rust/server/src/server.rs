@@ -19,11 +19,11 @@ use crate::{
     commands::Commands,
     config::{Config, ConfigError},
     counters::{Counters, Metrics},
-    defaults::{QUIET_RELAYS, REGISTRAR_BUFFER},
+    defaults::QUIET_RELAYS,
     directory::Directory,
     registrar,
     relays::Relays,
-    sockets::{bind_udp, enlarge_receive_buffer, listen_tcp},
+    sockets::listen_tcp,
 };
 
 /// A running noray server.
@@ -102,9 +102,8 @@ impl Server {
             source,
         };
         let batching = Arc::new(Batching::new().map_err(registrar_failed)?);
-        let registrar = bind_udp(address).map_err(registrar_failed)?;
+        let registrar = registrar::bind(address).map_err(registrar_failed)?;
         let registrar_address = registrar.local_addr().map_err(registrar_failed)?;
-        enlarge_receive_buffer(&registrar, REGISTRAR_BUFFER);
 
         let _context = runtime.enter();
         let listener = TcpListener::from_std(listener).map_err(commands_failed)?;
@@ -126,7 +125,14 @@ impl Server {
         let directory = Arc::new(Directory::new(&config, counters.clone(), relays.clone()));
         let (max_connections, relay_ports) = (config.max_connections, config.relay_ports.len());
         let expiry = relays.expire_regularly(*config.relay_cleanup_interval);
-        let registrar = registrar::run(registrar, batching, directory.clone(), stop.clone());
+        let address = SocketAddrV4::new(config.udp_host, registrar_address.port());
+        let registrar = registrar::run(
+            registrar,
+            address,
+            batching,
+            directory.clone(),
+            stop.clone(),
+        );
         let commands = Arc::new(Commands {
             config,
             directory,
@@ -138,7 +144,7 @@ impl Server {
             tasks.spawn_on(expiry, runtime).abort_handle(),
             tasks.spawn_on(registrar, runtime).abort_handle(),
             tasks
-                .spawn_on(commands.accept(listener), runtime)
+                .spawn_on(commands.accept(listener, command_address), runtime)
                 .abort_handle(),
         ];
 

@@ -116,6 +116,20 @@ pub(crate) fn send_datagram(socket: &tokio::net::UdpSocket, payload: &[u8], to: 
     }
 }
 
+/// Returns whether the system says that a socket is none any more, or does not listen: it was shut
+/// down, or its descriptor closed. Some systems do so to applications that sleep.
+pub(crate) fn is_sockets_end(error: &io::Error) -> bool {
+    /// `EBADF`: the descriptor is closed.
+    const NO_DESCRIPTOR: i32 = 9;
+    /// `ENOTSOCK` of Linux, of the BSDs (Apple's among them), and Windows' `WSAENOTSOCK`.
+    const NO_SOCKET: [i32; 3] = [88, 38, 10038];
+    let is_code = |code| code == NO_DESCRIPTOR && cfg!(unix) || NO_SOCKET.contains(&code);
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected | io::ErrorKind::InvalidInput
+    ) || error.raw_os_error().is_some_and(is_code)
+}
+
 /// Returns whether a datagram from this address has a single sender, who can be answered.
 pub(crate) fn is_answerable(address: SocketAddrV4) -> bool {
     let ip = address.ip();

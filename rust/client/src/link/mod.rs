@@ -19,7 +19,6 @@ mod local_network;
 mod loopback;
 mod message;
 mod options;
-mod receive_errors;
 mod socket;
 mod stats;
 mod task;

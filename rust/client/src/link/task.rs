@@ -18,6 +18,7 @@ use noray_protocol::{
     player::link::{
         ActivePath, HostConfig, JoinConfig, JoinError, Link, LinkEvent, PeerId, RegistrationFailure,
     },
+    socket_errors::SocketErrors,
     wire::{
         check::{Key, SessionId},
         id::{OpenId, PrivateId},
@@ -35,7 +36,6 @@ use super::{
     loopback::LoopbackSocket,
     message::{Command, LinkMessage},
     options::{HostOptions, JoinOptions},
-    receive_errors::ReceiveErrors,
     socket::LinkSocket,
     stats::PeerStats,
 };
@@ -54,7 +54,7 @@ pub(super) struct LinkTask {
     used: Arc<AtomicBool>,
     connection: Option<mpsc::Sender<LinkMessage>>,
     socket: Option<Arc<LinkSocket>>,
-    receive_errors: ReceiveErrors,
+    receive_errors: SocketErrors,
     /// Until when the socket is left alone, because it failed.
     paused_until: Option<Instant>,
     registrar: Option<SocketAddr>,
@@ -74,7 +74,7 @@ impl LinkTask {
             used,
             connection: None,
             socket: None,
-            receive_errors: ReceiveErrors::default(),
+            receive_errors: SocketErrors::default(),
             paused_until: None,
             registrar: None,
             local_network: LocalNetwork::default(),

@@ -6,6 +6,7 @@
 //! vanished     players whose machine disappears without a word
 //! crowd        one address opens 10,000 connections
 //! descriptors  the process has as many descriptors as it may have
+//! dead_sockets the system takes a socket away, as from an application that sleeps
 //! options      the system lacks socket options
 //! clock        the wall clock jumps
 //! standstill   the process stands still for a while, as on a machine that sleeps
@@ -16,6 +17,8 @@
 mod clock;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod crowd;
+#[cfg(target_os = "linux")]
+mod dead_sockets;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod descriptors;
 #[cfg(feature = "cli")]
