@@ -7,14 +7,16 @@ use std::{
 };
 
 use godot::{
-    builtin::{Callable, GString, PackedByteArray, Signal, StringName, Variant},
+    builtin::{
+        Callable, GString, PackedByteArray, Signal, StringName, VarDictionary, Variant, vdict,
+    },
     classes::{ENetConnection, IObject, Object, notify::ObjectNotification},
     global::Error,
     meta::{ToGodot, owned_into_arg},
     obj::{Base, Gd, InstanceId, Singleton, WithBaseField},
     register::{GodotClass, godot_api, property::PhantomVar},
 };
-use noray_client::{ConnectOptions, Connection, Link};
+use noray_client::{ConnectOptions, Connection, Identity, Link};
 use noray_player::{
     Answer, CallId, Command, Effect, EnetPeer, Failed, Options, PacketSource, Player,
     RegisterArguments, ServerAddress, ServerAddressError, SetupError, Socket,
@@ -110,6 +112,8 @@ impl From<noray_player::JoinStage> for JoinStage {
 /// - `compression: int` (0): a [enum ENetConnection.CompressionMode], the same for the host and
 ///   those who join. To call `compress` on a peer is too late: [method join] gives one that is
 ///   connected already.
+/// - `identity: Dictionary` (none): what [method get_identity] gave an earlier process, to get the same
+///   OpenID again; also as a `String` of both parts with a space between them. It is never logged.
 ///
 /// What a call does while another runs ("hosting", "joining", "entering") or a game is on
 /// ("hosted", "joined"):
@@ -435,6 +439,32 @@ impl Noray {
         }
         this.bind_mut().player.leave();
         Self::perform_all(&mut this);
+    }
+
+    /// Returns this player's identity, for a dedicated host whose OpenID is to outlive its process:
+    /// `{"oid": …, "pid": …}`, or an empty `Dictionary` before there is one.
+    ///
+    /// Store it where nobody else can read it, since the PrivateID is a password, and hand it to
+    /// [method host] as the option `identity`:
+    /// ```gdscript
+    /// var options: Dictionary = {"identity": saved}
+    /// var peer: ENetMultiplayerPeer = await Noray.host("noray.example.com", 32, options)
+    /// saved = Noray.get_identity()
+    /// ```
+    /// A server that cannot give it back (the public ones, or another than the one that gave it)
+    /// gives a new one.
+    #[func]
+    fn get_identity(&self) -> VarDictionary {
+        if Self::refuses(self.base().instance_id(), "get_identity") {
+            return VarDictionary::new();
+        }
+        if self.player.pid().is_empty() {
+            return VarDictionary::new();
+        }
+        vdict! {
+            "oid" => self.player.oid(),
+            "pid" => self.player.pid(),
+        }
     }
 
     /// Ends the [method join] that runs, which then returns `null` with [constant ERR_SKIP]. Does
@@ -806,7 +836,9 @@ impl Noray {
 
     fn perform(this: &mut Gd<Self>, effect: Effect) {
         match effect {
-            Effect::OpenConnection(target) => Self::open_connection(this, target),
+            Effect::OpenConnection(target, identity) => {
+                Self::open_connection(this, target, identity);
+            }
             Effect::CloseConnection => this.bind_mut().handles.connection = None,
             Effect::Send(command) => {
                 let sent = this.bind().handles.send(&command);
@@ -925,7 +957,7 @@ impl Noray {
         }
     }
 
-    fn open_connection(this: &mut Gd<Self>, target: ServerAddress) {
+    fn open_connection(this: &mut Gd<Self>, target: ServerAddress, identity: Option<Identity>) {
         match runtime::handle() {
             Ok(runtime) => {
                 let options = ConnectOptions {
@@ -933,6 +965,7 @@ impl Noray {
                     port: target.port,
                     timeout: settings::connect_timeout(),
                     answer_timeout: settings::answer_timeout(),
+                    identity,
                 };
                 let connection = Connection::open(&runtime, options);
                 this.bind_mut().handles.connection = Some(connection);

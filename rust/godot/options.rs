@@ -7,10 +7,11 @@ use godot::{
     meta::{GodotConvert, GodotImmutable},
     obj::EngineEnum,
 };
+use noray_client::Identity;
 use noray_player::{
     Options, OptionsError,
     defaults::{MAX_BANDWIDTH, MAX_CHANNELS, MAX_COMPRESSION},
-    valid_port, valid_seconds,
+    saved_identity, valid_port, valid_seconds,
 };
 
 use crate::settings;
@@ -57,6 +58,7 @@ fn set(options: &mut Options, key: &Variant, value: &Variant) -> Result<(), Opti
     match name.as_str() {
         "force_relay" => options.force_relay = boolean("force_relay", value)?,
         "lan" => options.lan = boolean("lan", value)?,
+        "identity" => options.identity = identity(value)?,
         "timeout" => options.timeout = seconds("timeout", value)?,
         "registrar_port" => {
             let port = integer("registrar_port", value, u16::MAX.into())?;
@@ -76,6 +78,39 @@ fn set(options: &mut Options, key: &Variant, value: &Variant) -> Result<(), Opti
         _ => return Err(OptionsError::Unknown(name)),
     }
     Ok(())
+}
+
+/// Returns a saved identity: what `Noray.get_identity` gave, or both parts in a text. Nothing is saved
+/// yet when a program starts for the first time.
+fn identity(value: &Variant) -> Result<Option<Identity>, OptionsError> {
+    let (oid, pid) = match value.get_type() {
+        VariantType::NIL => return Ok(None),
+        VariantType::DICTIONARY => {
+            let saved = value.to::<AnyDictionary>();
+            if saved.is_empty() {
+                return Ok(None);
+            }
+            let part = |name: &str| saved.get(name).map(|part| part.stringify().to_string());
+            (part("oid"), part("pid"))
+        }
+        VariantType::STRING => {
+            let text = value.to::<GString>().to_string();
+            if text.trim().is_empty() {
+                return Ok(None);
+            }
+            let mut parts = text.split_whitespace().map(str::to_owned);
+            let both = (parts.next(), parts.next());
+            if parts.next().is_some() {
+                return Err(OptionsError::Identity);
+            }
+            both
+        }
+        _ => return Err(wrong_type("identity", "Dictionary", value)),
+    };
+    oid.zip(pid)
+        .and_then(|(oid, pid)| saved_identity(&oid, &pid))
+        .map(Some)
+        .ok_or(OptionsError::Identity)
 }
 
 fn boolean(name: &'static str, value: &Variant) -> Result<bool, OptionsError> {

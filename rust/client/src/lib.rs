@@ -20,8 +20,8 @@ mod link;
 mod registrar;
 
 pub use connection::{
-    ConnectOptions, Connection, ConnectionEvent, DisconnectReason, ReadyError, RegisterOptions,
-    SendError,
+    ConnectOptions, Connection, ConnectionEvent, DisconnectReason, Identity, ReadyError,
+    RegisterOptions, SendError,
 };
 pub use dial::DialError;
 pub use link::{

@@ -8,6 +8,7 @@ const METHODS: Dictionary = {
 		"join(oid: String, noray: String = \"\", options: Nil = null) -> Signal",
 		"cancel_host() -> Nil",
 		"leave() -> Nil",
+		"get_identity() -> Dictionary",
 		"cancel_join() -> Nil",
 		"get_connection(peer_id: int) -> NorayConnection",
 		"keep_alive(connection: ENetConnection) -> Error",

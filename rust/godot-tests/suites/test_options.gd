@@ -107,6 +107,40 @@ func test_compression_does_not_keep_players_out() -> void:
 		multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
 
 
+## Fails when a dedicated host's OpenID dies with its process, or what it saves gets into the log.
+func test_a_saved_identity_does_not_end_with_its_process() -> void:
+	await host_here()
+	var saved := Noray.get_identity()
+	check_equal(saved, {"oid": Noray.oid, "pid": Noray.pid})
+	for kept: Variant in [
+		saved, JSON.parse_string(JSON.stringify(saved)), "%s %s" % [saved["oid"], saved["pid"]],
+	]:
+		Noray.leave()
+		multiplayer.multiplayer_peer = null
+		Noray.disconnect_from_host()
+		await wait_seconds(0.2)
+		await host_here(8, {"identity": kept})
+		check_equal(Noray.oid, saved["oid"], "the OpenID")
+		await oid_of(start_joining_player(Noray.oid))
+	for none: Variant in [null, {}, ""]:
+		Noray.leave()
+		multiplayer.multiplayer_peer = null
+		await host_here(8, {"identity": none})
+
+
+## Fails when a saved identity that is none is used, or shown.
+func test_a_wrong_identity_is_not_shown() -> void:
+	for wrong: Variant in [
+		{"oid": "a"}, {"pid": "secret"}, {"oid": "a b", "pid": "secret"}, "secret", "a b secret", 5,
+		{"oid": "a", "pid": "secret\nregister-host"},
+	]:
+		expect_in_log("the option 'identity'")
+		check_refused(
+				await Noray.host(here(), 8, {"identity": wrong}), ERR_INVALID_PARAMETER, ["identity"]
+		)
+		check(not Noray.last_error_message.contains("secret"), Noray.last_error_message)
+
+
 ## Fails when, on either side, another path than the relay is used.
 func test_force_relay() -> void:
 	var oid := await oid_of(start_host(8))

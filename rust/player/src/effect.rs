@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noray_client::{HostOptions, JoinOptions, PeerId, PeerStats, RegisterOptions};
+use noray_client::{HostOptions, Identity, JoinOptions, PeerId, PeerStats, RegisterOptions};
 use noray_protocol::wire::{
     check::PathKind,
     command::{ConnectKind, ServerLine},
@@ -24,9 +24,10 @@ use crate::{
 /// One thing to do outside.
 #[derive(Debug)]
 pub enum Effect {
-    /// Open a connection, which takes the place of the one that is there. Answer a failure with
+    /// Open a connection, which takes the place of the one that is there, with an identity to resume.
+    /// Answer a failure with
     /// [`Player::handle_no_thread`](crate::Player::handle_no_thread).
-    OpenConnection(ServerAddress),
+    OpenConnection(ServerAddress, Option<Identity>),
     /// Drop the connection.
     CloseConnection,
     /// Send this; answer a failure with [`Player::handle_unsent`](crate::Player::handle_unsent).

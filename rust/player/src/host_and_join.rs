@@ -38,7 +38,7 @@ impl Player {
 
     pub(crate) fn check_host(&mut self, call: Box<HostCall>) {
         match self.games.as_ref().map_or(Ok(()), Games::check_begin) {
-            Ok(()) if self.leave_other_server(&call.server) => {
+            Ok(()) if self.leave_other_server(&call.server, &call.options) => {
                 self.output.push(Effect::LookAtPeers);
                 self.output.then(Next::HostHere(call));
             }
@@ -51,7 +51,7 @@ impl Player {
         // The end of the other connection was told, and its handlers may have called anything.
         match self.games.as_ref().map_or(Ok(()), Games::check_begin) {
             Ok(()) => {
-                self.prepare(&call.server);
+                self.prepare(&call.server, &call.options);
                 self.output.push(Effect::CreateServer(call));
             }
             Err(error) => self.end_with_null(call.call, HostCallError::from(error)),
@@ -100,7 +100,7 @@ impl Player {
 
     pub(crate) fn check_join(&mut self, call: Box<JoinCall>) {
         match self.can_join(&call.oid) {
-            Ok(()) if self.leave_other_server(&call.server) => {
+            Ok(()) if self.leave_other_server(&call.server, &call.options) => {
                 self.output.push(Effect::LookAtPeers);
                 self.output.then(Next::JoinHere(call));
             }
@@ -115,7 +115,7 @@ impl Player {
             self.end_with_null(call.call, error);
             return;
         }
-        self.prepare(&call.server);
+        self.prepare(&call.server, &call.options);
         if let Some(games) = &self.games {
             games.close_games_with(&call.oid, &mut self.output);
         }
@@ -202,12 +202,15 @@ impl Player {
         }
     }
 
-    /// Ends the connection to another server. Returns whether there was one.
-    fn leave_other_server(&mut self, server: &ServerAddress) -> bool {
+    /// Ends the connection to another server, or under another identity than the saved one. Returns
+    /// whether there was one.
+    fn leave_other_server(&mut self, server: &ServerAddress, options: &Options) -> bool {
+        let saved = options.identity.as_ref();
+        let is_known = saved.is_none_or(|saved| saved.oid.as_str() == self.oid());
         let is_other = self
             .connection
             .as_ref()
-            .is_some_and(|connection| connection.target != *server);
+            .is_some_and(|connection| connection.target != *server || !is_known);
         if is_other {
             self.end_connection(false);
         }
@@ -215,13 +218,13 @@ impl Player {
     }
 
     /// Opens the connection and the link, where they are not there.
-    fn prepare(&mut self, server: &ServerAddress) {
+    fn prepare(&mut self, server: &ServerAddress, options: &Options) {
         let is_there = self
             .connection
             .as_ref()
             .is_some_and(|connection| connection.target == *server);
         if !is_there {
-            self.open_connection(server.clone(), None);
+            self.open_connection(server.clone(), options.identity.clone(), None);
         }
         if self.games.is_none() {
             self.games = Some(Games::default());

@@ -61,7 +61,7 @@ pub use join_stage::JoinStage;
 pub use joining::ClientStatus;
 pub use options::{EnetOptions, Options, OptionsError};
 pub use packet_source::{PacketSource, Socket};
-pub use pasted::trimmed;
+pub use pasted::{saved_identity, trimmed};
 pub use player::Player;
 pub use server_address::{ServerAddress, ServerAddressError};
 pub use valid::{valid_port, valid_seconds};

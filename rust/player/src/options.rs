@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use noray_client::Identity;
 use noray_protocol::defaults::REGISTRAR_PORT;
 
 use crate::defaults::GAME_TIMEOUT;
@@ -20,6 +21,8 @@ pub struct Options {
     pub timeout: Duration,
     /// The server's UDP port for registrations.
     pub registrar_port: u16,
+    /// An identity that was saved, to be used again.
+    pub identity: Option<Identity>,
     /// What ENet is created with.
     pub enet: EnetOptions,
 }
@@ -46,6 +49,7 @@ impl Options {
             lan,
             timeout: GAME_TIMEOUT,
             registrar_port: REGISTRAR_PORT,
+            identity: None,
             enet: EnetOptions::default(),
         }
     }
@@ -70,6 +74,9 @@ pub enum OptionsError {
         /// The type of the value.
         got: String,
     },
+    /// An identity that is none. Its text is not shown: it is a password.
+    #[error("the option 'identity' has no OpenID 'oid' and its PrivateID 'pid'")]
+    Identity,
     /// A value that is out of range.
     #[error("the option '{name}' cannot be {value}")]
     OutOfRange {

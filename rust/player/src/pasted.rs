@@ -1,6 +1,7 @@
 //! Texts that players type or paste: chats, web pages and text fields add what nobody sees.
 
-use noray_protocol::wire::id::{OpenId, OpenIdError};
+use noray_client::Identity;
+use noray_protocol::wire::id::{OpenId, OpenIdError, PrivateId};
 
 /// Returns a text without white space, control characters and invisible marks around it.
 #[must_use]
@@ -18,6 +19,18 @@ pub(crate) fn open_id(text: &str) -> Result<OpenId, OpenIdError> {
         return Err(OpenIdError::Invisible);
     }
     Ok(oid)
+}
+
+/// Returns the identity that a game has saved.
+#[must_use]
+pub fn saved_identity(oid: &str, pid: &str) -> Option<Identity> {
+    let pid = trimmed(pid);
+    // It goes into a line of a command.
+    let is_one_word = !pid.contains(|c: char| c.is_whitespace() || c.is_control());
+    Some(Identity {
+        oid: open_id(oid).ok()?,
+        pid: PrivateId::new(pid).filter(|_| is_one_word)?,
+    })
 }
 
 /// Returns whether a character takes no room: soft hyphens, zero-width characters, marks of
@@ -72,6 +85,20 @@ mod tests {
                     "{text:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_saved_identity_cannot_become_another_command() {
+        assert!(saved_identity("OID", "PID\n").is_some());
+        for (oid, pid) in [
+            ("", "PID"),
+            ("OID", ""),
+            ("O D", "PID"),
+            ("OID", "P\nregister-host"),
+            ("OID", "P D"),
+        ] {
+            assert!(saved_identity(oid, pid).is_none(), "{oid:?} {pid:?}");
         }
     }
 

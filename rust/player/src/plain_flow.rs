@@ -30,7 +30,7 @@ impl Player {
 
     pub(crate) fn connect_now(&mut self, call: CallId, host: String, port: i64) {
         match valid_port(port).filter(|_| !host.is_empty()) {
-            Some(port) => self.open_connection(ServerAddress { host, port }, Some(call)),
+            Some(port) => self.open_connection(ServerAddress { host, port }, None, Some(call)),
             None => {
                 let error = ConnectToHostError::Address { host, port };
                 self.refuse(call, error);

@@ -2,7 +2,9 @@
 
 use std::{io, net::SocketAddr, rc::Rc};
 
-use noray_client::{ConnectionEvent, DialError, RegisterError, SendError};
+use noray_client::{
+    ConnectionEvent, DialError, Identity as SavedIdentity, RegisterError, SendError,
+};
 use noray_protocol::{
     player::requests::ConnectFailure,
     wire::command::{ServerCommand, ServerLine},
@@ -24,7 +26,12 @@ use crate::{
 };
 
 impl Player {
-    pub(crate) fn open_connection(&mut self, target: ServerAddress, call: Option<CallId>) {
+    pub(crate) fn open_connection(
+        &mut self,
+        target: ServerAddress,
+        identity: Option<SavedIdentity>,
+        call: Option<CallId>,
+    ) {
         self.announced.clear();
         self.output.identity = Identity::default();
         self.last_connection += 1;
@@ -34,7 +41,7 @@ impl Player {
         if let Some(mut replaced) = self.connection.replace(opened) {
             replaced.end_calls(&mut self.output);
         }
-        self.output.push(Effect::OpenConnection(target));
+        self.output.push(Effect::OpenConnection(target, identity));
     }
 
     pub(crate) fn end_connection(&mut self, is_quitting: bool) {

@@ -24,7 +24,7 @@ use tracing::{debug, info};
 use super::{
     command::Command,
     event::{ConnectionEvent, DisconnectReason, ReadyError},
-    identity::IdentityRequests,
+    identity::{Identity, IdentityRequests},
     link_setup::{LinkSetup, Stage},
     options::{ConnectOptions, RegisterOptions},
     server_lines::ServerLines,
@@ -70,6 +70,8 @@ pub(super) struct Connected {
     events: mpsc::Sender<ConnectionEvent>,
     requests: Requests,
     identity: IdentityRequests,
+    /// What the game has saved of an earlier connection.
+    saved_identity: Option<Identity>,
     /// The registrations that the game began itself.
     registrations: JoinSet<(PrivateId, Result<u16, RegisterError>)>,
     /// What the last of them registered, and from which local port.
@@ -101,6 +103,7 @@ impl Connected {
             events,
             requests: Requests::new(options.answer_timeout),
             identity: IdentityRequests::new(options.answer_timeout),
+            saved_identity: options.identity.clone(),
             registrations: JoinSet::new(),
             registered: None,
             setup,
@@ -311,7 +314,7 @@ impl Connected {
             }
             None if self.identity.is_pending() => Ok(()),
             None => {
-                let resume = (setup.former())
+                let resume = (setup.former().or_else(|| self.saved_identity.clone()))
                     .map(|former| PlayerCommand::ResumeHost(former.oid, former.pid));
                 self.request_identity(resume).await
             }

@@ -11,10 +11,12 @@ use noray_protocol::{
 };
 
 /// An OpenID and its PrivateID.
-#[derive(Clone, Debug)]
-pub(super) struct Identity {
-    pub(super) oid: OpenId,
-    pub(super) pid: PrivateId,
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The OpenID.
+    pub oid: OpenId,
+    /// Its PrivateID.
+    pub pid: PrivateId,
 }
 
 /// The `register-host` requests of one connection, and what the server answered.

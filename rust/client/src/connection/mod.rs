@@ -21,4 +21,5 @@ mod task;
 
 pub use event::{ConnectionEvent, DisconnectReason, ReadyError};
 pub use handle::{Connection, SendError};
+pub use identity::Identity;
 pub use options::{ConnectOptions, RegisterOptions};

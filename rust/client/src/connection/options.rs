@@ -6,6 +6,7 @@ use noray_protocol::defaults::{
     ANSWER_TIMEOUT, COMMAND_PORT, REGISTER_INTERVAL, REGISTER_TIMEOUT, REGISTRAR_PORT,
 };
 
+use super::identity::Identity;
 use crate::defaults::CONNECT_TIMEOUT;
 
 /// Where to connect to, and how long to wait.
@@ -19,6 +20,8 @@ pub struct ConnectOptions {
     pub timeout: Duration,
     /// The longest wait for the answer to a request; 5 s by default.
     pub answer_timeout: Duration,
+    /// The identity of an earlier connection, which a link resumes where the server can do that.
+    pub identity: Option<Identity>,
 }
 
 impl ConnectOptions {
@@ -30,6 +33,7 @@ impl ConnectOptions {
             port: COMMAND_PORT,
             timeout: CONNECT_TIMEOUT,
             answer_timeout: ANSWER_TIMEOUT,
+            identity: None,
         }
     }
 }

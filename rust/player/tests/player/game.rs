@@ -354,7 +354,7 @@ impl Game {
             }
         }
         match effect {
-            Effect::OpenConnection(_) if self.no_thread => {
+            Effect::OpenConnection(..) if self.no_thread => {
                 let error = std::io::Error::other("none left");
                 self.player.handle_no_thread(error);
             }
@@ -435,7 +435,10 @@ impl Game {
 /// Returns an effect as a line; `None` for the looks that each frame takes.
 fn written(effect: &Effect) -> Option<String> {
     Some(match effect {
-        Effect::OpenConnection(target) => format!("open connection {target}"),
+        Effect::OpenConnection(target, None) => format!("open connection {target}"),
+        Effect::OpenConnection(target, Some(identity)) => {
+            format!("open connection {target} as {}", identity.oid)
+        }
         Effect::CloseConnection => "close connection".to_owned(),
         Effect::Send(Command::RegisterRemote(pid, options)) => {
             format!("send register {} {}", pid.reveal(), options.registrar_port)

@@ -345,6 +345,27 @@ fn the_link_stays_while_a_server_is_connected() {
 }
 
 #[test]
+fn a_saved_identity_does_not_end_with_its_process() {
+    let saved = noray_player::saved_identity("SAVED", "SECRET").unwrap();
+    let host = |game: &mut Game| {
+        let (target, mut options) = place("s").unwrap();
+        options.identity = Some(saved.clone());
+        let now = game.now;
+        let call = noray_player::CallId(9);
+        game.player.host(call, Ok((target, options)), 2, now);
+        game.perform_all();
+    };
+    let mut game = Game::new();
+    host(&mut game);
+    assert_eq!(game.done()[0], "open connection s:8890 as SAVED");
+    // A connection under another identity makes room.
+    let mut game = Game::identified();
+    host(&mut game);
+    assert_eq!(game.done()[0], "close connection");
+    assert!(!format!("{saved:?}").contains("SECRET"));
+}
+
+#[test]
 fn the_options_reach_enet_and_the_link() {
     let mut game = Game::new();
     let Ok((target, mut options)) = place("s") else {
