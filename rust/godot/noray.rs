@@ -767,14 +767,15 @@ impl Noray {
             let mut me = this.bind_mut();
             let connection = me.handles.connection.as_mut();
             let Some(event) = connection.and_then(Connection::next_event) else {
+                // Asked here since a second guard would double an idle frame's cost.
+                if me.player.is_idle() {
+                    return;
+                }
                 break;
             };
             me.player.handle_connection_event(event);
             drop(me);
             Self::perform_all(&mut this);
-        }
-        if this.bind().player.is_idle() {
-            return;
         }
         for _ in 0..EVENTS_PER_FRAME {
             let mut me = this.bind_mut();
