@@ -447,6 +447,7 @@ impl Noray {
     /// Store it where nobody else can read it, since the PrivateID is a password, and hand it to
     /// [method host] as the option `identity`:
     /// ```gdscript
+    /// var saved: Dictionary = {}
     /// var options: Dictionary = {"identity": saved}
     /// var peer: ENetMultiplayerPeer = await Noray.host("noray.example.com", 32, options)
     /// saved = Noray.get_identity()
