@@ -197,9 +197,10 @@ pub enum Answer {
     Null(Failed),
 }
 
-/// A step that is decided only after all earlier effects of the turn, and their signal handlers, have run.
+/// A step that is decided only after all earlier effects of the turn, and their signal handlers,
+/// have run.
 #[derive(Debug)]
-pub(crate) enum Next {
+pub(crate) enum Deferred {
     /// `connect_to_host`: the connection before it has ended.
     Connect(CallId, String, i64),
     /// The game has heard that the server accepted.
@@ -229,7 +230,7 @@ pub(crate) enum Next {
 #[derive(Debug)]
 pub(crate) enum Step {
     Effect(Effect),
-    Next(Next),
+    Deferred(Deferred),
 }
 
 /// The effects of the calls and events that are being handled: the innermost turn is the last.

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use crate::{
     calls::{CallId, EnetPeer, GameConnection, HOST_ID, HostCall, JoinCall},
     defaults::LOOK_INTERVAL,
-    effect::{Effect, LinkCommand, Next, Signal},
+    effect::{Deferred, Effect, LinkCommand, Signal},
     failure::{Failed, Failure, HostCallError, JoinCallError, SetupError},
     hosting::Hosting,
     join_stage::JoinStage,
@@ -450,7 +450,7 @@ impl Games {
         if self.is_used() && self.next_look.is_none_or(|next| now >= next) {
             self.next_look = Some(now + LOOK_INTERVAL);
             output.push(Effect::LookAtPeers);
-            output.then(Next::Looked(now));
+            output.defer(Deferred::Looked(now));
         }
     }
 

@@ -7,7 +7,7 @@ use noray_protocol::wire::id::OpenId;
 use crate::{
     calls::{CallId, EnetPeer, HostCall, JoinCall},
     defaults::MAX_CLIENTS,
-    effect::{Answer, Command, Effect, Next},
+    effect::{Answer, Command, Deferred, Effect},
     failure::{Failure, HostCallError, JoinCallError, SetupError},
     games::{Games, registering_at},
     join_stage::JoinStage,
@@ -30,7 +30,7 @@ impl Player {
         match host_call(call, place, max_clients, now) {
             Ok(host) => {
                 self.look_at_games();
-                self.output.then(Next::Host(Box::new(host)));
+                self.output.defer(Deferred::Host(Box::new(host)));
             }
             Err(error) => self.end_with_null(call, error),
         }
@@ -40,7 +40,7 @@ impl Player {
         match self.games.as_ref().map_or(Ok(()), Games::check_begin) {
             Ok(()) if self.leave_other_server(&call.server, &call.options) => {
                 self.output.push(Effect::LookAtPeers);
-                self.output.then(Next::HostHere(call));
+                self.output.defer(Deferred::HostHere(call));
             }
             Ok(()) => self.host_here(call),
             Err(error) => self.end_with_null(call.call, HostCallError::from(error)),
@@ -92,7 +92,7 @@ impl Player {
         match join_call(call, oid, place, now) {
             Ok(join) => {
                 self.look_at_games();
-                self.output.then(Next::Join(Box::new(join)));
+                self.output.defer(Deferred::Join(Box::new(join)));
             }
             Err(error) => self.end_with_null(call, error),
         }
@@ -102,7 +102,7 @@ impl Player {
         match self.can_join(&call.oid) {
             Ok(()) if self.leave_other_server(&call.server, &call.options) => {
                 self.output.push(Effect::LookAtPeers);
-                self.output.then(Next::JoinHere(call));
+                self.output.defer(Deferred::JoinHere(call));
             }
             Ok(()) => self.join_here(call),
             Err(error) => self.end_with_null(call.call, error),
@@ -120,7 +120,7 @@ impl Player {
             games.close_games_with(&call.oid, &mut self.output);
         }
         self.output.push(Effect::LookAtPeers);
-        self.output.then(Next::JoinNow(call));
+        self.output.defer(Deferred::JoinNow(call));
     }
 
     pub(crate) fn join_now(&mut self, call: JoinCall) {
@@ -143,7 +143,7 @@ impl Player {
         let registrar_port = call.options.registrar_port;
         games.join(call, stage, &mut self.output);
         self.use_link(registrar_port);
-        self.output.then(Next::TellJoin(stage, message));
+        self.output.defer(Deferred::TellJoin(stage, message));
     }
 
     fn can_join(&self, oid: &OpenId) -> Result<(), JoinCallError> {

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use crate::{
     calls::CallId,
-    effect::{Answer, Effect, LinkCommand, Next, Signal, Step, Turns},
+    effect::{Answer, Deferred, Effect, LinkCommand, Signal, Step, Turns},
     failure::{Failed, Failure},
 };
 
@@ -43,8 +43,8 @@ impl Output {
         self.turns.push(Step::Effect(effect));
     }
 
-    pub(crate) fn then(&mut self, next: Next) {
-        self.turns.push(Step::Next(next));
+    pub(crate) fn defer(&mut self, step: Deferred) {
+        self.turns.push(Step::Deferred(step));
     }
 
     pub(crate) fn emit(&mut self, signal: Signal) {

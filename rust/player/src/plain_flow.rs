@@ -8,7 +8,7 @@ use noray_protocol::wire::command::ConnectKind;
 
 use crate::{
     calls::{CallId, RegisterArguments},
-    effect::{Answer, Command, Effect, Next},
+    effect::{Answer, Command, Deferred, Effect},
     failure::{
         ConnectPeerError, ConnectToHostError, Failed, Failure, KeepAliveError, RegisterHostError,
         RegisterRemoteError,
@@ -25,7 +25,7 @@ impl Player {
         self.output.turns.begin();
         self.end_connection(false);
         let host = trimmed(address).to_owned();
-        self.output.then(Next::Connect(call, host, port));
+        self.output.defer(Deferred::Connect(call, host, port));
     }
 
     pub(crate) fn connect_now(&mut self, call: CallId, host: String, port: i64) {
@@ -102,7 +102,7 @@ impl Player {
         self.output.turns.begin();
         // The game may have closed its peer in this very frame.
         self.output.push(Effect::LookAtPeers);
-        self.output.then(Next::Register(call, arguments));
+        self.output.defer(Deferred::Register(call, arguments));
     }
 
     pub(crate) fn register_now(&mut self, call: CallId, arguments: RegisterArguments) {

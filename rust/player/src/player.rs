@@ -6,7 +6,7 @@ use crate::{
     announced::Announced,
     calls::{ConnectionId, EnetPeer, GameConnection},
     connection::ServerConnection,
-    effect::{Answer, Effect, Next, Signal, Step},
+    effect::{Answer, Deferred, Effect, Signal, Step},
     failure::Failure,
     games::Games,
     keepalives::Keepalives,
@@ -109,33 +109,33 @@ impl Player {
         loop {
             match self.output.turns.next()? {
                 Step::Effect(effect) => return Some(effect),
-                Step::Next(next) => self.go_on(next),
+                Step::Deferred(step) => self.run_deferred(step),
             }
         }
     }
 
-    fn go_on(&mut self, next: Next) {
-        match next {
-            Next::Connect(call, host, port) => self.connect_now(call, host, port),
-            Next::Connected(connection) => self.end_connecting(connection),
-            Next::Announced(outer) => self.announced.end(outer),
-            Next::Line(connection, line) => {
+    fn run_deferred(&mut self, step: Deferred) {
+        match step {
+            Deferred::Connect(call, host, port) => self.connect_now(call, host, port),
+            Deferred::Connected(connection) => self.end_connecting(connection),
+            Deferred::Announced(outer) => self.announced.end(outer),
+            Deferred::Line(connection, line) => {
                 if self.is_current(connection) {
                     self.output.emit(Signal::Command(line));
                 }
             }
-            Next::Register(call, arguments) => self.register_now(call, arguments),
-            Next::Host(call) => self.check_host(call),
-            Next::HostHere(call) => self.host_here(call),
-            Next::Join(call) => self.check_join(call),
-            Next::JoinHere(call) => self.join_here(call),
-            Next::JoinNow(call) => self.join_now(*call),
-            Next::TellJoin(stage, message) => {
+            Deferred::Register(call, arguments) => self.register_now(call, arguments),
+            Deferred::Host(call) => self.check_host(call),
+            Deferred::HostHere(call) => self.host_here(call),
+            Deferred::Join(call) => self.check_join(call),
+            Deferred::JoinHere(call) => self.join_here(call),
+            Deferred::JoinNow(call) => self.join_now(*call),
+            Deferred::TellJoin(stage, message) => {
                 if let Some(games) = &mut self.games {
                     games.advance(stage, message, &mut self.output);
                 }
             }
-            Next::Looked(now) => {
+            Deferred::Looked(now) => {
                 if let Some(games) = &mut self.games {
                     games.expire_host(now, &mut self.output);
                 }

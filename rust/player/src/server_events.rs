@@ -14,7 +14,7 @@ use tracing::info;
 use crate::{
     calls::{CallId, ConnectionId},
     connection::ServerConnection,
-    effect::{Answer, Command, Effect, Next, Signal},
+    effect::{Answer, Command, Deferred, Effect, Signal},
     failure::{
         ConnectPeerError, ConnectToHostError, Failure, RegisterHostError, RegisterRemoteError,
         SetupError,
@@ -135,7 +135,7 @@ impl Player {
             games.handle_connected(&connection.target.to_string(), &mut self.output);
         }
         self.output.emit(Signal::ConnectToHost);
-        self.output.then(Next::Connected(id));
+        self.output.defer(Deferred::Connected(id));
     }
 
     /// A handler can have ended this connection: then its call has ended already.
@@ -184,7 +184,7 @@ impl Player {
                 info!(%address, "announced directly");
                 let outer = self.announced.begin(*address);
                 output.emit(Signal::ConnectNat(*address));
-                output.then(Next::Announced(outer));
+                output.defer(Deferred::Announced(outer));
             }
             ServerCommand::ConnectRelay(port) => {
                 if let Some(server) = connection.server {
@@ -192,12 +192,12 @@ impl Player {
                     info!(%address, "announced by relay");
                     let outer = self.announced.begin(address);
                     output.emit(Signal::ConnectRelay(address));
-                    output.then(Next::Announced(outer));
+                    output.defer(Deferred::Announced(outer));
                 }
             }
             _ => {}
         }
-        output.then(Next::Line(id, line));
+        output.defer(Deferred::Line(id, line));
     }
 
     fn handle_no_identity(&mut self) {
