@@ -15,6 +15,8 @@ pub(crate) fn start() {
 
 fn run() {
     log::flush();
+    // What ended since the last frame ended before what this one brings.
+    request::end_waiting();
     Noray::frame();
     packet_handshake::step_all();
     request::end_waiting();

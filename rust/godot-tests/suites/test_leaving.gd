@@ -155,6 +155,27 @@ func test_two_calls_at_once_do_not_mix_up_their_errors() -> void:
 		check(told[1].begins_with("%d " % ERR_DOES_NOT_EXIST), told[1])
 
 
+## Fails when the end of a cancelled join comes only after the next game has begun.
+func test_a_cancelled_join_does_not_end_behind_the_next_host() -> void:
+	await host_here()
+	Noray.leave()
+	var ends: Array[String] = []
+	var joining := func() -> void:
+		await Noray.join("nobody", here(), options())
+		ends.append("join")
+	var hosting := func() -> void:
+		await Noray.host(here(), 4, options())
+		ends.append("host")
+	for turn in 5:
+		ends.clear()
+		joining.call()
+		Noray.cancel_join()
+		hosting.call()
+		await wait_until(func() -> bool: return ends.size() == 2, 5.0)
+		check_equal(", ".join(ends), "join, host", "turn %d" % turn)
+		Noray.leave()
+
+
 ## Fails when the error of an earlier call is left after one that succeeded.
 func test_a_success_leaves_no_error_behind() -> void:
 	expect_in_log("cannot host: 0 is no number of players")
