@@ -223,6 +223,8 @@ pub(crate) enum Deferred {
     JoinNow(Box<JoinCall>),
     /// The connection works for the join, unless that failed.
     TellJoin(JoinStage, String),
+    /// The game has heard that the player has joined.
+    EndJoin(CallId, EnetPeer),
     /// The game's peers have been looked at, as now and then.
     Looked(Instant),
 }

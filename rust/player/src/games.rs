@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use crate::{
     calls::{CallId, EnetPeer, GameConnection, HOST_ID, HostCall, JoinCall},
     defaults::LOOK_INTERVAL,
-    effect::{Deferred, Effect, LinkCommand, Signal},
+    effect::{Answer, Deferred, Effect, LinkCommand, Signal},
     failure::{Failed, Failure, HostCallError, JoinCallError, SetupError},
     hosting::Hosting,
     join_stage::JoinStage,
@@ -346,6 +346,20 @@ impl Games {
         }
     }
 
+    /// The game has heard that the player has joined: it gets the peer, unless it has left by then.
+    pub(crate) fn end_join(&self, call: CallId, enet: EnetPeer, output: &mut Output) {
+        if !self.joined.iter().any(|joined| joined.enet == enet) {
+            output.end(
+                call,
+                Answer::Null(Rc::new(JoinCallError::from(JoinError::Cancelled).into())),
+            );
+            return;
+        }
+        output.end(call, Answer::Peer(enet));
+        // The game has the peer by then, and Godot's multiplayer too, as a rule.
+        output.push(Effect::LookForMultiplayer(enet));
+    }
+
     /// The client that enters a game was polled.
     pub(crate) fn handle_client_polled(
         &mut self,
@@ -359,8 +373,6 @@ impl Games {
         };
         if status == ClientStatus::Connected {
             self.joined.extend(joining.finish(output));
-            // The game has the peer by then, and Godot's multiplayer too, as a rule.
-            output.push(Effect::LookForMultiplayer(enet));
             return;
         }
         let obstacle = joining.obstacle(status, now, output);

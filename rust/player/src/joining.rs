@@ -9,7 +9,7 @@ use tracing::info;
 use crate::{
     calls::{CallId, EnetPeer, JoinCall},
     defaults::{ENTER_TIMEOUT, LOADING_NOTICE},
-    effect::{Answer, Effect, LinkCommand, Signal},
+    effect::{Answer, Deferred, Effect, LinkCommand, Signal},
     failure::{Failed, JoinCallError},
     join_stage::JoinStage,
     options::EnetOptions,
@@ -195,7 +195,7 @@ impl Joining {
             PathKind::Relay => "joined by relay",
         };
         tell(JoinStage::Joined, message.to_owned(), output);
-        output.end(self.call, Answer::Peer(enet));
+        output.defer(Deferred::EndJoin(self.call, enet));
         Some(Joined {
             enet,
             host: host.id,

@@ -135,6 +135,11 @@ impl Player {
                     games.advance(stage, message, &mut self.output);
                 }
             }
+            Deferred::EndJoin(call, enet) => {
+                if let Some(games) = &self.games {
+                    games.end_join(call, enet, &mut self.output);
+                }
+            }
             Deferred::Looked(now) => {
                 if let Some(games) = &mut self.games {
                     games.expire_host(now, &mut self.output);

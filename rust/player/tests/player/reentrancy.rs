@@ -160,6 +160,18 @@ fn a_handler_of_the_last_stage_cannot_cancel() {
 }
 
 #[test]
+fn a_handler_of_the_last_stage_that_leaves_gets_no_peer_and_no_success() {
+    let mut game = Game::entering();
+    game.client = noray_player::ClientStatus::Connected;
+    game.on("emit join_progressed Joined", Game::leave_games);
+    game.frame();
+    assert!(game.has_done("close peer 1"));
+    assert!(game.has_done("end 1 null"));
+    assert!(!game.has_done("end 1 peer 1"));
+    assert_eq!(game.player.last_sentence(), "Joining was cancelled.");
+}
+
+#[test]
 fn a_handler_that_disconnects_while_the_join_connects_ends_it() {
     let mut game = Game::joining();
     game.on("emit join_progressed Registering", Game::disconnect);
