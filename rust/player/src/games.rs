@@ -241,7 +241,7 @@ impl Games {
             warn!(%error, "new players cannot reach this one");
             return;
         }
-        let oid = output.identity.oid.clone();
+        let oid = output.server_info.oid.clone();
         let last = std::mem::replace(&mut self.oid, oid.clone());
         let is_changed = self.is_on() && !last.is_empty() && last != oid;
         if let Some(hosting) = &mut self.hosting {

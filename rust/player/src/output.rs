@@ -14,7 +14,7 @@ use crate::{
 /// What the game sees of this player.
 #[derive(Default, Debug)]
 pub(crate) struct Output {
-    pub(crate) identity: Identity,
+    pub(crate) server_info: ServerInfo,
     pub(crate) last_failure: Option<Failed>,
     pub(crate) last_sentence: String,
     pub(crate) turns: Turns,
@@ -22,7 +22,7 @@ pub(crate) struct Output {
 
 /// What the server gave, or knows.
 #[derive(Default, Debug)]
-pub(crate) struct Identity {
+pub(crate) struct ServerInfo {
     /// Empty when the server has given none.
     pub(crate) oid: String,
     pub(crate) pid: Option<PrivateId>,
@@ -32,7 +32,7 @@ pub(crate) struct Identity {
     pub(crate) server_version: String,
 }
 
-impl Identity {
+impl ServerInfo {
     pub(crate) fn pid_text(&self) -> &str {
         self.pid.as_ref().map_or("", PrivateId::reveal)
     }
@@ -69,13 +69,13 @@ impl Output {
     }
 
     fn keep(&mut self, failure: Failure) -> Failed {
-        let report = failure.report(self.identity.pid_text());
+        let report = failure.report(self.server_info.pid_text());
         if failure.is_cancelled() {
             info!("{report}");
         } else {
             warn!("{report}");
         }
-        let sentence = failure.sentence(self.identity.pid_text());
+        let sentence = failure.sentence(self.server_info.pid_text());
         let failed = Rc::new(failure);
         self.last_failure = Some(Rc::clone(&failed));
         self.last_sentence = sentence;
@@ -93,7 +93,7 @@ impl Output {
         match answer {
             Answer::Ok | Answer::Peer(_) => self.succeed(),
             Answer::Failed(failed) | Answer::Null(failed) => {
-                self.last_sentence = failed.sentence(self.identity.pid_text());
+                self.last_sentence = failed.sentence(self.server_info.pid_text());
                 self.last_failure = Some(Rc::clone(failed));
             }
         }

@@ -118,7 +118,7 @@ impl Player {
     ) -> Result<(), RegisterRemoteError> {
         let connection = self.connection.as_mut().filter(|it| it.is_connected());
         let connection = connection.ok_or(RegisterRemoteError::NotConnected)?;
-        let pid = self.output.identity.pid.clone();
+        let pid = self.output.server_info.pid.clone();
         let pid = pid.ok_or(RegisterRemoteError::NoPrivateId)?;
         let options = register_options(arguments)?;
         if let Some(games) = &self.games {
@@ -152,7 +152,7 @@ impl Player {
         let Some(connection) = connection else {
             return Err(self.output.fail(KeepAliveError::NoConnection));
         };
-        match &self.output.identity.pid {
+        match &self.output.server_info.pid {
             Some(pid) if self.registrar().is_some() => {
                 self.keepalives.add(connection, pid.clone(), now);
                 self.output.succeed();
@@ -169,7 +169,7 @@ impl Player {
 
     /// Returns the registrar that knows the latest identity's address.
     pub(crate) fn registrar(&self) -> Option<SocketAddr> {
-        let pid = self.output.identity.pid.as_ref()?;
+        let pid = self.output.server_info.pid.as_ref()?;
         self.connection.as_ref()?.registrar_of(pid)
     }
 

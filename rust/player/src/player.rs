@@ -31,25 +31,25 @@ impl Player {
     /// Returns the OpenID that the server gave last; empty before.
     #[must_use]
     pub fn oid(&self) -> &str {
-        &self.output.identity.oid
+        &self.output.server_info.oid
     }
 
     /// Returns the PrivateID that belongs to it; empty before. Never to be shown.
     #[must_use]
     pub fn pid(&self) -> &str {
-        self.output.identity.pid_text()
+        self.output.server_info.pid_text()
     }
 
     /// Returns the registered UDP port.
     #[must_use]
     pub fn local_port(&self) -> Option<u16> {
-        self.output.identity.local_port
+        self.output.server_info.local_port
     }
 
     /// Returns how the server introduced itself; empty when it did not.
     #[must_use]
     pub fn server_version(&self) -> &str {
-        &self.output.identity.server_version
+        &self.output.server_info.server_version
     }
 
     /// Returns what went wrong last.
@@ -177,7 +177,7 @@ impl Player {
     fn send_keepalives(&mut self, now: Instant) {
         // Only the latest identity counts, as long as the registrar knows its address.
         let registrar = self.registrar();
-        let pid = registrar.and(self.output.identity.pid.as_ref());
+        let pid = registrar.and(self.output.server_info.pid.as_ref());
         let due = self.keepalives.take_due(now, pid);
         let (Some(pid), Some(registrar)) = (pid, registrar) else {
             return;

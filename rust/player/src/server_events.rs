@@ -2,9 +2,7 @@
 
 use std::{io, net::SocketAddr, rc::Rc};
 
-use noray_client::{
-    ConnectionEvent, DialError, Identity as SavedIdentity, RegisterError, SendError,
-};
+use noray_client::{ConnectionEvent, DialError, Identity, RegisterError, SendError};
 use noray_protocol::{
     player::requests::ConnectFailure,
     wire::command::{ServerCommand, ServerLine},
@@ -20,7 +18,7 @@ use crate::{
         SetupError,
     },
     games::Games,
-    output::Identity,
+    output::ServerInfo,
     player::Player,
     server_address::ServerAddress,
 };
@@ -29,11 +27,11 @@ impl Player {
     pub(crate) fn open_connection(
         &mut self,
         target: ServerAddress,
-        identity: Option<SavedIdentity>,
+        identity: Option<Identity>,
         call: Option<CallId>,
     ) {
         self.announced.clear();
-        self.output.identity = Identity::default();
+        self.output.server_info = ServerInfo::default();
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
         let opened = ServerConnection::new(id, target.clone(), call);
@@ -167,7 +165,7 @@ impl Player {
             return;
         };
         let output = &mut self.output;
-        let identity = &mut output.identity;
+        let identity = &mut output.server_info;
         let id = connection.id;
         match &line.command {
             ServerCommand::Greeting(version) => identity.server_version.clone_from(version),
@@ -219,8 +217,8 @@ impl Player {
         let answer = match result {
             Ok(port) => {
                 info!(port, "registered");
-                self.output.identity.local_port = Some(port);
-                connection.note_registered(self.output.identity.pid.as_ref());
+                self.output.server_info.local_port = Some(port);
+                connection.note_registered(self.output.server_info.pid.as_ref());
                 Answer::Ok
             }
             Err(error) => Answer::Failed(self.output.fail(RegisterRemoteError::from(error))),

@@ -6,11 +6,11 @@ use std::env;
 use std::path::PathBuf;
 
 #[cfg(unix)]
-pub use self::unix::{is_root, kill};
+pub use self::unix::is_root;
+#[cfg(windows)]
+pub use self::windows::is_root;
 #[cfg(windows)]
 pub(crate) use self::windows::{ask_to_end, group_lives, kill_group, lead_a_group};
-#[cfg(windows)]
-pub use self::windows::{is_root, kill};
 
 /// Where root's programs lie, also when they are not on the PATH.
 const ROOTS_FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
@@ -39,11 +39,6 @@ mod unix {
         let _ = pid(id).map(|id| kill_process(id, Signal::TERM));
     }
 
-    /// Kills a process that was not started here but is ours, such as one of an earlier run.
-    pub fn kill(id: u32) {
-        let _ = pid(id).map(|id| kill_process(id, Signal::KILL));
-    }
-
     pub(crate) fn kill_group(id: u32) {
         let _ = pid(id).map(|id| kill_process_group(id, Signal::KILL));
     }
@@ -70,7 +65,7 @@ mod windows {
     pub(crate) fn lead_a_group(_command: &mut Command) {}
 
     /// Kills a process with what it started; one without a window cannot be asked to end.
-    pub fn kill(id: u32) {
+    pub(crate) fn kill(id: u32) {
         succeeds(Command::new("taskkill").args(["/T", "/F", "/PID", &id.to_string()]));
     }
 
