@@ -777,6 +777,8 @@ impl Noray {
             me.player.handle_connection_event(event);
             drop(me);
             Self::perform_all(&mut this);
+            // What ended in a handler of this event ended before what the next one brings.
+            request::end_waiting();
         }
         for _ in 0..EVENTS_PER_FRAME {
             let mut me = this.bind_mut();
@@ -787,6 +789,8 @@ impl Noray {
             me.player.handle_link_event(event);
             drop(me);
             Self::perform_all(&mut this);
+            // What ended in a handler of this event ended before what the next one brings.
+            request::end_waiting();
         }
         {
             let mut me = this.bind_mut();
